@@ -1,0 +1,49 @@
+// The data directory D: D/security (mode 0700, its files 0600) with kms.db, header, lock, audit/ and public/.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "hal/base/clock.h"
+#include "hal/base/fd.h"
+#include "hal/base/result.h"
+#include "hal/base/uuid.h"
+
+namespace kmsd {
+
+inline constexpr std::string_view kDefaultDataDir = "/var/lib/kms";
+inline constexpr std::string_view kDefaultSocket = "/run/kms/kms.sock";
+
+// What may be known of a server without its key; the file D/security/header, in clear (kms/FORMATS.md).
+struct ServerHeader {
+  base::Uuid server;
+  std::string organisation;
+  base::Time created{};
+};
+
+class DataDir {
+ public:
+  explicit DataDir(std::filesystem::path root) : root_(std::move(root)) {}
+
+  const std::filesystem::path& root() const noexcept { return root_; }
+  std::filesystem::path security() const { return root_ / "security"; }
+  std::filesystem::path database() const { return security() / "kms.db"; }
+  std::filesystem::path headerFile() const { return security() / "header"; }
+  std::filesystem::path lockFile() const { return security() / "lock"; }
+
+  bool holdsServer() const;
+  // Errors: NotFound / DataDirectoryMissing; Denied / DataDirectoryUnsafe (another's, or open to others: says
+  // the chmod or chown that mends it); Invalid / DataDirectoryNotOurs.
+  base::Result<void> check() const;
+  // Errors: as check; Corrupt where the header is damaged (event 5058).
+  base::Result<ServerHeader> header() const;
+  base::Result<void> writeHeader(const ServerHeader& header) const;
+  // One instance a data directory, for as long as the descriptor lives. Errors: Conflict / LockHeld, naming
+  // the pid.
+  base::Result<base::Fd> lock() const;
+
+ private:
+  std::filesystem::path root_;
+};
+
+}  // namespace kmsd

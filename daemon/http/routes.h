@@ -1,0 +1,43 @@
+// The API: its routes as rows of a table, each with the role it needs, over the services.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "daemon/http/message.h"
+#include "daemon/keeper.h"
+#include "kms/tokens/actor.h"
+#include "kms/tokens/token_service.h"
+#include "kms/tokens/user_service.h"
+
+namespace kmsd::http {
+
+// What the routes act on. The services are null where the database cannot be used: all they serve then
+// answers 503.
+struct Api {
+  Keeper& keeper;
+  kms::UserService* users = nullptr;
+  kms::TokenService* tokens = nullptr;
+  uid_t daemonUid = 0;
+  std::optional<gid_t> adminGroup;  // members are admins
+};
+
+struct Call {
+  Api& api;
+  const Request& request;
+  kms::Actor actor;
+};
+
+struct Route {
+  std::string_view method;
+  std::string_view path;  // "{name}" stands for one segment
+  kms::Role role;         // Role::None: anybody
+  bool sealedToo;         // served while sealed
+  void (*handle)(Call& call, const Respond& respond);
+};
+
+std::span<const Route> routes() noexcept;
+// Who is it, is it allowed, is it sealed; then the route's handler. `api` outlives the handler.
+Handler makeHandler(Api& api);
+
+}  // namespace kmsd::http

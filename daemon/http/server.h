@@ -1,0 +1,41 @@
+// Server: HTTP/1.1 with keep-alive on Unix sockets. One thread a core; connections are coroutines; the
+// handler sees whole requests only. Slow, silent and oversized clients are dropped without troubling the
+// others.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+
+#include "daemon/http/message.h"
+#include "hal/base/result.h"
+
+namespace kmsd::http {
+
+struct ServerOptions {
+  std::size_t bodyMost = 64 * 1024;         // bytes
+  std::size_t headerMost = 16 * 1024;       // bytes
+  std::size_t connectionsMost = 1024;       // further ones are answered 503 and closed
+  std::chrono::seconds requestTimeout{10};  // from the first byte of a request to its last
+  std::chrono::seconds idleTimeout{75};     // between requests
+  std::chrono::seconds stopTimeout{10};     // for requests under way at a graceful stop
+  unsigned threads = 0;                     // 0: one a core
+};
+
+class Server {
+ public:
+  Server(ServerOptions options, Handler handler);
+  ~Server();
+  // Errors: Conflict / AddressInUse (a live server listens there; a dead one's socket is replaced); Denied;
+  // Invalid (path over 107 bytes).
+  base::Result<void> listenUnix(const std::filesystem::path& path);
+  void start();
+  // Stops accepting, lets requests under way end, returns when all is closed.
+  void stop();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace kmsd::http

@@ -1,0 +1,40 @@
+// ReaderClient: runs kmsd-media and speaks hal/reader_protocol.h with it. The child is restarted when it dies
+// or outlives a deadline; whatever it sends is a stranger's input. Safe to use from several threads.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hal/driver.h"
+#include "hal/key_file.h"
+
+namespace kmsd {
+
+struct ReaderOptions {
+  std::string program;            // path of kmsd-media; empty: beside this executable, then libexec
+  std::vector<std::string> uris;  // medium URIs, in the order in which they are tried
+  std::chrono::milliseconds readTimeout{10'000};  // a silent drive is given up after this
+  std::chrono::milliseconds restartDelay{250};    // doubles up to 30 s while the child keeps dying
+};
+
+class ReaderClient {
+ public:
+  struct Events {
+    std::function<void(std::vector<hal::Slot>)> slotsChanged;  // the whole list, in trying order, each time
+    std::function<void(std::string why)> restarted;
+    hal::Ask* ask = nullptr;  // answers the child's questions; not owned
+  };
+
+  // Errors: NotFound (no kmsd-media); Invalid (a URI that no driver knows, listing the drivers).
+  static base::Result<std::unique_ptr<ReaderClient>> start(ReaderOptions options, Events events);
+  virtual ~ReaderClient() = default;  // stops the child
+
+  // Reads the key file in a slot. Errors: as hal::Medium::readKeyFile; Timeout and Io where the child was
+  // lost on it.
+  virtual base::Result<base::SecretBuffer> read(const hal::MediumId& id) = 0;
+};
+
+}  // namespace kmsd

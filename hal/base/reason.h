@@ -1,0 +1,53 @@
+// The reasons that the product gives to its operators, as one closed list. What each means to the outside
+// (stable name, event id, exit code, HTTP status) stands in daemon/reasons.cpp and nowhere else.
+#pragma once
+
+#include <cstdint>
+
+namespace base {
+
+enum class Reason : std::uint8_t {
+  None,
+  // Why the server is sealed, or why a medium did not open it.
+  AwaitingMedium,
+  Foreign,
+  Damaged,
+  Blank,
+  Unformatted,
+  NotFat,
+  KeyMismatch,
+  PinNeeded,
+  PassphraseNeeded,
+  SealedByCommand,
+  MediumRemoved,
+  DatabaseMissing,
+  DatabaseCorrupt,
+  AuditUnwritable,
+  AuditBroken,
+  // What else can be wrong with a medium or its drive.
+  MediumBusy,
+  MediumReadOnly,
+  MediumTooSmall,
+  MediumNotPermitted,
+  MediumHoldsFiles,
+  MediumHoldsKey,
+  // Why a request was refused.
+  Sealed,
+  UnknownField,
+  TooLarge,
+  Unauthenticated,
+  Forbidden,
+  ClockBack,
+  LastUse,
+  // Why a command of this host was refused.
+  DataDirectoryMissing,
+  DataDirectoryNotOurs,
+  DataDirectoryUnsafe,
+  ServerExists,
+  LockHeld,
+  AddressInUse,
+  ServerUnreachable,
+  Interrupted,
+};
+
+}  // namespace base

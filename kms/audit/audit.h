@@ -1,0 +1,45 @@
+// Audit entries: what goes on record. An entry is a row of the SAME transaction as what it tells.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "hal/base/clock.h"
+#include "kms/store/store.h"
+
+namespace kms {
+
+// Event ids are stable; 5057, 5058 and 5085 are those of the 1996 server this one is modelled on.
+enum class Event : std::uint16_t {
+  Unsealed = 5001,
+  Sealed = 5002,
+  MediumInserted = 5010,
+  MediumRemoved = 5011,
+  MediumRefused = 5057,  // wrong or damaged key
+  DataDirectoryDamaged = 5058,
+  DatabaseUnusable = 5085,  // missing or corrupt
+  ServerFounded = 5100,
+  UserAdded = 5110,
+  UserChanged = 5111,
+  TokenIssued = 5120,
+  TokenRenewed = 5121,
+  TokenRevoked = 5122,
+  TokenUsed = 5123,
+  TokenVoided = 5124,
+  UserTokensRevoked = 5125,
+  TokenGuessed = 5126,
+};
+
+struct AuditEntry {
+  Event event{};
+  std::string actor;   // who did it: "uid 0", "user alice", "kmsd"
+  std::string object;  // what it was done to: a user's name, an accessor, a medium's URI; never a secret
+  std::string detail;  // free text for the reader
+};
+
+// Errors: as Txn::appendAudit.
+base::Result<void> record(Txn& txn, base::Time at, const AuditEntry& entry);
+
+}  // namespace kms

@@ -1,0 +1,44 @@
+// OpenKeys: what exists only while the server is unsealed. Seals and opens rows, and makes the MACs and
+// accessors that the services need. All of it is in SecretBuffers or in OpenSSL's secure heap. Safe to use
+// from several threads.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "hal/base/bytes.h"
+#include "hal/base/result.h"
+#include "hal/base/secret_pool.h"
+#include "kms/store/store.h"
+
+namespace kms {
+
+using SecretBytes = std::vector<std::byte, base::SecretAllocator<std::byte>>;
+using Mac = std::array<std::byte, 32>;  // HMAC-SHA256
+
+class OpenKeys {
+ public:
+  static constexpr std::size_t kAccessorLength = 26;  // base32 characters
+
+  virtual ~OpenKeys() = default;
+
+  // Seals under the current epoch with the next nonce. `revision` is stored and bound, as are table and key.
+  virtual base::Result<SealedRow> seal(Table table, std::int64_t key, std::uint32_t revision,
+                                       base::BytesView plain) = 0;
+  // Errors: Corrupt / DatabaseCorrupt where the row was altered, moved or is of no known epoch.
+  virtual base::Result<SecretBytes> open(Table table, const SealedRow& row) = 0;
+
+  virtual Mac tokenMac(base::BytesView token) = 0;
+  // Separated by `index`, so that a name and a uid never share a MAC.
+  virtual Mac indexMac(Index index, base::BytesView value) = 0;
+
+  // The public name of the token with this sequence number, and back; nothing for one that was not made here.
+  virtual std::string accessor(std::int64_t sequence) = 0;
+  virtual std::optional<std::int64_t> sequenceOf(std::string_view accessor) = 0;
+};
+
+}  // namespace kms

@@ -1,0 +1,109 @@
+// Store: keeps sealed rows, the slots and epochs that open them, and the audit outbox. It never sees a key or
+// a plaintext; what a row means is known above it. Safe to use from several threads.
+//
+// Reads run where they are called, each thread on a read connection of its own. Writes are jobs: ONE writer
+// takes all that wait, runs each in a savepoint of one transaction, commits once, and only then calls each
+// `done`.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hal/base/bytes.h"
+#include "hal/base/result.h"
+
+namespace kms {
+
+// The numbers stand in the associated data of every sealed row: append only.
+enum class Table : std::uint8_t { Keyring = 1, Users = 2, Tokens = 3 };
+// Clear look-up columns; their values are MACs, so that the store cannot be read for names.
+enum class Index : std::uint8_t { UserName = 1, UserUid = 2 };
+
+struct SealedRow {
+  std::int64_t key = 0;          // rises with each new row of a table
+  std::uint32_t revision = 0;    // rises with each rewriting of this row
+  std::uint32_t generation = 0;  // of the root key that sealed it
+  std::int64_t epoch = 0;        // epoch and counter make the nonce
+  std::uint64_t counter = 0;
+  base::Bytes sealed;  // ciphertext, then a 16-byte tag
+};
+
+// One medium's wrapping of the root key; both parts are opaque here (kms/keys/slot.h reads them).
+struct SlotRow {
+  std::int64_t id = 0;
+  base::Bytes header;   // immutable, associated data of the wrapping
+  base::Bytes wrapped;  // nonce, ciphertext, tag
+};
+
+struct EpochRow {
+  std::int64_t id = 0;
+  base::Bytes salt;  // 32 random bytes
+};
+
+struct AuditRow {
+  std::int64_t sequence = 0;
+  base::Bytes entry;
+};
+
+class StoreReader {
+ public:
+  virtual ~StoreReader() = default;
+  virtual base::Result<std::optional<SealedRow>> get(Table table, std::int64_t key) = 0;
+  // Rows with key > `after`, rising, at most `limit`.
+  virtual base::Result<std::vector<SealedRow>> list(Table table, std::int64_t after, std::size_t limit) = 0;
+  virtual base::Result<std::optional<std::int64_t>> find(Index index, base::BytesView mac) = 0;
+  // Sequence numbers of the user's tokens > `after`, rising; those still unfiled (see Txn::fileTokens) are
+  // not seen.
+  virtual base::Result<std::vector<std::int64_t>> tokensOf(std::int64_t user, std::int64_t after,
+                                                           std::size_t limit) = 0;
+  virtual base::Result<std::vector<SlotRow>> slots() = 0;
+  virtual base::Result<std::optional<EpochRow>> epoch(std::int64_t id) = 0;
+  virtual base::Result<std::optional<std::int64_t>> number(
+      std::string_view name) = 0;  // named counters and marks
+  virtual base::Result<std::vector<AuditRow>> outbox(std::size_t limit) = 0;
+};
+
+class Txn : public StoreReader {
+ public:
+  // Inserts, or replaces the row with the same key.
+  virtual base::Result<void> put(Table table, const SealedRow& row) = 0;
+  virtual base::Result<void> erase(Table table, std::int64_t key) = 0;
+  // Errors: Conflict where the MAC is bound already.
+  virtual base::Result<void> bind(Index index, base::BytesView mac, std::int64_t key) = 0;
+  virtual base::Result<void> unbind(Index index, base::BytesView mac) = 0;
+  // Files (user, token) pairs for tokensOf; in sorted batches, because scattered inserts are what makes
+  // stores slow.
+  virtual base::Result<void> fileTokens(std::vector<std::pair<std::int64_t, std::int64_t>> userAndToken) = 0;
+  virtual base::Result<void> unfileToken(std::int64_t user, std::int64_t token) = 0;
+  virtual base::Result<void> addSlot(const SlotRow& slot) = 0;
+  virtual base::Result<void> removeSlot(std::int64_t id) = 0;
+  // Adds an epoch and gives it the next id.
+  virtual base::Result<std::int64_t> addEpoch(base::BytesView salt) = 0;
+  virtual base::Result<void> setNumber(std::string_view name, std::int64_t value) = 0;
+  // Puts an entry into the outbox; it is committed with what it tells, or not at all.
+  virtual base::Result<void> appendAudit(base::BytesView entry) = 0;
+};
+
+class Store {
+ public:
+  using ReadJob = std::function<base::Result<void>(StoreReader&)>;
+  using WriteJob = std::function<base::Result<void>(Txn&)>;
+  using Done = std::function<void(base::Result<void>)>;
+
+  virtual ~Store() = default;
+  // One consistent view for the whole job.
+  virtual base::Result<void> read(const ReadJob& job) = 0;
+  // A job that fails is undone alone and its error handed to `done`; a failed commit fails all jobs of its
+  // batch. `done` is called exactly once, on the writer's thread or on the caller's. A failed sync closes the
+  // store for good.
+  virtual void write(WriteJob job, Done done) = 0;
+  // The same, waiting for the end.
+  base::Result<void> writeAndWait(WriteJob job);
+};
+
+}  // namespace kms

@@ -1,0 +1,23 @@
+// Actor: who asks, and what they may do.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace kms {
+
+// Each role may do what those before it may.
+enum class Role : std::uint8_t { None = 0, User = 1, Verifier = 2, Issuer = 3, Admin = 4 };
+
+std::string_view roleName(Role role) noexcept;
+std::optional<Role> parseRole(std::string_view name) noexcept;  // "user", "verifier", "issuer", "admin"
+
+struct Actor {
+  std::string name;                  // for the audit log: "uid 0", "user alice"
+  Role role = Role::None;            // the most this actor may do here and now
+  std::optional<std::int64_t> user;  // the row it is, where it is a user
+};
+
+}  // namespace kms

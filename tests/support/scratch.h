@@ -1,0 +1,22 @@
+// A directory of its own for a test, gone when the test ends.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace tests {
+
+class Scratch {
+ public:
+  Scratch();
+  ~Scratch();
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  const std::filesystem::path& path() const noexcept { return path_; }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace tests

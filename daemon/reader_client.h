@@ -35,6 +35,10 @@ class ReaderClient {
   // Reads the key file in a slot. Errors: as hal::Medium::readKeyFile; Timeout and Io where the child was
   // lost on it.
   virtual base::Result<base::SecretBuffer> read(const hal::MediumId& id) = 0;
+  // Looks at every slot now.
+  virtual base::Result<std::vector<hal::Slot>> scan() = 0;
+  // REQUIRES: options.writable. Errors: as hal::Medium::writeKeyFile.
+  virtual base::Result<void> write(const hal::MediumId& id, base::BytesView text, hal::Overwrite consent) = 0;
 };
 
 }  // namespace kmsd

@@ -34,6 +34,8 @@ struct DriverInfo {
   std::string_view summary;  // one line for `medium list` and `--help`
   std::string_view forms;    // the URI forms, for usage errors: "image:FILE, image:DIRECTORY"
   unsigned caps = 0;         // Cap bits
+  std::optional<std::string_view>
+      usual{};  // the target looked at where no URI is given ("A:"); none: not looked at
 
   constexpr bool can(Cap cap) const noexcept { return (caps & unsigned(cap)) != 0; }
 };

@@ -6,7 +6,8 @@
 namespace drivers::floppy {
 
 inline constexpr hal::DriverInfo kInfo{"floppy", "a diskette in drive A: or B:, or a block device",
-                                       "floppy:A:, floppy:B:, floppy:/dev/NAME", unsigned(hal::Cap::Write)};
+                                       "floppy:A:, floppy:B:, floppy:/dev/NAME", unsigned(hal::Cap::Write),
+                                       "A:"};
 
 base::Result<std::unique_ptr<hal::Driver>> make(std::string_view target);
 

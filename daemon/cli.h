@@ -24,6 +24,7 @@ struct OptionSpec {
   std::string_view fallback{};  // shown, and used where the option is absent
   bool repeated = false;
   bool required = false;
+  bool typedOnly = false;  // never taken from the configuration file: its effect must be meant each time
 };
 
 struct ArgumentSpec {
@@ -64,6 +65,7 @@ class Parsed {
  private:
   friend class CommandLine;
   const VerbSpec* verb_ = nullptr;
+  std::map<std::string, std::string, std::less<>> fallbacks_;
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
   std::vector<std::string> arguments_;
 };
@@ -75,6 +77,12 @@ int runProgram(const ProgramSpec& program, int argc, char** argv);
 // "PROGRAM: what" on stderr, one line, control characters escaped; returns the code.
 Exit fail(const base::Error& error);
 Exit fail(Exit code, std::string_view what);
+
+// For people's eyes: control characters, and bytes that are no UTF-8, as \n, \t or \xHH. What media and files
+// say is a stranger's text.
+std::string printable(std::string_view text);
+
+std::string_view version() noexcept;  // of the product
 
 // "90s", "15m", "24h", "7d" or plain seconds. Errors: Invalid (negative, zero where `zero` is false, not a
 // number, above 100 years).

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "hal/base/clock.h"
 #include "hal/base/fd.h"
@@ -21,6 +22,14 @@ struct ServerHeader {
   base::Time created{};
 };
 
+inline constexpr std::size_t kMaxOrganisation = 255;  // bytes of UTF-8
+
+// The header's text: "name=value" lines, the last one crc= with the CRC-32 of those before it.
+// Errors: Invalid (organisation too long, not UTF-8 or with control characters).
+base::Result<std::string> formatServerHeader(const ServerHeader& header);
+// Errors: Corrupt; Unsupported (a later format).
+base::Result<ServerHeader> parseServerHeader(std::string_view text);
+
 class DataDir {
  public:
   explicit DataDir(std::filesystem::path root) : root_(std::move(root)) {}
@@ -31,6 +40,7 @@ class DataDir {
   std::filesystem::path headerFile() const { return security() / "header"; }
   std::filesystem::path lockFile() const { return security() / "lock"; }
 
+  // D/security is there, whatever it is.
   bool holdsServer() const;
   // Errors: NotFound / DataDirectoryMissing; Denied / DataDirectoryUnsafe (another's, or open to others: says
   // the chmod or chown that mends it); Invalid / DataDirectoryNotOurs.

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Installs what is needed, builds, and runs every test: plainly, under ASan with UBSan, and under TSan.
+#   ./tests/run.sh            all of it
+#   ./tests/run.sh --long     also what takes hours
+#   ./tests/run.sh --only plain|address|thread|lint    one part
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+long=no
+only=all
+while (($# > 0)); do
+  case $1 in
+    --long) long=yes ;;
+    --only) only=${2:?--only takes plain, address, thread or lint} && shift ;;
+    *) echo "run.sh: unknown option $1; it takes --long and --only PART" >&2 && exit 2 ;;
+  esac
+  shift
+done
+logs=build/test-logs
+mkdir -p "$logs"
+
+# step TITLE COMMAND...: runs it quietly; on failure shows the end of what it said and stops.
+step() {
+  local title=$1 log="$logs/${1//[^a-z0-9]/_}.log" start=$SECONDS
+  shift
+  if "$@" >"$log" 2>&1; then
+    printf '%-44s ok, %d s\n' "$title" $((SECONDS - start))
+  else
+    printf '%-44s FAILED, %d s\n' "$title" $((SECONDS - start))
+    tail -n 150 "$log"
+    echo "run.sh: $title failed; the whole log is $log" >&2
+    exit 1
+  fi
+}
+
+lint() {
+  git ls-files -co --exclude-standard '*.cpp' '*.h' | xargs clang-format --dry-run -Werror
+  git ls-files -co --exclude-standard '*.sh' | xargs shellcheck -x
+  python3 tests/lint/lint.py --self-test
+}
+
+build() {  # build DIRECTORY SANITIZER
+  local generator=()
+  if [ ! -f "$1/CMakeCache.txt" ] && command -v ninja >/dev/null; then generator=(-G Ninja); fi
+  cmake "${generator[@]}" -S . -B "$1" -DKEYDISK_SANITIZE="$2" -DCMAKE_CXX_COMPILER_LAUNCHER=ccache
+  cmake --build "$1" --parallel "$(nproc)"
+}
+
+total=0
+skipped=0
+# tests DIRECTORY TITLE: runs ctest and counts; a skip is shown with its reason, and is a failure in CI.
+tests() {
+  local log="$logs/ctest_$2.log" start=$SECONDS
+  if ! (cd "$1" && ctest --parallel "$(nproc)" --output-on-failure --no-tests=error) >"$log" 2>&1; then
+    grep -vE '^ *[0-9]+/[0-9]+ Test +#.* Passed|^ *Start ' "$log" | tail -n 300
+    echo "run.sh: tests ($2) failed; the whole log is $log" >&2
+    echo "$total passed, $(grep -cE '\*\*\*(Failed|Timeout|Exception)' "$log") failed"
+    exit 1
+  fi
+  local count skips
+  count=$(grep -cE ' Passed +[0-9]' "$log" || true)
+  skips=$(grep -E '\*\*\*Skipped' "$log" || true)
+  total=$((total + count))
+  printf '%-44s %d passed, %d s\n' "tests, $2" "$count" $((SECONDS - start))
+  if [ -n "$skips" ]; then
+    skipped=$((skipped + $(wc -l <<<"$skips")))
+    echo "skipped:"
+    grep -hE -A3 '\*\*\*Skipped|: Skipped$' "$1/Testing/Temporary/LastTest.log" "$log" | grep -vE '^--$|^\[' || true
+  fi
+}
+
+step "packages" daemon/dist/install-packages.sh build run test
+if [ "$only" = all ] || [ "$only" = lint ]; then step "lint" lint; fi
+
+declare -A sanitizers=([plain]="" [address]=address [thread]=thread)
+for variant in plain address thread; do
+  if [ "$only" != all ] && [ "$only" != $variant ]; then continue; fi
+  directory=build
+  [ $variant = plain ] || directory=build-$variant
+  step "build, $variant" build "$directory" "${sanitizers[$variant]}"
+  tests "$directory" "$variant"
+done
+if [ "$only" = all ] || [ "$only" = plain ]; then step "quickstart" ./daemon/quickstart.sh; fi
+if [ $long = yes ]; then
+  step "clang-tidy" xargs -a <(git ls-files '*.cpp' ':!tests') clang-tidy -p build --quiet
+fi
+
+echo "$total passed, 0 failed, $skipped skipped"
+if [ "${CI:-}" = true ] && ((skipped > 0)); then
+  echo "run.sh: in CI no test may be skipped" >&2
+  exit 1
+fi

@@ -70,6 +70,7 @@ class StoreReader {
 
 class Txn : public StoreReader {
  public:
+  // Erasing, unbinding, unfiling or removing what is not there is no error.
   // Inserts, or replaces the row with the same key.
   virtual base::Result<void> put(Table table, const SealedRow& row) = 0;
   virtual base::Result<void> erase(Table table, std::int64_t key) = 0;
@@ -87,6 +88,8 @@ class Txn : public StoreReader {
   virtual base::Result<void> setNumber(std::string_view name, std::int64_t value) = 0;
   // Puts an entry into the outbox; it is committed with what it tells, or not at all.
   virtual base::Result<void> appendAudit(base::BytesView entry) = 0;
+  // Erases the outbox up to and with this sequence number. A number is never given again.
+  virtual base::Result<void> dropAudit(std::int64_t through) = 0;
 };
 
 class Store {
@@ -96,11 +99,13 @@ class Store {
   using Done = std::function<void(base::Result<void>)>;
 
   virtual ~Store() = default;
-  // One consistent view for the whole job.
+  // One consistent view for the whole job. A job keeps the view, and a place among few, while it runs: it
+  // neither waits nor reads anew.
   virtual base::Result<void> read(const ReadJob& job) = 0;
   // A job that fails is undone alone and its error handed to `done`; a failed commit fails all jobs of its
   // batch. `done` is called exactly once, on the writer's thread or on the caller's. A failed sync closes the
-  // store for good.
+  // store for good: reads go on, writes answer Unavailable. Jobs and `done` must not wait for a write.
+  // What they throw becomes an Internal error, or is dropped.
   virtual void write(WriteJob job, Done done) = 0;
   // The same, waiting for the end.
   base::Result<void> writeAndWait(WriteJob job);

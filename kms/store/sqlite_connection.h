@@ -1,0 +1,103 @@
+// Internal to kms/store: SQLite's handles, owned. One connection is used by one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hal/base/bytes.h"
+#include "hal/base/result.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace kms::sqlite {
+
+struct CloseDatabase {
+  void operator()(sqlite3* db) const noexcept;
+};
+struct FinalizeStatement {
+  void operator()(sqlite3_stmt* statement) const noexcept;
+};
+
+// One use of a prepared statement; it is reset and its bindings are dropped at the end. What is bound must
+// outlive it.
+class Query {
+ public:
+  explicit Query(sqlite3_stmt* statement) noexcept : statement_(statement) {}
+  Query(Query&& other) noexcept : statement_(other.statement_), next_(other.next_), bound_(other.bound_) {
+    other.statement_ = nullptr;
+  }
+  Query& operator=(Query&&) = delete;
+  ~Query();
+
+  // Bind the next parameter, from the first on.
+  Query& bind(std::int64_t value) noexcept;
+  Query& bind(base::BytesView value) noexcept;
+  Query& bind(std::string_view value) noexcept;
+
+  // True: there is a row, read it; false: the end.
+  base::Result<bool> step();
+  // To the end, whatever rows there are.
+  base::Result<void> run();
+
+  std::int64_t integer(int column) const noexcept;
+  base::Bytes bytes(int column) const;
+  std::string text(int column) const;
+
+ private:
+  sqlite3_stmt* statement_;
+  int next_ = 1;
+  int bound_ = 0;  // first error of a bind
+};
+
+enum class Access : std::uint8_t { Read, Write };
+
+class Connection {
+ public:
+  // Opens an existing file. Errors: as failure(); Denied where it cannot be written.
+  static base::Result<Connection> open(const std::filesystem::path& file, Access access,
+                                       std::size_t cacheBytes);
+  // A database of its own in memory.
+  static base::Result<Connection> openInMemory();
+
+  // Prepared once a connection. REQUIRES: `sql` has static storage; it is known by its address.
+  base::Result<Query> query(const char* sql);
+  // Runs the statements of a script that give no rows.
+  base::Result<void> script(const char* sql);
+  base::Result<std::int64_t> pragma(const char* sql);
+
+  bool inTransaction() const noexcept;
+  // What SQLite last reported here, with its extended bits.
+  int lastCode() const noexcept;
+  // Rows changed by the last statement.
+  std::int64_t changes() const noexcept;
+
+  // Moves WAL pages into the file; `truncate` waits for readers and empties the WAL. False: a reader was in
+  // the way, and a part is left.
+  base::Result<bool> checkpoint(bool truncate);
+  // Pages in the WAL after the last commit here.
+  int walPages() const noexcept { return *walPages_; }
+  // The WAL stays as it is when this connection closes.
+  void leaveWalOnClose() noexcept;
+
+ private:
+  struct Cached {
+    const char* sql;
+    std::unique_ptr<sqlite3_stmt, FinalizeStatement> statement;
+  };
+  explicit Connection(sqlite3* db) noexcept : db_(db), walPages_(std::make_unique<int>(0)) {}
+  static base::Result<Connection> openAt(const char* name, int flags);
+
+  std::unique_ptr<sqlite3, CloseDatabase> db_;
+  std::unique_ptr<int> walPages_;  // SQLite holds its address
+  std::vector<Cached> cache_;      // finalized before db_ closes
+};
+
+// True where the disk failed in a way that leaves open what of a transaction reached it.
+bool diskFailed(int code) noexcept;
+
+}  // namespace kms::sqlite

@@ -1,0 +1,36 @@
+// Rows for tests of stores.
+#pragma once
+
+#include "kms/store/store.h"
+
+namespace tests {
+
+inline base::Bytes bytesOf(std::string_view text) {
+  const auto view = base::asBytes(text);
+  return {view.begin(), view.end()};
+}
+
+inline kms::SealedRow rowOf(std::int64_t key, std::string_view sealed = "sealed") {
+  return {key, 1, 1, 1, static_cast<std::uint64_t>(key), bytesOf(sealed)};
+}
+
+inline kms::Store::WriteJob putJob(std::int64_t key, std::string sealed = "sealed") {
+  return [key, sealed = std::move(sealed)](kms::Txn& txn) {
+    return txn.put(kms::Table::Tokens, rowOf(key, sealed));
+  };
+}
+
+// Keys of all tokens, rising.
+inline std::vector<std::int64_t> tokenKeys(kms::Store& store) {
+  std::vector<std::int64_t> keys;
+  auto done = store.read([&](kms::StoreReader& reader) -> base::Result<void> {
+    auto rows = reader.list(kms::Table::Tokens, -1, 1'000'000);
+    if (!rows) return std::move(rows).error();
+    for (const auto& row : *rows) keys.push_back(row.key);
+    return {};
+  });
+  if (!done) keys.assign(1, -1);  // no test expects this
+  return keys;
+}
+
+}  // namespace tests

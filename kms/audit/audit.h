@@ -1,8 +1,8 @@
 // Audit entries: what goes on record. An entry is a row of the SAME transaction as what it tells.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,6 +32,9 @@ enum class Event : std::uint16_t {
   TokenGuessed = 5126,
 };
 
+// The stable name of an event in the audit log: "token_issued".
+std::string_view eventName(Event event) noexcept;
+
 struct AuditEntry {
   Event event{};
   std::string actor;   // who did it: "uid 0", "user alice", "kmsd"
@@ -39,7 +42,10 @@ struct AuditEntry {
   std::string detail;  // free text for the reader
 };
 
-// Errors: as Txn::appendAudit.
+// Appends {"event", "name", "actor", "object", "detail", "at"} as one line of JSON (kms/FORMATS.md). A text
+// above kAuditText bytes is cut and marked; what is no UTF-8 in it is replaced. Errors: as Txn::appendAudit.
+inline constexpr std::size_t kAuditText = 1024;  // bytes, without the mark
+inline constexpr std::string_view kAuditCut = " [cut]";
 base::Result<void> record(Txn& txn, base::Time at, const AuditEntry& entry);
 
 }  // namespace kms

@@ -2,11 +2,10 @@
 // for those who use the keys and then wipes every one. Safe to use from several threads.
 #pragma once
 
+#include <atomic>
 #include <memory>
-#include <optional>
+#include <mutex>
 #include <shared_mutex>
-#include <string>
-#include <vector>
 
 #include "hal/base/clock.h"
 #include "hal/base/rng.h"
@@ -25,18 +24,21 @@ class Vault {
   // Opens with the offered key: about half a second and 137 MB of scrypt for each slot tried. With an
   // identity only its own slot is tried; with none, each in turn. Gives the medium id of the slot that
   // opened. Errors: NotMine / Foreign (another server's; no scrypt is spent); Denied / KeyMismatch (ours, but
-  // does not open, or has no slot here); Denied / PassphraseNeeded; Corrupt / DatabaseCorrupt; Conflict
-  // (already unsealed); Unavailable.
+  // does not open, or has no slot here); Denied / PassphraseNeeded; Corrupt / DatabaseCorrupt; Unsupported
+  // (no slot but a newer version's); Conflict (already unsealed); Unavailable; Unavailable / SealedByCommand
+  // (seal() was called meanwhile). One call at a time; others wait. Nothing of the offer is left in memory.
   base::Result<base::Uuid> unseal(KeyOffer offer);
 
   // Whether the offer would open, leaving everything as it is. Errors: as unseal.
   base::Result<base::Uuid> check(const KeyOffer& offer) const;
 
-  // Returns when no key is left in memory. Sealing a sealed vault does nothing.
+  // Returns when no key is left in memory, not even of an unsealing under way, which then fails. New holds
+  // are refused from the start. Sealing a sealed vault does nothing. REQUIRES: this thread has no Hold.
   void seal() noexcept;
   bool sealed() const;
 
-  // A hold on the open keys; the vault cannot finish sealing while one lives, so holds are short.
+  // A hold on the open keys; the vault cannot finish sealing while one lives, so holds are short. It ends on
+  // the thread that took it.
   class Hold {
    public:
     OpenKeys& operator*() const noexcept { return *keys_; }
@@ -52,14 +54,15 @@ class Vault {
   base::Result<Hold> hold() const;
 
  private:
-  base::Result<base::SecretBuffer> unwrap(const KeyOffer& offer, base::Uuid& medium) const;
-
   Store& store_;
   const base::Uuid server_;
-  const base::Clock& clock_;
+  [[maybe_unused]] const base::Clock& clock_;
   base::Rng& rng_;
-  mutable std::shared_mutex mutex_;  // held shared by every Hold
-  std::unique_ptr<OpenKeys> keys_;   // null while sealed
+  mutable std::mutex opening_;           // one scrypt at a time; never taken while mutex_ is held
+  mutable std::shared_mutex mutex_;      // held shared by every Hold
+  std::unique_ptr<OpenKeys> keys_;       // null while sealed; under mutex_
+  std::atomic<unsigned> sealing_{0};     // calls of seal() that wait for the holds to end
+  std::atomic<std::uint64_t> seals_{0};  // calls of seal() ever
 };
 
 }  // namespace kms

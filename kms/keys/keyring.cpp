@@ -1,0 +1,87 @@
+#include "kms/keys/keyring.h"
+
+#include <algorithm>
+
+#include "hal/base/base32.h"
+
+namespace kms {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr std::array<std::byte, 8> kZeros{};
+
+}  // namespace
+
+// version 1 | generation 4 | created 8 | token-mac 32 | accessor 32 | index-mac 32
+base::Result<KeyGeneration> KeyGeneration::make(std::uint32_t generation, base::Time created,
+                                                base::Rng& rng) {
+  auto buffer = base::SecretBuffer::create(kEncoded);
+  if (!buffer) return std::move(buffer).error();
+  const std::span<std::byte> bytes = buffer->bytes();
+  bytes[0] = std::byte{kVersion};
+  base::storeLe32(bytes.subspan(1), generation);
+  base::storeLe64(bytes.subspan(5), static_cast<std::uint64_t>(created.time_since_epoch().count()));
+  rng.fill(bytes.subspan(13));
+  return KeyGeneration(*std::move(buffer));
+}
+
+base::Result<KeyGeneration> KeyGeneration::parse(base::BytesView plain) {
+  if (!plain.empty() && plain[0] != std::byte{kVersion})
+    return base::Error{base::Code::Unsupported, "the keyring was made by a newer version; use a newer kmsd"};
+  if (plain.size() != kEncoded)
+    return base::Error{base::Code::Corrupt, "the database is damaged: a keyring row is not of its size",
+                       base::Reason::DatabaseCorrupt};
+  auto buffer = base::SecretBuffer::copyOf(plain);
+  if (!buffer) return std::move(buffer).error();
+  return KeyGeneration(*std::move(buffer));
+}
+
+std::uint32_t KeyGeneration::generation() const noexcept { return base::loadLe32(encoded().subspan(1)); }
+
+base::Result<KeyringCipher> KeyringCipher::create(const Keyring& keyring) {
+  KeyringCipher all;
+  for (const KeyGeneration& keys : keyring) {
+    auto token = Hmac::create(keys.tokenMac());
+    if (!token) return std::move(token).error();
+    auto accessor = Aes::create(keys.accessor());
+    if (!accessor) return std::move(accessor).error();
+    auto index = Hmac::create(keys.indexMac());
+    if (!index) return std::move(index).error();
+    all.generations_.push_back(
+        {keys.generation(), *std::move(token), *std::move(accessor), *std::move(index)});
+  }
+  std::reverse(all.generations_.begin(), all.generations_.end());
+  return all;
+}
+
+Mac KeyringCipher::tokenMac(base::BytesView token) { return generations_.front().tokenMac.compute(token); }
+
+std::optional<Mac> KeyringCipher::tokenMac(std::uint32_t generation, base::BytesView token) {
+  for (Ciphers& ciphers : generations_)
+    if (ciphers.generation == generation) return ciphers.tokenMac.compute(token);
+  return std::nullopt;
+}
+
+Mac KeyringCipher::indexMac(Index index, base::BytesView value) {
+  const std::array<std::byte, 1> which{static_cast<std::byte>(index)};
+  return generations_.front().indexMac.compute(which, value);
+}
+
+std::string KeyringCipher::accessor(std::int64_t sequence) {
+  Aes::Block block{};
+  base::storeLe64(block, static_cast<std::uint64_t>(sequence));
+  return base::encodeBase32(generations_.front().accessor.encrypt(block));
+}
+
+std::optional<std::int64_t> KeyringCipher::sequenceOf(std::string_view accessor) {
+  Aes::Block block{};
+  if (!base::decodeBase32(accessor, block, base::Base32Mode::Strict)) return std::nullopt;
+  for (Ciphers& ciphers : generations_) {
+    const Aes::Block plain = ciphers.accessor.decrypt(block);
+    if (base::equalConstantTime(base::BytesView(plain).subspan(8), kZeros))
+      return static_cast<std::int64_t>(base::loadLe64(plain));
+  }
+  return std::nullopt;
+}
+
+}  // namespace kms

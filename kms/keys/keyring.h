@@ -1,0 +1,66 @@
+// The keyring: random keys for tokens, accessors and look-ups. They lie in sealed rows, each with a
+// generation number, so that they outlive the root key: a new root key seals them anew and ends no token. The
+// newest generation makes; all of them verify.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "hal/base/clock.h"
+#include "hal/base/rng.h"
+#include "hal/base/secret_buffer.h"
+#include "kms/keys/crypto.h"
+#include "kms/keys/open_keys.h"
+
+namespace kms {
+
+class KeyGeneration {
+ public:
+  static constexpr std::size_t kEncoded = 13 + 3 * kKeySize;  // bytes
+  static constexpr std::size_t kMost = 64;                    // generations in a database
+
+  // New random keys. Errors: Unavailable (no locked memory).
+  static base::Result<KeyGeneration> make(std::uint32_t generation, base::Time created, base::Rng& rng);
+  // The content of a keyring row. Errors: Unsupported (a newer form); Corrupt / DatabaseCorrupt; Unavailable.
+  static base::Result<KeyGeneration> parse(base::BytesView plain);
+
+  std::uint32_t generation() const noexcept;
+  base::BytesView encoded() const noexcept { return encoded_.bytes(); }
+  base::BytesView tokenMac() const noexcept { return key(0); }
+  base::BytesView accessor() const noexcept { return key(1); }
+  base::BytesView indexMac() const noexcept { return key(2); }
+
+ private:
+  explicit KeyGeneration(base::SecretBuffer encoded) noexcept : encoded_(std::move(encoded)) {}
+  base::BytesView key(std::size_t at) const noexcept {
+    return encoded().subspan(13 + at * kKeySize, kKeySize);
+  }
+  base::SecretBuffer encoded_;
+};
+
+using Keyring = std::vector<KeyGeneration>;  // rising generations, never empty
+
+// KeyringCipher: what the services ask of the keyring. Not thread-safe: each shard of the open keys has one.
+class KeyringCipher {
+ public:
+  // Errors: Unavailable.
+  static base::Result<KeyringCipher> create(const Keyring& keyring);
+
+  Mac tokenMac(base::BytesView token);  // under the newest generation
+  // Under that generation; nothing where there is none such.
+  std::optional<Mac> tokenMac(std::uint32_t generation, base::BytesView token);
+  Mac indexMac(Index index, base::BytesView value);
+  std::string accessor(std::int64_t sequence);
+  std::optional<std::int64_t> sequenceOf(std::string_view accessor);
+
+ private:
+  struct Ciphers {
+    std::uint32_t generation;
+    Hmac tokenMac;
+    Aes accessor;
+    Hmac indexMac;
+  };
+  std::vector<Ciphers> generations_;  // the newest first
+};
+
+}  // namespace kms

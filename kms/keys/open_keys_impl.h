@@ -1,0 +1,59 @@
+// What the vault holds while it is open: the root key, the epochs, the keyring and their ciphers. The ciphers
+// stand in shards, each with a lock, so that threads seldom wait for one another and none makes a context for
+// a call. Destroying it leaves no key behind.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+#include "hal/base/uuid.h"
+#include "kms/keys/keyring.h"
+#include "kms/keys/row_cipher.h"
+
+namespace kms {
+
+// Opens every keyring row, without changing anything: whether this root key opens this database.
+// Errors: Corrupt / DatabaseCorrupt; Unsupported; Unavailable; as the store's.
+base::Result<Keyring> openKeyring(Store& store, const base::Uuid& server, base::BytesView root,
+                                  std::uint32_t rootGeneration);
+
+class OpenKeysImpl final : public OpenKeys {
+ public:
+  // Opens the keyring and commits a new sealing epoch. Errors: as openKeyring.
+  static base::Result<std::unique_ptr<OpenKeys>> create(Store& store, const base::Uuid& server,
+                                                        base::SecretBuffer root, std::uint32_t rootGeneration,
+                                                        base::Rng& rng);
+
+  base::Result<SealedRow> seal(Table table, std::int64_t key, std::uint32_t revision,
+                               base::BytesView plain) override;
+  base::Result<SecretBytes> open(Table table, const SealedRow& row) override;
+  Mac tokenMac(base::BytesView token) override;
+  Mac indexMac(Index index, base::BytesView value) override;
+  std::string accessor(std::int64_t sequence) override;
+  std::optional<std::int64_t> sequenceOf(std::string_view accessor) override;
+
+ private:
+  static constexpr std::size_t kShards = 4;
+
+  struct Shard {
+    Shard(const Epochs& epochs, KeyringCipher cipher) : rows(epochs), keyring(std::move(cipher)) {}
+    std::mutex mutex;
+    RowCipher rows;
+    KeyringCipher keyring;
+  };
+
+  OpenKeysImpl(base::SecretBuffer root, Epochs epochs, Keyring keyring, std::int64_t epoch)
+      : root_(std::move(root)), epochs_(std::move(epochs)), keyring_(std::move(keyring)), epoch_(epoch) {}
+  Shard& shard() noexcept;  // this thread's
+
+  const base::SecretBuffer root_;
+  const Epochs epochs_;
+  const Keyring keyring_;
+  const std::int64_t epoch_;               // of this unsealing
+  std::atomic<std::uint64_t> counter_{0};  // the next nonce
+  std::array<std::unique_ptr<Shard>, kShards> shards_;
+};
+
+}  // namespace kms

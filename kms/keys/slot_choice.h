@@ -1,0 +1,19 @@
+// Which slot an offered key is for, and what its root key is. All that a wrong disk can be is told apart
+// here.
+#pragma once
+
+#include "kms/keys/key_offer.h"
+#include "kms/keys/slot.h"
+
+namespace kms {
+
+struct OpenedSlot {
+  base::SecretBuffer root;
+  std::uint32_t rootGeneration = 0;
+  base::Uuid medium;
+};
+
+// One scrypt for each slot tried. Errors: as Vault::unseal.
+base::Result<OpenedSlot> openSlot(Store& store, const base::Uuid& server, const KeyOffer& offer);
+
+}  // namespace kms

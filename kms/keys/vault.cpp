@@ -1,0 +1,91 @@
+#include "kms/keys/vault.h"
+
+#include "kms/keys/crypto.h"
+#include "kms/keys/open_keys_impl.h"
+#include "kms/keys/slot_choice.h"
+
+namespace kms {
+namespace {
+
+base::Error sealedError() {
+  return {base::Code::Unavailable, "the server is sealed; insert its key medium", base::Reason::Sealed};
+}
+
+base::Error alreadyOpen() { return {base::Code::Conflict, "the server is unsealed already"}; }
+
+// A frame of its own, so that all which held keys is gone when the caller wipes the stack below it.
+[[gnu::noinline]] base::Result<std::unique_ptr<OpenKeys>> openKeys(Store& store, const base::Uuid& server,
+                                                                   KeyOffer offer, base::Rng& rng,
+                                                                   base::Uuid& medium) {
+  auto slot = openSlot(store, server, offer);
+  if (!slot) return std::move(slot).error();
+  medium = slot->medium;
+  return OpenKeysImpl::create(store, server, std::move(slot->root), slot->rootGeneration, rng);
+}
+
+[[gnu::noinline]] base::Result<base::Uuid> checkKey(Store& store, const base::Uuid& server,
+                                                    const KeyOffer& offer) {
+  auto slot = openSlot(store, server, offer);
+  if (!slot) return std::move(slot).error();
+  auto keyring = openKeyring(store, server, slot->root.bytes(), slot->rootGeneration);
+  if (!keyring) return std::move(keyring).error();
+  return slot->medium;
+}
+
+}  // namespace
+
+Vault::Vault(Store& store, const base::Uuid& server, const base::Clock& clock, base::Rng& rng)
+    : store_(store), server_(server), clock_(clock), rng_(rng) {}
+
+Vault::~Vault() { seal(); }
+
+base::Result<base::Uuid> Vault::unseal(KeyOffer offer) {
+  const std::uint64_t sealsBefore = seals_.load();
+  const std::lock_guard one(opening_);
+  if (!sealed()) return alreadyOpen();
+  base::Uuid medium;
+  auto keys = openKeys(store_, server_, std::move(offer), rng_, medium);
+  wipeStack();
+  if (!keys) return std::move(keys).error();
+  const std::unique_lock lock(mutex_);
+  if (seals_.load() != sealsBefore)
+    return base::Error{base::Code::Unavailable, "the server was sealed while the key was tried; unseal again",
+                       base::Reason::SealedByCommand};
+  keys_ = *std::move(keys);
+  return medium;
+}
+
+base::Result<base::Uuid> Vault::check(const KeyOffer& offer) const {
+  const std::lock_guard one(opening_);
+  auto medium = checkKey(store_, server_, offer);
+  wipeStack();
+  return medium;
+}
+
+void Vault::seal() noexcept {
+  seals_.fetch_add(1);
+  sealing_.fetch_add(1);
+  {
+    const std::unique_lock lock(mutex_);
+    keys_.reset();
+  }
+  sealing_.fetch_sub(1);
+  // An unsealing under way sees seals_ and gives up; wait until its keys are gone too.
+  const std::lock_guard waited(opening_);
+  wipeStack();
+}
+
+bool Vault::sealed() const {
+  const std::shared_lock lock(mutex_);
+  return keys_ == nullptr;
+}
+
+base::Result<Vault::Hold> Vault::hold() const {
+  // Readers would be let past a waiting seal() for ever; so none begins while one waits.
+  if (sealing_.load() != 0) return sealedError();
+  std::shared_lock lock(mutex_);
+  if (keys_ == nullptr) return sealedError();
+  return Hold(std::move(lock), keys_.get());
+}
+
+}  // namespace kms

@@ -1,4 +1,8 @@
 // Actor: who asks, and what they may do.
+//
+// The bearer of an access token has the least of three: the role of its user now, the role its scopes name
+// (kms:admin, kms:issuer, kms:verifier, kms:user; none of them: user), and the role its issuer had when it
+// was issued. So a token for an administrator is no administrator's key unless an administrator says so.
 #pragma once
 
 #include <cstdint>

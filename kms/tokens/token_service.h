@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,7 +13,7 @@
 
 namespace kms {
 
-class Throttle;
+class TokenCore;  // kms/tokens/token_core.h
 
 enum class TokenKind : std::uint8_t { Enrol = 1, Recover = 2, Access = 3 };
 std::string_view tokenKindName(TokenKind kind) noexcept;
@@ -52,44 +53,53 @@ struct TokenView {
   base::Time issuedAt{};
   base::Time expiresAt{};
   std::optional<std::uint32_t> usesLeft;
-  Role role = Role::None;  // what its bearer may do: user's role AND scopes AND issuer's rights
+  Role role = Role::None;  // what its bearer may do here (see actor.h); None for one-time tokens
   std::int64_t userId = 0;
   std::chrono::seconds delay{0};  // the answer must be held back this long (wrong one-time tokens)
 };
 
+// Every method that changes something replies after the disk has it, on this thread or on the writer's, and
+// puts an audit entry into the same transaction. The caller must hold no Vault::Hold. Errors of all:
+// Unavailable / Sealed; Corrupt / DatabaseCorrupt (a row was altered); those of the store.
 class TokenService {
  public:
+  // REQUIRES: outlives its replies.
   TokenService(Vault& vault, Store& store, const base::Clock& clock, base::Rng& rng, const Policy& policy);
   ~TokenService();
 
-  // Errors: Invalid (ttl, scope, uses); NotFound (user); Denied / Forbidden; Unavailable / Sealed, ClockBack.
-  // A new one-time token voids the user's pending one.
+  // Issuers and above. Nobody grants a scope kms:ROLE above the own role, nor an enrol token for a user above
+  // it; recover tokens need admin. A new one-time token voids the user's pending one. Errors: Invalid (ttl,
+  // scope, uses); NotFound (user); Denied / Forbidden; Unavailable / ClockBack.
   void issue(const Actor& by, IssueRequest request, Reply<IssuedToken> reply);
-  // Unknown, wrong, expired, revoked and used tokens are alike: not active. Errors: Invalid (no token's
-  // form).
+  // Unknown, wrong, expired, revoked and used tokens are alike: not active. A token with a use limit loses
+  // one use. By accessor: for verifiers and the holder; takes no use. Errors: Invalid (no token's form);
+  // Denied / Forbidden.
   void verify(const Actor& by, TokenRef token, Reply<TokenView> reply);
-  // Uses a one-time token up: the first caller gets active = true, every later one false.
+  // Uses a one-time token up: the first caller gets active = true, every later one false. Errors: Invalid.
   void redeem(const std::string& user, TokenKind kind, base::SecretText token, Reply<TokenView> reply);
-  // Counts from now again, by the token's own TTL, never past its longest life. Access tokens only.
+  // Counts from now again, by the token's own TTL, never past its longest life. Access tokens only, by the
+  // holder or an issuer. Errors: Invalid (one-time); NotFound (unknown, expired, revoked, used: alike);
+  // Denied / Forbidden; Unavailable / ClockBack.
   void renew(const Actor& by, TokenRef token, Reply<TokenView> reply);
-  // Revoking again is no error. Errors: NotFound (no such token); Denied / Forbidden (another's).
+  // By the holder or an issuer. Revoking again is no error. The view is complete, though not active.
+  // Errors: Invalid; NotFound (no such token); Denied / Forbidden (another's).
   void revoke(const Actor& by, TokenRef token, Reply<TokenView> reply);
-  // Every token the user has, and any issued before now that is still on its way.
+  // Every token the user has, and any issued before now that is still on its way; new ones can be issued at
+  // once. Errors: NotFound; Denied / Forbidden.
   void revokeUser(const Actor& by, const std::string& user, Reply<void> reply);
+  // All tokens, or those of `user`, in the order of issue; the views are complete also where not active.
+  // `after`: what `next` said, or empty. `limit`: 1 to policy.pageMost, or 0 for policy.page. A page may be
+  // short, even empty, and yet have a `next`. Errors: NotFound (user); Invalid.
   base::Result<Page<TokenView>> list(const std::string& user, const std::string& after, std::size_t limit);
-  // Who the bearer of an access token is. Errors: Denied / Unauthenticated.
+  // Who the bearer of an access token is (see actor.h). A token with a use limit is no bearer here.
+  // Errors: Denied / Unauthenticated.
   base::Result<Actor> authenticate(std::string_view bearer);
-  // Files new tokens under their users and drops rows long expired: one bounded batch; true while more is
-  // left.
+  // Files new tokens under their users, then drops expired ones: one bounded batch in one transaction; true
+  // while more is left of this round.
   base::Result<bool> tidy();
 
  private:
-  Vault& vault_;
-  Store& store_;
-  const base::Clock& clock_;
-  base::Rng& rng_;
-  const Policy& policy_;
-  std::unique_ptr<Throttle> throttle_;
+  std::unique_ptr<TokenCore> core_;
 };
 
 }  // namespace kms

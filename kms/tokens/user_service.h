@@ -50,10 +50,16 @@ class UserService {
   UserService(Vault& vault, Store& store, const base::Clock& clock, const Policy& policy);
 
   // Errors: Invalid (a field); Conflict (name or uid taken); Denied / Forbidden; Unavailable / Sealed.
-  // Admins set any role; issuers add users of role User only.
+  // Issuers add users of role User and change the mail, DNS names and common name of users not above
+  // themselves. Only admins set other roles, and only admins map a uid, because whoever has that uid then is
+  // that user. The caller must hold no Vault::Hold; `reply` runs on this thread or on the writer's.
   void add(const Actor& by, std::string name, UserChange fields, Reply<User> reply);
+  // Errors: those, and NotFound.
   void change(const Actor& by, const std::string& name, UserChange fields, Reply<User> reply);
+  // Errors: NotFound; Corrupt / DatabaseCorrupt; Unavailable / Sealed.
   base::Result<User> show(const std::string& name);
+  // In the order in which they were added. `after`: what `next` said, or empty. `limit`: 1 to
+  // policy.pageMost, or 0 for policy.page. Errors: Invalid; as show.
   base::Result<Page<User>> list(const std::string& after, std::size_t limit);
   // The user mapped to this uid, if any; nothing while sealed.
   std::optional<Actor> actorForUid(std::uint32_t uid);

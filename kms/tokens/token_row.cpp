@@ -1,0 +1,117 @@
+#include "kms/tokens/token_row.h"
+
+#include <algorithm>
+
+#include "kms/tokens/user_row.h"
+
+namespace kms {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr std::size_t kFixed = 70;  // bytes of a row without scopes
+
+// Little-endian fields in memory that is wiped: the text of a one-time token goes through here.
+class SecretWriter {
+ public:
+  explicit SecretWriter(std::size_t size) { out_.reserve(size); }
+  void integer(std::uint64_t v, unsigned width) {
+    for (unsigned i = 0; i < width; ++i) out_.push_back(static_cast<std::byte>(v >> (8 * i)));
+  }
+  void raw(base::BytesView bytes) { out_.insert(out_.end(), bytes.begin(), bytes.end()); }
+  void shortText(std::string_view text) {
+    integer(text.size(), 1);
+    raw(base::asBytes(text));
+  }
+  SecretBytes take() && { return std::move(out_); }
+
+ private:
+  SecretBytes out_;
+};
+
+std::uint64_t after(const TokenRow& row, base::Time t) {
+  return static_cast<std::uint64_t>((t - row.issued).count());
+}
+
+bool wellFormed(const TokenRow& row) {
+  return row.kind >= TokenKind::Enrol && row.kind <= TokenKind::Access && row.state >= TokenState::Active &&
+         row.state <= TokenState::Voided && row.issuer <= Role::Admin;
+}
+
+}  // namespace
+
+SecretBytes encodeToken(const TokenRow& row) {
+  std::size_t size = kFixed + row.oneTime.size();
+  for (const auto& scope : row.scopes) size += 1 + scope.size();
+  SecretWriter out(size);
+  out.integer(kVersion, 1);
+  out.integer(static_cast<std::uint8_t>(row.kind), 1);
+  out.integer(static_cast<std::uint8_t>(row.state), 1);
+  out.integer(static_cast<std::uint8_t>(row.issuer), 1);
+  out.integer(static_cast<std::uint64_t>(row.user), 8);
+  out.integer(static_cast<std::uint64_t>(row.issued.time_since_epoch().count()), 8);
+  out.integer(static_cast<std::uint64_t>(row.ttl.count()), 4);
+  out.integer(after(row, row.expires), 4);
+  out.integer(after(row, row.lifeEnd), 4);
+  out.integer(row.uses, 4);
+  out.raw(row.mac);
+  out.integer(row.scopes.size(), 1);
+  for (const auto& scope : row.scopes) out.shortText(scope);
+  out.shortText(base::view(row.oneTime));
+  return std::move(out).take();
+}
+
+base::Result<TokenRow> decodeToken(base::BytesView plain) {
+  base::ByteReader in(plain);
+  TokenRow row;
+  const auto version = in.u8();
+  row.kind = static_cast<TokenKind>(in.u8());
+  row.state = static_cast<TokenState>(in.u8());
+  row.issuer = static_cast<Role>(in.u8());
+  row.user = static_cast<std::int64_t>(in.u64());
+  row.issued = base::Time(std::chrono::seconds(static_cast<std::int64_t>(in.u64() & 0xFFFFFFFFFFU)));
+  row.ttl = std::chrono::seconds(in.u32());
+  row.expires = row.issued + std::chrono::seconds(in.u32());
+  row.lifeEnd = row.issued + std::chrono::seconds(in.u32());
+  row.uses = in.u32();
+  const auto mac = in.raw(row.mac.size());
+  std::copy(mac.begin(), mac.end(), row.mac.begin());
+  const unsigned scopes = in.u8();
+  for (unsigned i = 0; i < scopes && in.ok(); ++i) {
+    const std::size_t length = in.u8();
+    row.scopes.emplace_back(base::asText(in.raw(length)));
+  }
+  const std::size_t length = in.u8();
+  const auto text = base::asText(in.raw(length));
+  row.oneTime.assign(text.begin(), text.end());
+  if (!in.atEnd() || version != kVersion || !wellFormed(row))
+    return corruptRow("a token's row has not the form that this version writes");
+  return row;
+}
+
+base::Result<TokenRow> openToken(OpenKeys& keys, const SealedRow& sealed) {
+  auto plain = keys.open(Table::Tokens, sealed);
+  if (!plain) return std::move(plain).error();
+  auto row = decodeToken(*plain);
+  if (!row) return std::move(row).error();
+  row->sequence = sealed.key;
+  row->revision = sealed.revision;
+  return row;
+}
+
+base::Result<std::optional<TokenRow>> readToken(StoreReader& reader, OpenKeys& keys, std::int64_t sequence) {
+  auto sealed = reader.get(Table::Tokens, sequence);
+  if (!sealed) return std::move(sealed).error();
+  if (!*sealed) return std::optional<TokenRow>();
+  if ((*sealed)->key != sequence) return corruptRow("a token's row is another's");
+  auto row = openToken(keys, **sealed);
+  if (!row) return std::move(row).error();
+  return std::optional<TokenRow>(*std::move(row));
+}
+
+base::Result<void> writeToken(Txn& txn, OpenKeys& keys, TokenRow& row) {
+  auto sealed = keys.seal(Table::Tokens, row.sequence, ++row.revision, encodeToken(row));
+  if (!sealed) return std::move(sealed).error();
+  return txn.put(Table::Tokens, *sealed);
+}
+
+}  // namespace kms

@@ -1,0 +1,126 @@
+#include "kms/tokens/user_row.h"
+
+#include <array>
+
+namespace kms {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr std::size_t kTextMost = 1024;
+
+std::uint64_t unsignedOf(std::int64_t v) { return static_cast<std::uint64_t>(v); }
+std::int64_t signedOf(std::uint64_t v) { return static_cast<std::int64_t>(v); }
+std::uint64_t secondsOf(base::Time t) { return unsignedOf(t.time_since_epoch().count()); }
+base::Time timeOf(std::uint64_t seconds) { return base::Time(std::chrono::seconds(signedOf(seconds))); }
+
+std::array<std::byte, 4> uidBytes(std::uint32_t uid) {
+  std::array<std::byte, 4> out{};
+  base::storeLe32(out, uid);
+  return out;
+}
+
+base::Result<std::optional<UserRow>> findByMac(StoreReader& reader, OpenKeys& keys, Index index,
+                                               base::BytesView value) {
+  auto id = reader.find(index, keys.indexMac(index, value));
+  if (!id) return std::move(id).error();
+  if (!*id) return std::optional<UserRow>();
+  auto row = readUser(reader, keys, **id);
+  if (!row) return std::move(row).error();
+  return std::optional<UserRow>(*std::move(row));
+}
+
+}  // namespace
+
+base::Error corruptRow(const char* what) {
+  return {base::Code::Corrupt, std::string("the database is damaged: ") + what + "; restore a backup",
+          base::Reason::DatabaseCorrupt};
+}
+
+base::Error noSuchUser(std::string_view name) {
+  return {base::Code::NotFound, "there is no user " + std::string(name)};
+}
+
+base::Bytes encodeUser(const UserRow& row) {
+  base::ByteWriter out;
+  out.u8(kVersion);
+  out.u8(static_cast<std::uint8_t>(row.user.role));
+  out.u64(secondsOf(row.user.createdAt));
+  out.u8(row.user.uid ? 1 : 0);
+  out.u32(row.user.uid.value_or(0));
+  out.u64(unsignedOf(row.oneTime));
+  out.u64(secondsOf(row.pendingUntil));
+  out.u64(unsignedOf(row.revokedBefore));
+  out.field(row.user.name);
+  out.field(row.user.mail);
+  out.field(row.user.commonName);
+  out.u8(static_cast<std::uint8_t>(row.user.dns.size()));
+  for (const auto& name : row.user.dns) out.field(name);
+  return std::move(out).take();
+}
+
+base::Result<UserRow> decodeUser(base::BytesView plain) {
+  base::ByteReader in(plain);
+  UserRow row;
+  const auto version = in.u8();
+  const auto role = in.u8();
+  row.user.role = static_cast<Role>(role);
+  row.user.createdAt = timeOf(in.u64());
+  const auto hasUid = in.u8();
+  const auto uid = in.u32();
+  if (hasUid == 1) row.user.uid = uid;
+  row.oneTime = signedOf(in.u64());
+  row.pendingUntil = timeOf(in.u64());
+  row.revokedBefore = signedOf(in.u64());
+  row.user.name = in.text(kTextMost);
+  row.user.mail = in.text(kTextMost);
+  row.user.commonName = in.text(kTextMost);
+  const auto dns = in.u8();
+  for (unsigned i = 0; i < dns && in.ok(); ++i) row.user.dns.push_back(in.text(kTextMost));
+  if (!in.atEnd() || version != kVersion || role < static_cast<std::uint8_t>(Role::User) ||
+      role > static_cast<std::uint8_t>(Role::Admin) || hasUid > 1)
+    return corruptRow("a user's row has not the form that this version writes");
+  return row;
+}
+
+base::Result<UserRow> openUser(OpenKeys& keys, const SealedRow& sealed) {
+  auto plain = keys.open(Table::Users, sealed);
+  if (!plain) return std::move(plain).error();
+  auto row = decodeUser(*plain);
+  if (!row) return std::move(row).error();
+  row->user.id = sealed.key;
+  row->revision = sealed.revision;
+  return row;
+}
+
+base::Result<UserRow> readUser(StoreReader& reader, OpenKeys& keys, std::int64_t id) {
+  auto sealed = reader.get(Table::Users, id);
+  if (!sealed) return std::move(sealed).error();
+  if (!*sealed || (*sealed)->key != id) return corruptRow("a user's row is missing");
+  return openUser(keys, **sealed);
+}
+
+base::Result<std::optional<UserRow>> findUser(StoreReader& reader, OpenKeys& keys, std::string_view name) {
+  auto row = findByMac(reader, keys, Index::UserName, base::asBytes(name));
+  if (row && *row && (*row)->user.name != name) return corruptRow("the index of users leads to another user");
+  return row;
+}
+
+base::Result<std::optional<UserRow>> findUser(StoreReader& reader, OpenKeys& keys, std::uint32_t uid) {
+  auto row = findByMac(reader, keys, Index::UserUid, uidBytes(uid));
+  if (row && *row && (*row)->user.uid != uid) return corruptRow("the index of uids leads to another user");
+  return row;
+}
+
+base::Result<void> writeUser(Txn& txn, OpenKeys& keys, UserRow& row) {
+  auto sealed = keys.seal(Table::Users, row.user.id, ++row.revision, encodeUser(row));
+  if (!sealed) return std::move(sealed).error();
+  return txn.put(Table::Users, *sealed);
+}
+
+User shownUser(const UserRow& row, base::Time now) {
+  User user = row.user;
+  user.pending = row.oneTime >= row.revokedBefore && now < row.pendingUntil;
+  return user;
+}
+
+}  // namespace kms

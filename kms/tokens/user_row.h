@@ -1,0 +1,44 @@
+// A user's row: what it holds, its bytes, and how it is found, read and written.
+//
+// plain := version{1}=1 role{1} created{8} hasUid{1} uid{4} oneTime{8} pendingUntil{8} revokedBefore{8}
+//          name mail commonName dnsCount{1} dns...        texts: u32 length, bytes; integers little-endian
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "kms/keys/open_keys.h"
+#include "kms/store/store.h"
+#include "kms/tokens/user_service.h"
+
+namespace kms {
+
+struct UserRow {
+  User user;                       // `pending` is worked out when it is shown
+  std::int64_t oneTime = 0;        // sequence number of the last one-time token; 0: none yet
+  base::Time pendingUntil{};       // when that one expires; the epoch: it was used, revoked or voided
+  std::int64_t revokedBefore = 0;  // tokens with a lower sequence number are revoked
+  std::uint32_t revision = 0;
+};
+
+base::Bytes encodeUser(const UserRow& row);
+// Pure and bounded. Errors: Corrupt / DatabaseCorrupt.
+base::Result<UserRow> decodeUser(base::BytesView plain);
+
+// Errors of all that follow: Corrupt / DatabaseCorrupt where a row was altered, moved or lost; those of the
+// store.
+base::Result<UserRow> openUser(OpenKeys& keys, const SealedRow& row);
+base::Result<UserRow> readUser(StoreReader& reader, OpenKeys& keys, std::int64_t id);
+// Nothing where there is no such user.
+base::Result<std::optional<UserRow>> findUser(StoreReader& reader, OpenKeys& keys, std::string_view name);
+base::Result<std::optional<UserRow>> findUser(StoreReader& reader, OpenKeys& keys, std::uint32_t uid);
+// Writes the next revision.
+base::Result<void> writeUser(Txn& txn, OpenKeys& keys, UserRow& row);
+
+// As outsiders see it.
+User shownUser(const UserRow& row, base::Time now);
+// Errors: NotFound.
+base::Error noSuchUser(std::string_view name);
+base::Error corruptRow(const char* what);
+
+}  // namespace kms

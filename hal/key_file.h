@@ -36,14 +36,15 @@ struct KeyFile {
   base::MasterKey key;
   std::optional<MediumIdentity> identity;  // none on a disk typed by hand
   bool identityDamaged = false;            // a [medium] section was there, but its crc or a field was bad
-  std::vector<std::string>
-      unknown;  // lines of the known sections that this version does not know, kept on writing
+  // [medium] lines that this version does not know, as "name=value"; kept on writing where there is an
+  // identity. Unknown lines of [config] are not: what stands beside the key may be secret.
+  std::vector<std::string> unknown;
 };
 
 // Errors: Corrupt with reason Damaged, `what` naming the line or rule (never a character of the key).
 base::Result<KeyFile> parseKeyFile(base::BytesView text);
 // kKeyFileSize bytes (more only where unknown lines need them). Errors: Invalid (label too long or with
-// control characters); Unavailable (no locked memory).
+// control characters, or an unknown line that is none); Unavailable (no locked memory).
 base::Result<base::SecretBuffer> formatKeyFile(const KeyFile& file);
 
 // The 14 characters, as printed and typed. parsePwd forgives case, I/L/O, blanks and dashes.

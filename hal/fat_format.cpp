@@ -1,0 +1,105 @@
+#include "hal/fat_format.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "hal/fat_directory.h"
+
+namespace hal {
+namespace {
+
+constexpr std::size_t kSector = 512;
+constexpr unsigned kFats = 2;
+constexpr unsigned kFirstCluster = 2;
+
+void put(std::span<std::byte> at, std::string_view text, std::size_t width) {
+  std::ranges::fill(at.first(width), std::byte{' '});
+  std::ranges::copy(base::asBytes(text.substr(0, width)), at.begin());
+}
+
+void makeBootSector(std::span<std::byte> s, const FatFormat& format) {
+  const FloppyGeometry& g = format.geometry;
+  // Jumps to code that asks the BIOS to boot from elsewhere (int 18h) and halts.
+  constexpr unsigned char kCode[] = {0xEB, 0x3C, 0x90};
+  constexpr unsigned char kBoot[] = {0xCD, 0x18, 0xF4, 0xEB, 0xFD};
+  std::ranges::copy(std::as_bytes(std::span(kCode)), s.begin());
+  std::ranges::copy(std::as_bytes(std::span(kBoot)), s.subspan(62).begin());
+  put(s.subspan(3), "MSDOS5.0", 8);  // old systems read a volume by this name only
+  base::storeLe16(s.subspan(11), kSector);
+  s[13] = static_cast<std::byte>(g.sectorsPerCluster);
+  base::storeLe16(s.subspan(14), 1);  // reserved: this sector
+  s[16] = static_cast<std::byte>(kFats);
+  base::storeLe16(s.subspan(17), g.rootEntries);
+  base::storeLe16(s.subspan(19), g.sectors);
+  s[21] = static_cast<std::byte>(g.media);
+  base::storeLe16(s.subspan(22), g.fatSectors);
+  base::storeLe16(s.subspan(24), g.sectorsPerTrack);
+  base::storeLe16(s.subspan(26), 2);  // sides
+  s[38] = std::byte{0x29};            // serial, label and type follow
+  base::storeLe32(s.subspan(39), format.serial);
+  put(s.subspan(43), kVolumeLabel, 11);
+  put(s.subspan(54), "FAT12", 8);
+  base::storeLe16(s.subspan(510), 0xAA55);
+}
+
+void setFat12(std::span<std::byte> fat, unsigned cluster, unsigned value) {
+  const std::span<std::byte> at = fat.subspan(cluster + cluster / 2, 2);
+  const unsigned old = base::loadLe16(at);
+  const unsigned mixed = cluster % 2 == 0 ? (old & 0xF000U) | value : (old & 0x000FU) | (value << 4U);
+  base::storeLe16(at, static_cast<std::uint16_t>(mixed));
+}
+
+void makeFat(std::span<std::byte> fat, const FloppyGeometry& geometry, unsigned clusters) {
+  setFat12(fat, 0, 0xF00U | geometry.media);
+  setFat12(fat, 1, 0xFFF);
+  for (unsigned i = 0; i < clusters; ++i) {
+    const unsigned cluster = kFirstCluster + i;
+    setFat12(fat, cluster, i + 1 < clusters ? cluster + 1 : 0xFFFU);
+  }
+}
+
+void makeEntry(std::span<std::byte> entry, std::string_view name, unsigned attributes, base::Time time) {
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  const auto year = static_cast<unsigned>(std::clamp(static_cast<int>(date.year()) - 1980, 0, 127));
+  const auto minutes = static_cast<unsigned>(clock.hours().count() * 64 + clock.minutes().count());
+  put(entry, name, 11);
+  entry[11] = static_cast<std::byte>(attributes);
+  base::storeLe16(entry.subspan(22), static_cast<std::uint16_t>(
+                                         minutes * 32 + static_cast<unsigned>(clock.seconds().count()) / 2));
+  base::storeLe16(entry.subspan(24),
+                  static_cast<std::uint16_t>((year * 16 + static_cast<unsigned>(date.month())) * 32 +
+                                             static_cast<unsigned>(date.day())));
+}
+
+}  // namespace
+
+base::Result<base::SecretBuffer> makeFatHead(const FatFormat& format) {
+  const FloppyGeometry& g = format.geometry;
+  const std::size_t rootAt = kSector * (1 + kFats * g.fatSectors);
+  const std::size_t dataAt = rootAt + g.rootEntries * kDirEntrySize;
+  const std::size_t clusterSize = kSector * g.sectorsPerCluster;
+  const std::size_t clusters = (format.content.size() + clusterSize - 1) / clusterSize;
+  assert(format.content.size() <= 4096);
+
+  auto head = base::SecretBuffer::create(dataAt + clusters * clusterSize);
+  if (!head) return head;
+  const std::span<std::byte> out = head->bytes();
+  makeBootSector(out.first(kSector), format);
+  for (unsigned i = 0; i < kFats; ++i) {
+    makeFat(out.subspan(kSector * (1 + i * g.fatSectors), kSector * g.fatSectors), g,
+            static_cast<unsigned>(clusters));
+  }
+  makeEntry(out.subspan(rootAt, kDirEntrySize), kVolumeLabel, 0x08, format.time);
+  const std::span<std::byte> entry = out.subspan(rootAt + kDirEntrySize, kDirEntrySize);
+  const std::size_t dot = format.fileName.find('.');
+  makeEntry(entry, format.fileName.substr(0, dot), 0x20, format.time);
+  if (dot != std::string_view::npos) put(entry.subspan(8), format.fileName.substr(dot + 1), 3);
+  if (clusters > 0) base::storeLe16(entry.subspan(26), kFirstCluster);
+  base::storeLe32(entry.subspan(28), static_cast<std::uint32_t>(format.content.size()));
+  std::ranges::copy(format.content, out.subspan(dataAt).begin());
+  return head;
+}
+
+}  // namespace hal

@@ -1,0 +1,168 @@
+// The worked examples of kms/FORMATS.md, byte for byte.
+#include <gtest/gtest.h>
+
+#include "hal/base/base32.h"
+#include "hal/base/crc32.h"
+#include "hal/base/rfc3339.h"
+#include "kms/keys/epochs.h"
+#include "kms/keys/key_use.h"
+#include "kms/keys/keyring.h"
+#include "kms/keys/row_cipher.h"
+#include "kms/keys/slot.h"
+#include "tests/unit/keys/fixture.h"
+#include "tests/unit/keys/worked_examples.h"
+
+namespace {
+
+using base::asBytes;
+using base::toHex;
+using tests::Example;
+using tests::fromHex;
+using tests::workedExample;
+
+base::Uuid uuidOf(const std::string& hex) {
+  return base::Uuid::fromBytes(fromHex(hex)).value_or(base::Uuid());
+}
+
+// Gives out the bytes that an example names, in order.
+class GivenRng final : public base::Rng {
+ public:
+  explicit GivenRng(const std::string& hex) : bytes_(fromHex(hex)) {}
+  void fill(std::span<std::byte> out) override {
+    for (std::byte& b : out) b = bytes_.at(at_++);
+  }
+
+ private:
+  base::Bytes bytes_;
+  std::size_t at_ = 0;
+};
+
+base::MasterKey masterOf(const std::string& hex) {
+  const base::Bytes bytes = fromHex(hex);
+  return *base::MasterKey::fromBytes(std::span<const std::byte, 8>(bytes));
+}
+
+TEST(Formats, DerivedKeys) {
+  Example x = workedExample("derived keys");
+  const auto derived = [&](kms::KeyUse use) {
+    return toHex(kms::deriveKey(fromHex(x["root"]), {}, use, uuidOf(x["server"]))->bytes());
+  };
+  EXPECT_EQ(derived(kms::KeyUse::RecordSeal), x["record-seal"]);
+  EXPECT_EQ(derived(kms::KeyUse::Audit), x["audit"]);
+}
+
+void checkSlot(const std::string& name) {
+  Example x = workedExample(name);
+  kms::SlotHeader header;
+  header.passphrase = x.contains("passphrase");
+  header.cost.logN = static_cast<std::uint8_t>(std::stoul(x["logN"]));
+  header.server = uuidOf(x["server"]);
+  header.medium = uuidOf(x["medium"]);
+  header.created = *base::parseTime(x["created"]);
+  header.label = x["label"];
+  const auto phrase = tests::secret(x["passphrase"]);
+  GivenRng rng(x["salt"] + x["nonce"]);
+  const auto row = kms::wrapRoot(header, masterOf(x["master"]), &phrase, fromHex(x["root"]), rng);
+  ASSERT_TRUE(row) << row.error().what;
+  EXPECT_EQ(toHex(row->header), x["header"]);
+  EXPECT_EQ(toHex(row->wrapped), x["wrapped"]);
+  kms::SlotRow written;
+  written.header = fromHex(x["header"]);
+  written.wrapped = fromHex(x["wrapped"]);
+  const auto root = kms::unwrapRoot(written, masterOf(x["master"]), &phrase);
+  ASSERT_TRUE(root) << root.error().what;
+  EXPECT_EQ(toHex(root->bytes()), x["root"]);
+
+  base::Bytes password = fromHex(x["master"] + (header.passphrase ? "01" : "00"));
+  for (const char c : x["passphrase"]) password.push_back(static_cast<std::byte>(c));
+  EXPECT_EQ(toHex(kms::scrypt(password, fromHex(x["salt"]), header.cost.logN, 8, 1)->bytes()), x["slot key"]);
+}
+
+TEST(Formats, Slot) { checkSlot("slot"); }
+TEST(Formats, SlotWithPassphrase) { checkSlot("slot with passphrase"); }
+
+// The epoch of the example as the second one of a real database.
+TEST(Formats, EpochAndRow) {
+  Example e = workedExample("epoch");
+  Example x = workedExample("row");
+  const tests::Founded f;
+  auto epochs = kms::Epochs::create(fromHex(e["root"]), 1, uuidOf(e["server"]));
+  ASSERT_TRUE(epochs);
+  std::int64_t id = 0;
+  f.write([&](kms::Txn& txn) -> base::Result<void> {
+    GivenRng rng(e["salt"]);
+    auto begun = epochs->begin(txn, rng);
+    if (!begun) return std::move(begun).error();
+    id = *begun;
+    return {};
+  });
+  EXPECT_EQ(toHex(epochs->rowKey(id)->bytes()), e["row key"]);
+  ASSERT_EQ(e["row key"], x["row key"]);
+
+  kms::RowCipher cipher(*epochs);
+  const auto table = static_cast<kms::Table>(std::stoul(x["table"]));
+  const auto row = cipher.seal(id, std::stoull(x["counter"]), table, std::stoll(x["key"]),
+                               static_cast<std::uint32_t>(std::stoul(x["revision"])), asBytes(x["plain"]));
+  ASSERT_TRUE(row);
+  EXPECT_EQ(toHex(row->sealed), x["sealed"]);
+  // The nonce and the associated data as written are the ones that were used.
+  auto gcm = kms::Gcm::create(fromHex(x["row key"]));
+  base::Bytes plain(x["plain"].size());
+  EXPECT_TRUE(gcm->open(fromHex(x["row nonce"]), fromHex(x["aad"]), fromHex(x["sealed"]), plain));
+  EXPECT_EQ(base::asText(plain), x["plain"]);
+}
+
+TEST(Formats, Keyring) {
+  Example x = workedExample("keyring");
+  GivenRng rng(x["token-mac"] + x["accessor key"] + x["index-mac"]);
+  kms::Keyring keyring;
+  keyring.push_back(*kms::KeyGeneration::make(static_cast<std::uint32_t>(std::stoul(x["generation"])),
+                                              *base::parseTime(x["created"]), rng));
+  EXPECT_EQ(toHex(keyring[0].encoded()), x["plain"]);
+  auto cipher = kms::KeyringCipher::create(keyring);
+  ASSERT_TRUE(cipher);
+  EXPECT_EQ(toHex(cipher->tokenMac(asBytes(x["token"]))), x["token mac"]);
+  EXPECT_EQ(toHex(cipher->indexMac(kms::Index::UserName, asBytes(x["name"]))), x["name mac"]);
+
+  Example a = workedExample("accessor");
+  ASSERT_EQ(a["accessor key"], x["accessor key"]);
+  EXPECT_EQ(cipher->accessor(std::stoll(a["sequence"])), a["accessor"]);
+  EXPECT_EQ(cipher->sequenceOf(a["accessor"]), std::stoll(a["sequence"]));
+  EXPECT_EQ(base::encodeBase32(fromHex(a["block"])), a["accessor"]);
+}
+
+// Taken apart by hand here; tests/unit/tokens has the code that makes it.
+TEST(Formats, AccessToken) {
+  Example x = workedExample("access token");
+  const std::string& token = x["token"];
+  ASSERT_EQ(token.size(), 58U);
+  ASSERT_TRUE(token.starts_with("kms_"));
+  base::Bytes body;
+  unsigned held = 0;
+  unsigned bits = 0;
+  for (const char c : token.substr(4, 48)) {
+    const auto value =
+        std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_").find(c);
+    ASSERT_NE(value, std::string_view::npos);
+    held = (held << 6U | static_cast<unsigned>(value)) & 0xFFFFU;
+    if ((bits += 6) >= 8) body.push_back(static_cast<std::byte>(held >> (bits -= 8)));
+  }
+  ASSERT_EQ(body.size(), 36U);
+  EXPECT_EQ(base::encodeBase32(base::BytesView(body).first(16)), x["accessor"]);
+  EXPECT_EQ(toHex(base::BytesView(body).subspan(16)), x["random"]);
+  const std::uint32_t crc = base::crc32(asBytes(token.substr(0, 52)));
+  for (unsigned i = 0; i < 6; ++i) EXPECT_EQ(token[52 + i], base::base32Digit(crc >> (25 - 5 * i) & 31U));
+}
+
+TEST(Formats, HeaderFile) {
+  Example x = workedExample("header");
+  const std::string before = "format=1\nserver=" + x["server"] + "\norganisation=" + x["organisation"] +
+                             "\ncreated=" + x["created"] + "\n";
+  const auto crc = base::crc32(asBytes(before));
+  base::ByteWriter bigEndian;
+  for (unsigned shift = 32; shift > 0; shift -= 8)
+    bigEndian.u8(static_cast<std::uint8_t>(crc >> (shift - 8)));
+  EXPECT_EQ(x["line"], before + "crc=" + toHex(bigEndian.bytes()));
+}
+
+}  // namespace

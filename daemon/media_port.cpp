@@ -1,0 +1,93 @@
+#include "daemon/media_port.h"
+
+#include <algorithm>
+
+namespace kmsd {
+namespace {
+
+base::Error absent(const std::string& uri) {
+  return {base::Code::NotFound, "there is no medium in " + uri + "; insert one",
+          base::Reason::AwaitingMedium};
+}
+
+}  // namespace
+
+base::Result<MediumPort> MediumPort::open(const std::string& uri, bool writable, hal::Ask* ask) {
+  ReaderOptions options;
+  options.uris = {uri};
+  options.writable = writable;
+  ReaderClient::Events events;
+  events.ask = ask;
+  auto reader = ReaderClient::start(std::move(options), std::move(events));
+  if (!reader) return std::move(reader).error();
+  MediumPort port;
+  port.reader_ = *std::move(reader);
+  if (auto chosen = port.choose(uri); !chosen) return std::move(chosen).error();
+  for (const hal::DriverDescription& driver : port.reader_->drivers())
+    port.creatable_ =
+        port.creatable_ || (driver.scheme == port.slot_.id.driver && driver.can(hal::Cap::Create));
+  return port;
+}
+
+// The only slot, or the only one with something in it.
+base::Result<void> MediumPort::choose(const std::string& uri) {
+  auto slots = reader_->scan();
+  if (!slots) return std::move(slots).error();
+  if (slots->empty()) return absent(uri);
+  const auto present = std::ranges::count_if(*slots, &hal::Slot::present);
+  if (slots->size() > 1 && present == 0) return absent(uri);
+  if (present > 1)
+    return base::Error{base::Code::Invalid, uri + " means " + std::to_string(present) + " media, such as " +
+                                                slots->front().id.uri() + "; name one"};
+  const auto at = slots->size() == 1 ? slots->begin() : std::ranges::find_if(*slots, &hal::Slot::present);
+  slot_ = std::move(*at);
+  return {};
+}
+
+base::Result<Found> MediumPort::look() {
+  if (slot_.error) return *slot_.error;
+  Found found{slot_.id, Holding::Absent, creatable_, slot_.writeProtected, {}};
+  if (!slot_.present) return found;
+  auto text = reader_->read(slot_.id);
+  if (!text && text.error().code == base::Code::NotFound) return found;
+  if (!text) {
+    auto holding = holdingOf(text.error());
+    if (!holding) return std::move(holding).error();
+    found.holding = *holding;
+    return found;
+  }
+  found.holding = Holding::Key;
+  auto file = hal::parseKeyFile(text->bytes());
+  if (file) found.identity = std::move(file->identity);
+  return found;
+}
+
+base::Result<base::SecretBuffer> MediumPort::read() {
+  if (slot_.error) return *slot_.error;
+  if (!slot_.present) return absent(slot_.id.uri());
+  return reader_->read(slot_.id);
+}
+
+base::Result<void> MediumPort::write(base::BytesView text, hal::Overwrite consent, const Found& found) {
+  if (consent == hal::Overwrite::Key) {
+    auto now = look();
+    if (!now) return std::move(now).error();
+    if (now->holding != Holding::Key || destroyName(*now) != destroyName(found))
+      return base::Error{base::Code::Conflict,
+                         "another medium is now in " + slot_.id.uri() + "; it was not written"};
+  }
+  return reader_->write(slot_.id, text, consent);
+}
+
+base::Result<void> verifyWritten(const std::string& uri, base::BytesView text) {
+  auto port = MediumPort::open(uri, false, nullptr);
+  if (!port) return std::move(port).error();
+  auto back = port->read();
+  if (!back) return std::move(back).error();
+  if (!base::equalConstantTime(back->bytes(), text))
+    return base::Error{base::Code::Io,
+                       uri + " gives back another text than was written to it; take another medium"};
+  return {};
+}
+
+}  // namespace kmsd

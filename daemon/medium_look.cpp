@@ -1,0 +1,198 @@
+// `kmsd medium list` and `kmsd medium check`.
+#include <boost/json.hpp>
+#include <iostream>
+
+#include "daemon/data_dir.h"
+#include "daemon/harden.h"
+#include "daemon/media_port.h"
+#include "daemon/reasons.h"
+#include "daemon/terminal.h"
+#include "daemon/verb_medium.h"
+#include "hal/base/rfc3339.h"
+#include "kms/keys/vault.h"
+#include "kms/store/sqlite_store.h"
+
+namespace kmsd {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kMaxTyped = 64;  // bytes
+
+// A slot and what its medium says of itself.
+struct Shown {
+  hal::Slot slot;
+  std::optional<hal::MediumIdentity> identity;
+  bool key = false;
+  std::string error;
+};
+
+Shown showSlot(ReaderClient& reader, hal::Slot slot) {
+  Shown shown{std::move(slot), {}, false, {}};
+  if (shown.slot.error) shown.error = shown.slot.error->what;
+  if (shown.slot.error || !shown.slot.present) return shown;
+  auto text = reader.read(shown.slot.id);
+  if (!text) {
+    shown.error = text.error().what;
+    return shown;
+  }
+  auto file = hal::parseKeyFile(text->bytes());
+  if (!file) {
+    shown.error = file.error().what;
+    return shown;
+  }
+  shown.key = true;
+  shown.identity = std::move(file->identity);
+  return shown;
+}
+
+json::value orNull(bool there, const std::string& text) {
+  return there ? json::value(text) : json::value(nullptr);
+}
+
+json::object toJson(const Shown& shown) {
+  const auto& id = shown.identity;
+  return {{"uri", shown.slot.id.uri()},
+          {"driver", shown.slot.id.driver},
+          {"slot", shown.slot.id.slot},
+          {"present", shown.slot.present},
+          {"server", orNull(id.has_value(), id ? id->server.text() : "")},
+          {"medium", orNull(id.has_value(), id ? id->medium.text() : "")},
+          {"label", id ? id->label : ""},
+          {"write_protected", shown.slot.writeProtected},
+          {"error", orNull(!shown.error.empty(), shown.error)}};
+}
+
+std::string toLine(const Shown& shown) {
+  std::string line = shown.slot.id.uri() + "  ";
+  if (!shown.error.empty()) {
+    line += shown.error;
+  } else if (!shown.slot.present) {
+    line += "empty";
+  } else if (shown.identity) {
+    line += "key medium " + shown.identity->medium.text() + " \"" + shown.identity->label + "\" of server " +
+            shown.identity->server.text();
+  } else {
+    line += "key medium without an id (typed by hand)";
+  }
+  return printable(line) + (shown.slot.writeProtected ? "  (write-protected)" : "");
+}
+
+// What `check` found; `opens` only where a data directory was named.
+struct Checked {
+  hal::KeyFile file;
+  std::optional<bool> opens;
+};
+
+base::Result<base::SecretBuffer> keyTextOf(const std::string& uri) {
+  TerminalAsk ask;
+  auto port = MediumPort::open(uri, false, &ask);
+  if (!port) return std::move(port).error();
+  return port->read();
+}
+
+base::Result<hal::KeyFile> keyOf(const std::string& uri) {
+  if (uri == kPromptUri) {
+    auto typed = askLine("Type the 14 characters of the key (nothing is shown):", kMaxTyped, false);
+    if (!typed) return std::move(typed).error();
+    auto key = hal::parsePwd(typed->text());
+    if (!key) return std::move(key).error();
+    return hal::KeyFile{*std::move(key), {}, false, {}};
+  }
+  auto text = keyTextOf(uri);
+  if (!text) return std::move(text).error();
+  return hal::parseKeyFile(text->bytes());
+}
+
+base::Result<void> checkOpens(const DataDir& dir, const hal::KeyFile& file, const std::string& uri) {
+  auto header = dir.header();
+  if (!header) return std::move(header).error();
+  auto store = kms::openSqliteStore(dir.database());
+  if (!store) return std::move(store).error();
+  auto key = base::MasterKey::fromBytes(file.key.bytes());
+  if (!key) return std::move(key).error();
+  kms::KeyOffer offer{*std::move(key), {}, {}, uri};
+  if (file.identity) offer.id = kms::MediumRef{file.identity->server, file.identity->medium};
+  const kms::Vault vault(**store, header->server, base::systemClock(), base::systemRng());
+  auto opened = vault.check(offer);
+  if (!opened) return std::move(opened).error();
+  return {};
+}
+
+std::string describe(const hal::KeyFile& file) {
+  if (file.identityDamaged)
+    return "valid key; its [medium] section is damaged, so it counts as typed by hand";
+  if (!file.identity) return "valid key, without a medium id (typed by hand)";
+  return "valid key medium " + file.identity->medium.text() + " \"" + file.identity->label + "\" of server " +
+         file.identity->server.text() + ", made " + base::formatTime(file.identity->created);
+}
+
+Exit answer(bool asJson, const std::string& uri, const base::Result<hal::KeyFile>& file,
+            const base::Result<void>& opens, bool asked) {
+  const base::Error* error = !file ? &file.error() : !opens ? &opens.error() : nullptr;
+  const Exit exit = error != nullptr ? exitOf(*error) : Exit::Yes;
+  if (asJson) {
+    json::object all{
+        {"uri", uri}, {"valid", bool(file)}, {"server", nullptr}, {"medium", nullptr}, {"label", ""}};
+    if (file && file->identity) {
+      all["server"] = file->identity->server.text();
+      all["medium"] = file->identity->medium.text();
+      all["label"] = file->identity->label;
+    }
+    all["opens"] = asked && file ? json::value(bool(opens)) : json::value(nullptr);
+    all["reason"] = orNull(error != nullptr, error != nullptr ? std::string(nameOf(*error)) : "");
+    all["detail"] = orNull(error != nullptr, error != nullptr ? error->what : "");
+    std::cout << json::serialize(all) << "\n";
+    return exit;
+  }
+  if (file) std::cout << printable(uri + ": " + describe(*file)) << "\n";
+  if (error != nullptr) return fail(exit, error->what);
+  if (asked) std::cout << "It opens the server.\n";
+  return Exit::Yes;
+}
+
+}  // namespace
+
+Exit mediumList(const Parsed& parsed) {
+  TerminalAsk ask;
+  ReaderOptions options;
+  options.uris = parsed.texts("medium");
+  ReaderClient::Events events;
+  events.ask = &ask;
+  auto reader = ReaderClient::start(std::move(options), std::move(events));
+  if (!reader) return fail(reader.error());
+  auto slots = (*reader)->scan();
+  if (!slots) return fail(slots.error());
+  std::vector<Shown> all;
+  for (hal::Slot& slot : *slots) all.push_back(showSlot(**reader, std::move(slot)));
+  const auto drivers = (*reader)->drivers();
+  if (parsed.has("json")) {
+    json::array items;
+    for (const Shown& shown : all) items.emplace_back(toJson(shown));
+    json::array known;
+    for (const auto& driver : drivers)
+      known.emplace_back(
+          json::object{{"scheme", driver.scheme}, {"summary", driver.summary}, {"forms", driver.forms}});
+    std::cout << json::serialize(json::object{{"items", items}, {"next", nullptr}, {"drivers", known}})
+              << "\n";
+    return Exit::Yes;
+  }
+  std::cout << "Media:\n";
+  for (const Shown& shown : all) std::cout << "  " << toLine(shown) << "\n";
+  if (all.empty()) std::cout << "  none\n";
+  std::cout << "Drivers:\n";
+  for (const auto& driver : drivers) std::cout << "  " << driver.forms << "  (" << driver.summary << ")\n";
+  return Exit::Yes;
+}
+
+Exit mediumCheck(const Parsed& parsed) {
+  if (auto hard = harden(); !hard) return fail(hard.error());
+  const std::string& uri = parsed.arguments().front();
+  const bool asked = parsed.has("data-dir");
+  const auto file = keyOf(uri);
+  base::Result<void> opens;
+  if (file && asked) opens = checkOpens(DataDir(parsed.text("data-dir")), *file, uri);
+  return answer(parsed.has("json"), uri, file, opens, asked);
+}
+
+}  // namespace kmsd

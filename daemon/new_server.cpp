@@ -1,0 +1,172 @@
+#include "daemon/new_server.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "daemon/media_plan.h"
+#include "hal/base/file.h"
+#include "hal/base/rng.h"
+#include "kms/audit/audit.h"
+#include "kms/store/sqlite_store.h"
+
+namespace kmsd {
+namespace {
+
+namespace fs = std::filesystem;
+
+base::Error refuse(base::Code code, base::Reason reason, std::string what) {
+  return {code, std::move(what), reason};
+}
+
+base::Error notOurs(std::string what) {
+  return refuse(base::Code::Invalid, base::Reason::DataDirectoryNotOurs, std::move(what));
+}
+
+// Other setups and removals wait outside while this lives.
+base::Result<base::Fd> lockRoot(const fs::path& root) {
+  base::Fd fd(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) return base::systemError(root.string(), errno);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+  if (errno != EWOULDBLOCK) return base::systemError(root.string(), errno);
+  return refuse(base::Code::Conflict, base::Reason::LockHeld,
+                "another setup is under way in " + root.string());
+}
+
+// Root makes servers for the service's user: what is in D belongs to whom D belongs to.
+base::Result<void> giveToOwner(const fs::path& root, const fs::path& stage) {
+  struct stat owner {};
+  if (::lstat(root.c_str(), &owner) != 0) return base::systemError(root.string(), errno);
+  if (::geteuid() != 0 || owner.st_uid == 0) return {};
+  std::error_code failed;
+  for (const auto& entry : fs::recursive_directory_iterator(stage, failed)) {
+    if (::lchown(entry.path().c_str(), owner.st_uid, owner.st_gid) != 0)
+      return base::systemError(entry.path().string(), errno);
+  }
+  if (failed) return base::systemError(stage.string(), failed.value());
+  if (::lchown(stage.c_str(), owner.st_uid, owner.st_gid) != 0)
+    return base::systemError(stage.string(), errno);
+  return {};
+}
+
+base::Result<void> makeDirectory(const fs::path& path) {
+  if (::mkdir(path.c_str(), 0700) != 0) return base::systemError(path.string(), errno);
+  return {};
+}
+
+}  // namespace
+
+base::Result<void> checkGround(const fs::path& root) {
+  struct stat found {};
+  if (::lstat(root.c_str(), &found) != 0) {
+    if (errno != ENOENT) return base::systemError(root.string(), errno);
+    std::error_code failed;
+    const fs::path parent = fs::absolute(root, failed).lexically_normal().parent_path();
+    if (!failed && fs::is_directory(parent, failed)) return {};
+    return base::Error{base::Code::NotFound, "there is no directory " + parent.string() + " to make " +
+                                                 root.filename().string() + " in; make it first"};
+  }
+  if (S_ISLNK(found.st_mode))
+    return refuse(base::Code::Denied, base::Reason::DataDirectoryUnsafe,
+                  root.string() + " is a symbolic link, which is not followed; name what it points to");
+  if (!S_ISDIR(found.st_mode)) return notOurs(root.string() + " is not a directory");
+  std::error_code failed;
+  std::vector<std::string> names;
+  for (fs::directory_iterator at(root, failed), end; !failed && at != end; at.increment(failed))
+    names.push_back(at->path().filename().string());
+  if (failed) return base::systemError(root.string(), failed.value());
+  const GroundFound ground = judgeGround(std::move(names));
+  if (ground.ground == Ground::Server)
+    return refuse(base::Code::Conflict, base::Reason::ServerExists,
+                  root.string() + " already holds a server; 'kmsd setup --remove-all' puts it aside");
+  if (ground.ground == Ground::Foreign)
+    return notOurs(root.string() + " holds other files (" + ground.foreign + "); take an empty directory");
+  if (::geteuid() != 0 && found.st_uid != ::geteuid())
+    return refuse(base::Code::Denied, base::Reason::DataDirectoryUnsafe,
+                  root.string() + " belongs to uid " + std::to_string(found.st_uid) +
+                      ", not to us; mend it with: chown " + std::to_string(::geteuid()) + " " +
+                      root.string());
+  if ((found.st_mode & 022) != 0)
+    return refuse(base::Code::Denied, base::Reason::DataDirectoryUnsafe,
+                  root.string() + " is open to others; mend it with: chmod go-w " + root.string());
+  return {};
+}
+
+base::Result<NewServer> NewServer::stage(const fs::path& root) {
+  if (auto fit = checkGround(root); !fit) return std::move(fit).error();
+  if (::mkdir(root.c_str(), 0700) != 0 && errno != EEXIST) return base::systemError(root.string(), errno);
+  auto lock = lockRoot(root);
+  if (!lock) return std::move(lock).error();
+  if (auto fit = checkGround(root); !fit) return std::move(fit).error();  // another setup may have come first
+  NewServer server(root, *std::move(lock));
+  std::error_code failed;
+  fs::remove_all(server.stagePath(), failed);
+  if (failed) return base::systemError(server.stagePath().string(), failed.value());
+  if (auto made = makeDirectory(server.stagePath()); !made) return std::move(made).error();
+  server.staged_ = true;
+  return server;
+}
+
+NewServer::NewServer(NewServer&& other) noexcept
+    : root_(std::move(other.root_)),
+      lock_(std::move(other.lock_)),
+      staged_(std::exchange(other.staged_, false)) {}
+
+NewServer::~NewServer() {
+  std::error_code ignored;
+  if (staged_) fs::remove_all(stagePath(), ignored);
+}
+
+fs::path NewServer::stagePath() const { return root_ / kStage; }
+
+base::Result<void> NewServer::fill(const ServerHeader& header, const std::vector<kms::NewSlot>& slots) {
+  const fs::path stage = stagePath();
+  {
+    auto store = kms::createSqliteStore(stage / "kms.db");
+    if (!store) return std::move(store).error();
+    const base::Clock& clock = base::systemClock();
+    if (auto made = kms::found(**store, header.server, slots, clock, base::systemRng()); !made) return made;
+    const kms::AuditEntry entry{kms::Event::ServerFounded, "uid " + std::to_string(::getuid()),
+                                header.server.text(), std::to_string(slots.size()) + " key media"};
+    auto recorded =
+        (*store)->writeAndWait([&](kms::Txn& txn) { return kms::record(txn, clock.now(), entry); });
+    if (!recorded) return recorded;
+  }
+  auto text = formatServerHeader(header);
+  if (!text) return std::move(text).error();
+  if (auto done = base::writeFileDurably(stage / "header", base::asBytes(*text), 0600); !done) return done;
+  for (const char* name : {"audit", "public"})
+    if (auto made = makeDirectory(stage / name); !made) return made;
+  if (auto given = giveToOwner(root_, stage); !given) return given;
+  return base::syncDirectory(stage);
+}
+
+base::Result<void> NewServer::commit() {
+  const fs::path target = DataDir(root_).security();
+  if (::renameat2(AT_FDCWD, stagePath().c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) != 0)
+    return base::systemError(target.string(), errno);
+  staged_ = false;
+  return base::syncDirectory(root_);
+}
+
+base::Result<fs::path> removeServer(const fs::path& root) {
+  const DataDir dir(root);
+  if (auto ours = dir.check(); !ours) return std::move(ours).error();
+  auto outer = lockRoot(root);
+  if (!outer) return std::move(outer).error();
+  auto inner = dir.lock();
+  if (!inner) return std::move(inner).error();
+  for (int number = 0;; ++number) {
+    fs::path target = root / ("security.bak" + (number == 0 ? std::string() : "." + std::to_string(number)));
+    if (::renameat2(AT_FDCWD, dir.security().c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) == 0) {
+      if (auto synced = base::syncDirectory(root); !synced) return std::move(synced).error();
+      return target;
+    }
+    if (errno != EEXIST) return base::systemError(target.string(), errno);
+  }
+}
+
+}  // namespace kmsd

@@ -1,0 +1,46 @@
+// NewServer: a data directory that is being made. All is made in D/security.new and renamed to D/security at
+// the end, so that a crash leaves no server or a whole one; what an interrupted one left is cleared away.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "daemon/data_dir.h"
+#include "hal/base/clock.h"
+#include "kms/keys/founding.h"
+
+namespace kmsd {
+
+// Whether a server may be made there; changes nothing. Errors: Conflict / ServerExists; Invalid /
+// DataDirectoryNotOurs (other files, no directory); Denied / DataDirectoryUnsafe; NotFound (no parent).
+base::Result<void> checkGround(const std::filesystem::path& root);
+
+class NewServer {
+ public:
+  // Makes the directory where there is none, and keeps other setups out of it. Errors: as checkGround;
+  // Conflict / LockHeld.
+  static base::Result<NewServer> stage(const std::filesystem::path& root);
+  NewServer(NewServer&& other) noexcept;
+  NewServer& operator=(NewServer&&) = delete;
+  ~NewServer();  // clears the stage unless it was committed
+
+  // Database with keys and slots, first audit entry, header. Errors: as kms::found and createSqliteStore.
+  base::Result<void> fill(const ServerHeader& header, const std::vector<kms::NewSlot>& slots);
+  // Makes it the server, durably. Errors: as systemError.
+  base::Result<void> commit();
+
+ private:
+  NewServer(std::filesystem::path root, base::Fd lock) : root_(std::move(root)), lock_(std::move(lock)) {}
+  std::filesystem::path stagePath() const;
+
+  std::filesystem::path root_;
+  base::Fd lock_;
+  bool staged_ = false;
+};
+
+// D/security becomes the first free of D/security.bak, .bak.1, ... Gives the new name. Errors: as
+// DataDir::check; Conflict / LockHeld.
+base::Result<std::filesystem::path> removeServer(const std::filesystem::path& root);
+
+}  // namespace kmsd

@@ -1,0 +1,64 @@
+#include "daemon/run_events.h"
+
+#include "daemon/log.h"
+#include "daemon/notify.h"
+#include "daemon/reasons.h"
+
+namespace kmsd {
+
+std::string statusLine(const ServerStatus& status) {
+  if (!status.sealed)
+    return "unsealed" + (status.medium ? " by medium " + status.medium->text() : std::string());
+  return "sealed: " + (status.detail.empty() ? std::string(rowOf(status.reason).name) : status.detail);
+}
+
+Keeper::Events RunEvents::events() {
+  Keeper::Events events;
+  events.stateChanged = [this](const ServerStatus& status) { stateChanged(status); };
+  events.mediumMoved = [this](const hal::Slot& slot, bool inserted) { mediumMoved(slot, inserted); };
+  events.mediumRefused = [this](const std::string& uri, const base::Error& why) { mediumRefused(uri, why); };
+  events.note = [](std::string what) { log::warning(what); };
+  return events;
+}
+
+void RunEvents::stateChanged(const ServerStatus& status) {
+  bool turned = false;
+  {
+    const std::lock_guard lock(mutex_);
+    turned = sealed_ != status.sealed;
+    sealed_ = status.sealed;
+  }
+  const std::string line = statusLine(status);
+  notifyStatus(line);
+  if (!turned) {
+    log::write(status.event == 0 ? log::Level::Info : log::Level::Warning, status.event, line);
+    return;
+  }
+  const kms::Event event = status.sealed ? kms::Event::Sealed : kms::Event::Unsealed;
+  log::info(line, static_cast<int>(event));
+  audit(event, status.medium ? status.medium->text() : "", std::string(rowOf(status.reason).name));
+}
+
+void RunEvents::mediumMoved(const hal::Slot& slot, bool inserted) {
+  const kms::Event event = inserted ? kms::Event::MediumInserted : kms::Event::MediumRemoved;
+  const std::string uri = slot.id.uri();
+  log::info("medium " + std::string(inserted ? "inserted: " : "removed: ") + uri, static_cast<int>(event));
+  audit(event, uri, "");
+}
+
+void RunEvents::mediumRefused(const std::string& uri, const base::Error& why) {
+  log::warning("medium refused: " + uri + ": " + why.what, static_cast<int>(kms::Event::MediumRefused));
+  audit(kms::Event::MediumRefused, uri, why.what);
+}
+
+void RunEvents::audit(kms::Event event, std::string object, std::string detail) {
+  if (store_ == nullptr) return;
+  const base::Time at = clock_.now();
+  kms::AuditEntry entry{event, "kmsd", std::move(object), std::move(detail)};
+  store_->write([at, entry = std::move(entry)](kms::Txn& txn) { return kms::record(txn, at, entry); },
+                [](base::Result<void> done) {
+                  if (!done) log::error("the audit log could not be written: " + done.error().what);
+                });
+}
+
+}  // namespace kmsd

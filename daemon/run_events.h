@@ -1,0 +1,35 @@
+// RunEvents: what the keeper does goes on record: in the log, in the audit log and to systemd.
+#pragma once
+
+#include <mutex>
+#include <string>
+
+#include "daemon/keeper.h"
+#include "kms/audit/audit.h"
+
+namespace kmsd {
+
+class RunEvents {
+ public:
+  // `store`: null where there is no database to keep the audit log's outbox in; then it is only logged.
+  RunEvents(kms::Store* store, const base::Clock& clock) : store_(store), clock_(clock) {}
+
+  // They point to this object, which outlives the keeper.
+  Keeper::Events events();
+
+ private:
+  void stateChanged(const ServerStatus& status);
+  void mediumMoved(const hal::Slot& slot, bool inserted);
+  void mediumRefused(const std::string& uri, const base::Error& why);
+  void audit(kms::Event event, std::string object, std::string detail);
+
+  kms::Store* store_;
+  const base::Clock& clock_;
+  std::mutex mutex_;
+  bool sealed_ = true;
+};
+
+// "unsealed" or "sealed: why".
+std::string statusLine(const ServerStatus& status);
+
+}  // namespace kmsd

@@ -1,0 +1,42 @@
+#include "daemon/tidier.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+
+namespace kmsd {
+namespace {
+
+constexpr std::chrono::milliseconds kIdle{5'000};    // between looks when nothing is left
+constexpr std::chrono::milliseconds kBetween{20};    // between batches, for those who wait for the writer
+constexpr std::chrono::milliseconds kAfter{60'000};  // after a failure
+constexpr int kNice = 19;
+
+}  // namespace
+
+Tidier::Tidier(const kms::Vault& vault, kms::TokenService& tokens)
+    : vault_(vault), tokens_(tokens), thread_([this](std::stop_token stop) { run(std::move(stop)); }) {}
+
+void Tidier::run(std::stop_token stop) {
+  // Linux gives each thread its own nice value; not getting it does no harm.
+  if (::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice) != 0)
+    log::info("tidying runs at usual priority");
+  while (!stop.stop_requested()) {
+    if (vault_.sealed()) {
+      rest(stop, kIdle);
+      continue;
+    }
+    auto more = tokens_.tidy();
+    if (!more && more.error().reason != base::Reason::Sealed)
+      log::warning("tidying failed: " + more.error().what);
+    rest(stop, !more ? kAfter : *more ? kBetween : kIdle);
+  }
+}
+
+void Tidier::rest(std::stop_token stop, std::chrono::milliseconds span) {
+  std::unique_lock lock(mutex_);
+  wake_.wait_for(lock, std::move(stop), span, [] { return false; });
+}
+
+}  // namespace kmsd

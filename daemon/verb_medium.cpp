@@ -1,0 +1,66 @@
+#include "daemon/verb_medium.h"
+
+namespace kmsd {
+namespace {
+
+constexpr OptionSpec kJson = {"json", "", "print one JSON document and nothing else"};
+constexpr OptionSpec kFormat = {
+    "format", "", "use a medium that holds other data: the data are lost", "", false, false, true};
+constexpr OptionSpec kDestroy = {
+    "destroy-key",
+    "ID",
+    "use the medium that holds this key (its medium id, or 'unnamed'): the key is lost",
+    "",
+    true,
+    false,
+    true};
+
+constexpr ArgumentSpec kUri[] = {{"URI", "the medium, such as floppy:A: or image:FILE"}};
+constexpr ArgumentSpec kTwoUris[] = {{"FROM", "the medium to copy"}, {"TO", "the medium to make"}};
+
+constexpr OptionSpec kListOptions[] = {
+    {"medium", "URI", "look there; without it: at each driver's usual place", "", true}, kJson};
+constexpr OptionSpec kCheckOptions[] = {
+    {"data-dir", "DIR", "also say whether it opens the server in DIR (takes about a second)"}, kJson};
+constexpr OptionSpec kCreateOptions[] = {
+    {"pwd-file", "FILE", "read the 14 characters from FILE, or from standard input where it is '-'", "",
+     false, false, true},
+    {"server-id", "UUID", "the server whose key it is; with --medium-id", "", false, false, true},
+    {"medium-id", "UUID", "the medium's id, as 'kmsctl status' names it; with --server-id", "", false, false,
+     true},
+    {"label", "TEXT", "what is shown for it, 24 bytes at most; with --server-id", "", false, false, true},
+    kFormat,
+    kDestroy};
+constexpr OptionSpec kCopyOptions[] = {kFormat, kDestroy};
+
+constexpr VerbSpec kVerbs[] = {
+    {"medium list",
+     "show drivers and what is inserted",
+     {},
+     kListOptions,
+     "kmsd medium list\nkmsd medium list --medium image:/srv/keys --json\n",
+     mediumList},
+    {"medium check", "say whether a medium is sound: 0 valid, 4 bad, 5 none", kUri, kCheckOptions,
+     "kmsd medium check floppy:A:\nkmsd medium check image:/mnt/backup.img --data-dir /var/lib/kms\n",
+     mediumCheck},
+    {"medium create", "make a key medium from 14 typed characters", kUri, kCreateOptions,
+     "kmsd medium create floppy:A:                      # asks for them, and shows nothing\n"
+     "kmsd medium create image:key.img --pwd-file -     # reads them from standard input\n",
+     mediumCreate},
+    {"medium copy", "make an exact copy: as good as the original", kTwoUris, kCopyOptions,
+     "kmsd medium copy floppy:A: image:/mnt/safe/copy.img\n"
+     "kmsd medium copy floppy:A: floppy:A:              # one drive: asks to swap the disks\n",
+     mediumCopy},
+    {"medium show",
+     "show a medium's 14 characters, on a terminal only",
+     kUri,
+     {},
+     "kmsd medium show floppy:A:\n",
+     mediumShow},
+};
+
+}  // namespace
+
+std::span<const VerbSpec> mediumVerbs() noexcept { return kVerbs; }
+
+}  // namespace kmsd

@@ -1,0 +1,103 @@
+#include "daemon/verb_setup.h"
+
+#include <iostream>
+
+#include "daemon/data_dir.h"
+#include "daemon/harden.h"
+#include "daemon/new_media.h"
+#include "daemon/new_server.h"
+#include "hal/base/rng.h"
+
+namespace kmsd {
+namespace {
+
+constexpr std::size_t kMaxMedia = 16;
+
+Exit removeAll(const std::filesystem::path& root) {
+  auto moved = removeServer(root);
+  if (!moved) return fail(moved.error());
+  std::cout << "Nothing was deleted: " << (root / "security").string() << " is now " << moved->string()
+            << "\n";
+  return Exit::Yes;
+}
+
+void report(const std::filesystem::path& root, const ServerHeader& header, const NewMedia& media,
+            bool backup) {
+  std::cout << "Server " << header.server.text() << " is made in " << root.string()
+            << (header.organisation.empty() ? "" : " for " + header.organisation) << ".\n"
+            << media.describe() << "Start it with:  kmsd run --data-dir " << root.string() << " --medium "
+            << media.originalUri() << "\n";
+  if (backup) {
+    std::cout
+        << "Put the backup into the safe: it opens the server when the first one is lost or worn out.\n";
+    return;
+  }
+  std::cout.flush();
+  std::cerr << "WARNING: there is no backup medium. When this one is lost or fails, all that the server "
+               "keeps is lost\n"
+               "WARNING: for ever. Make a copy now, and put it into the safe:  kmsd medium copy "
+            << media.originalUri() << " URI\n";
+}
+
+base::Result<void> setUp(const std::filesystem::path& root, const ServerHeader& header,
+                         const std::vector<std::string>& uris, const Consents& consents, NewMedia& media) {
+  if (auto fit = checkGround(root); !fit) return fit;
+  if (auto fit = media.look(uris, consents); !fit) return fit;
+  auto server = NewServer::stage(root);
+  if (!server) return std::move(server).error();
+  if (auto made = media.generate(header.server, header.organisation, header.created, base::systemRng());
+      !made)
+    return made;
+  // The database before the media: what most often fails, fails before a medium has lost anything.
+  if (auto filled = server->fill(header, media.slots()); !filled) return filled;
+  if (auto written = media.write(); !written) return written;
+  return server->commit();
+}
+
+Exit runSetup(const Parsed& parsed) {
+  const std::filesystem::path root = parsed.text("data-dir");
+  if (parsed.has("remove-all")) return removeAll(root);
+  if (auto hard = harden(); !hard) return fail(hard.error());
+  std::vector<std::string> uris = parsed.texts("medium");
+  if (uris.empty()) return fail(Exit::Usage, "--medium URI is missing; see 'kmsd setup --help'");
+  if (uris.size() > 1)
+    return fail(Exit::Usage, "one --medium is the key medium; name the others with --backup-medium");
+  for (std::string& uri : parsed.texts("backup-medium")) uris.push_back(std::move(uri));
+  if (uris.size() > kMaxMedia)
+    return fail(Exit::Usage, "at most " + std::to_string(kMaxMedia) + " media are made at once");
+
+  const ServerHeader header{base::Uuid::generate(base::systemRng()), parsed.text("organisation"),
+                            base::systemClock().now()};
+  if (auto fit = formatServerHeader(header); !fit) return fail(fit.error());
+  NewMedia media;
+  const Consents consents{parsed.has("format"), parsed.texts("destroy-key")};
+  if (auto done = setUp(root, header, uris, consents, media); !done) return fail(done.error());
+  report(root, header, media, uris.size() > 1);
+  return Exit::Yes;
+}
+
+constexpr OptionSpec kOptions[] = {
+    {"data-dir", "DIR", "where the server is to be: absent or empty", kDefaultDataDir},
+    {"medium", "URI", "the key medium to make, such as floppy:A: or image:FILE", "", true},
+    {"backup-medium", "URI", "a further medium, with a key and slot of its own", "", true, false, true},
+    {"organisation", "NAME", "whose server it is; the media are labelled with it"},
+    {"format", "", "use media that hold other data: the data are lost", "", false, false, true},
+    {"destroy-key", "ID", "use the medium that holds this key (its medium id, or 'unnamed'): the key is lost",
+     "", true, false, true},
+    {"remove-all", "", "put the server aside: DIR/security becomes DIR/security.bak, nothing is deleted", "",
+     false, false, true},
+};
+
+}  // namespace
+
+const VerbSpec kSetupVerb = {
+    "setup",
+    "make a new server with its key medium, or put one aside",
+    {},
+    kOptions,
+    "kmsd setup --medium floppy:A: --backup-medium image:/mnt/safe/backup.img --organisation 'Acme'\n"
+    "kmsd setup --data-dir /srv/kms --medium image:/srv/key.img   # to try it: the image file is made\n"
+    "kmsd setup --data-dir /srv/kms --remove-all                  # the directory is free for a new server\n",
+    runSetup};
+
+}  // namespace kmsd

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "daemon/http/message.h"
@@ -22,15 +23,19 @@ struct Api {
   std::optional<gid_t> adminGroup;  // members are admins
 };
 
+class Background;  // daemon/http/background.h
+
 struct Call {
   Api& api;
   const Request& request;
   kms::Actor actor;
+  std::string name;        // what stands for "{name}" in the path
+  Background& background;  // for what takes long
 };
 
 struct Route {
   std::string_view method;
-  std::string_view path;  // "{name}" stands for one segment
+  std::string_view path;  // "{name}" at the end stands for the rest, because names may hold a slash
   kms::Role role;         // Role::None: anybody
   bool sealedToo;         // served while sealed
   void (*handle)(Call& call, const Respond& respond);

@@ -1,0 +1,33 @@
+#include <array>
+
+#include "daemon/ctl/verbs.h"
+
+namespace kmsd::ctl {
+
+std::span<const OptionSpec> globalOptions() noexcept {
+  static constexpr std::array kOptions = {
+      OptionSpec{"server", "unix:PATH", "the server's socket", "unix:/run/kms/kms.sock"},
+      OptionSpec{"token-file", "F",
+                 "act as the bearer of the access token in this file; - reads it from stdin"},
+      OptionSpec{"json", "", "print one JSON document and nothing else on stdout"},
+      OptionSpec{"timeout", "SPAN", "give up when the server has not answered after this", "90s"},
+  };
+  return kOptions;
+}
+
+std::span<const VerbSpec> allVerbs() {
+  static const std::vector<VerbSpec> kVerbs = [] {
+    std::vector<VerbSpec> all;
+    for (const auto verbs : {serverVerbs(), userVerbs(), tokenVerbs()}) {
+      all.insert(all.end(), verbs.begin(), verbs.end());
+    }
+    return all;
+  }();
+  return kVerbs;
+}
+
+ProgramSpec program() {
+  return {"kmsctl", "asks a running key management server", globalOptions(), allVerbs()};
+}
+
+}  // namespace kmsd::ctl

@@ -1,0 +1,90 @@
+#include "daemon/ctl/remote.h"
+
+#include "hal/base/file.h"
+
+namespace kmsd::ctl {
+namespace {
+
+using base::Code;
+using base::Error;
+
+constexpr std::string_view kUnix = "unix:";
+constexpr std::size_t kTokenFileMost = 4096;  // bytes
+
+}  // namespace
+
+base::Result<std::string> socketPath(std::string_view server) {
+  if (!server.starts_with(kUnix) || server.size() == kUnix.size()) {
+    return Error{Code::Invalid, "--server takes unix:PATH, not '" + std::string(server) + "'"};
+  }
+  return std::string(server.substr(kUnix.size()));
+}
+
+base::Result<Remote> Remote::open(const Parsed& parsed) {
+  Remote remote;
+  const auto timeout = parseSpan(parsed.text("timeout"));
+  if (!timeout) return timeout.error();
+  remote.timeout_ = *timeout;
+  if (parsed.has("token-file")) {
+    const auto token = base::readSecretFile(parsed.text("token-file"), kTokenFileMost);
+    if (!token) return token.error();
+    remote.authorization_ = base::secretText("Bearer ");
+    const std::string_view text = token->text();
+    remote.authorization_.insert(remote.authorization_.end(), text.begin(), text.end());
+  }
+  const auto path = socketPath(parsed.text("server"));
+  if (!path) return path.error();
+  auto client = http::Client::connectUnix(*path, base::Deadline::in(remote.timeout_));
+  if (!client) return std::move(client).error();
+  remote.client_ = *std::move(client);
+  return remote;
+}
+
+base::Result<Answer> Remote::call(std::string_view method, std::string path, const Body* body, Query query) {
+  http::Request request;
+  request.method = method;
+  request.path = std::move(path);
+  request.query = std::move(query);
+  request.authorization = authorization_;
+  if (body != nullptr) {
+    request.contentType = "application/json";
+    request.body = body->json();
+  }
+  auto response = client_->call(request, base::Deadline::in(timeout_));
+  if (!response) return std::move(response).error();
+  auto document = Document::parse(base::view(response->body));
+  if (!document) return std::move(document).error();
+  return Answer{response->status, *std::move(document)};
+}
+
+Exit Remote::each(const std::string& path, Query query, const std::function<void(const Document&)>& seen) {
+  for (;;) {
+    const auto answer = call("GET", path, nullptr, query);
+    if (!answer) return fail(answer.error());
+    if (!answer->good()) return refused(*answer);
+    for (const Document& item : answer->document.items()) seen(item);
+    const std::string next = answer->document.text("next");
+    if (next.empty()) return Exit::Yes;
+    if (next == query["after"]) return fail(Exit::Failed, "the server repeats a page of its list");
+    query["after"] = next;
+  }
+}
+
+Exit refused(const Answer& answer) {
+  const std::string code = answer.code();
+  const std::string detail = answer.document.text("detail");
+  if (code.empty())
+    return fail(Exit::Failed, "the server answered with status " + std::to_string(answer.status));
+  return fail(exitOfName(code), detail.empty() ? code : detail);
+}
+
+Exit callThen(const Parsed& parsed, std::string_view method, std::string path, const Body* body,
+              const std::function<Exit(const Answer&)>& then) {
+  auto remote = Remote::open(parsed);
+  if (!remote) return fail(remote.error());
+  const auto answer = remote->call(method, std::move(path), body);
+  if (!answer) return fail(answer.error());
+  return answer->good() ? then(*answer) : refused(*answer);
+}
+
+}  // namespace kmsd::ctl

@@ -1,0 +1,151 @@
+#include <array>
+#include <iostream>
+
+#include "daemon/ctl/output.h"
+#include "daemon/ctl/remote.h"
+#include "daemon/ctl/verbs.h"
+#include "daemon/terminal.h"
+#include "hal/base/file.h"
+
+namespace kmsd::ctl {
+namespace {
+
+using base::Code;
+using base::Error;
+
+constexpr std::size_t kPwdMost = 64;           // bytes: 14 characters, with dashes and blanks
+constexpr std::size_t kPassphraseMost = 1024;  // bytes
+
+Exit printStatus(const Parsed& parsed, const Document& status) {
+  if (parsed.has("json")) return printSecretLine(status.json());
+  const std::string reason = status.text("reason");
+  std::cout << formatFields({{"state", status.text("state") + (reason.empty() ? "" : " (" + reason + ")")},
+                             {"detail", status.text("detail")},
+                             {"event", status.text("event")},
+                             {"server", status.text("server")},
+                             {"medium", status.text("medium")},
+                             {"since", status.text("since")},
+                             {"version", status.text("version")}});
+  return Exit::Yes;
+}
+
+Exit runStatus(const Parsed& parsed) {
+  return callThen(parsed, "GET", "/v1/status", nullptr,
+                  [&](const Answer& answer) { return printStatus(parsed, answer.document); });
+}
+
+Exit runMedia(const Parsed& parsed) {
+  return callThen(parsed, "GET", "/v1/media", nullptr, [&](const Answer& answer) {
+    if (parsed.has("json")) return printSecretLine(answer.document.json());
+    std::vector<std::vector<std::string>> rows;
+    for (const Document& item : answer.document.items()) {
+      std::string state = item.flag("present") ? "present" : "empty";
+      if (item.flag("write_protected")) state += ", read-only";
+      rows.push_back({item.text("uri"), state, item.text("label"), item.text("medium"), item.text("error")});
+    }
+    std::cout << formatTable({"SLOT", "STATE", "LABEL", "MEDIUM", "ERROR"}, rows);
+    return Exit::Yes;
+  });
+}
+
+Exit runSeal(const Parsed& parsed) {
+  return callThen(parsed, "POST", "/v1/seal", nullptr,
+                  [&](const Answer& answer) { return printStatus(parsed, answer.document); });
+}
+
+struct Secrets {
+  std::optional<base::SecretBuffer> pwd;
+  std::optional<base::SecretBuffer> passphrase;
+};
+
+base::Result<Secrets> readSecrets(const Parsed& parsed) {
+  const auto given = [&](std::string_view name) { return parsed.has(name); };
+  if (given("typed") && given("pwd-file"))
+    return Error{Code::Invalid, "give --typed or --pwd-file, not both"};
+  int fromInput = 0;
+  for (const std::string_view name : {"pwd-file", "passphrase-file", "token-file"}) {
+    if (given(name) && parsed.text(name) == "-") ++fromInput;
+  }
+  if (fromInput > 1) return Error{Code::Invalid, "only one secret can be read from standard input"};
+  Secrets secrets;
+  if (given("typed")) {
+    auto typed = askLine("The 14 characters of the key disk: ", kPwdMost, false);
+    if (!typed) return std::move(typed).error();
+    secrets.pwd = *std::move(typed);
+  }
+  if (given("pwd-file")) {
+    auto read = base::readSecretFile(parsed.text("pwd-file"), kPwdMost);
+    if (!read) return std::move(read).error();
+    secrets.pwd = *std::move(read);
+  }
+  if (given("passphrase-file")) {
+    auto read = base::readSecretFile(parsed.text("passphrase-file"), kPassphraseMost);
+    if (!read) return std::move(read).error();
+    secrets.passphrase = *std::move(read);
+  }
+  return secrets;
+}
+
+base::Result<Answer> unseal(Remote& remote, const Secrets& secrets) {
+  Body body;
+  if (secrets.pwd) body.text("pwd", secrets.pwd->text());
+  if (secrets.passphrase) body.text("passphrase", secrets.passphrase->text());
+  return remote.call("POST", "/v1/unseal", &body);
+}
+
+Exit runUnseal(const Parsed& parsed) {
+  auto secrets = readSecrets(parsed);
+  if (!secrets) return fail(secrets.error());
+  auto remote = Remote::open(parsed);
+  if (!remote) return fail(remote.error());
+  auto answer = unseal(*remote, *secrets);
+  if (answer && answer->code() == "passphrase_needed" && !secrets->passphrase && canAsk()) {
+    auto typed = askLine("Passphrase of the key slot: ", kPassphraseMost, false);
+    if (!typed) return fail(typed.error());
+    secrets->passphrase = *std::move(typed);
+    answer = unseal(*remote, *secrets);
+  }
+  if (!answer) return fail(answer.error());
+  return answer->good() ? printStatus(parsed, answer->document) : refused(*answer);
+}
+
+constexpr std::array kUnsealOptions = {
+    OptionSpec{"typed", "", "ask for the 14 characters of a key disk at the terminal, without echo"},
+    OptionSpec{"pwd-file", "F", "read the 14 characters from this file; - reads stdin"},
+    OptionSpec{"passphrase-file", "F", "read the slot's passphrase from this file; - reads stdin"},
+};
+
+constexpr std::array kVerbs = {
+    VerbSpec{"status",
+             "says whether the server is sealed, and why",
+             {},
+             {},
+             "kmsctl status              # for people\n"
+             "kmsctl --json status       # for programs",
+             runStatus},
+    VerbSpec{"media",
+             "lists the slots where key media can be, and what is in them",
+             {},
+             {},
+             "kmsctl media",
+             runMedia},
+    VerbSpec{"seal",
+             "wipes every key from the server's memory",
+             {},
+             {},
+             "kmsctl seal                # opens again with a new insertion, or with unseal",
+             runSeal},
+    VerbSpec{"unseal",
+             "opens the server with the inserted medium, or with a typed key",
+             {},
+             kUnsealOptions,
+             "kmsctl unseal              # with what is inserted now\n"
+             "kmsctl unseal --typed      # asks for the 14 characters",
+             runUnseal},
+};
+
+}  // namespace
+
+std::span<const VerbSpec> serverVerbs() noexcept { return kVerbs; }
+
+}  // namespace kmsd::ctl

@@ -1,0 +1,18 @@
+// The verbs of kmsctl: server_verbs.cpp, user_verbs.cpp, token_verbs.cpp.
+#pragma once
+
+#include <span>
+
+#include "daemon/cli.h"
+
+namespace kmsd::ctl {
+
+std::span<const VerbSpec> serverVerbs() noexcept;
+std::span<const VerbSpec> userVerbs() noexcept;
+std::span<const VerbSpec> tokenVerbs() noexcept;
+
+std::span<const VerbSpec> allVerbs();
+std::span<const OptionSpec> globalOptions() noexcept;
+ProgramSpec program();
+
+}  // namespace kmsd::ctl

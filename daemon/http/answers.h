@@ -1,0 +1,27 @@
+// The answer bodies of the API, from the services' types into JSON.
+#pragma once
+
+#include <vector>
+
+#include "daemon/keeper.h"
+#include "hal/base/secret_pool.h"
+#include "kms/tokens/token_service.h"
+#include "kms/tokens/user_service.h"
+
+namespace kmsd::http {
+
+base::SecretText statusJson(const ServerStatus& status);
+base::SecretText mediaJson(const std::vector<MediumReport>& media);
+base::SecretText userJson(const kms::User& user);
+// All throw std::bad_alloc where the text is above SecretPool::kLargest bytes, which only lists can be.
+base::SecretText usersJson(const kms::Page<kms::User>& page);
+base::SecretText issuedJson(const kms::IssuedToken& token);
+// {"active": false} and nothing else where it is not.
+base::SecretText verifiedJson(const kms::TokenView& view);
+// Everything about a token, active or not, for those who manage it.
+base::SecretText tokenJson(const kms::TokenView& view);
+base::SecretText tokensJson(const kms::Page<kms::TokenView>& page);
+// What revoking all tokens of a user answers.
+base::SecretText userRevokedJson(const std::string& user);
+
+}  // namespace kmsd::http

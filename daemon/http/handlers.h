@@ -1,0 +1,79 @@
+// The handlers behind the table of routes: server_handlers.cpp, user_handlers.cpp, token_handlers.cpp. By the
+// time one runs, the caller has the route's role and, unless the route is served while sealed, the services
+// are there.
+#pragma once
+
+#include <new>
+
+#include "daemon/http/problem.h"
+#include "daemon/http/routes.h"
+
+namespace kmsd::http {
+
+void getStatus(Call& call, const Respond& respond);
+void getHealth(Call& call, const Respond& respond);
+void getMedia(Call& call, const Respond& respond);
+void postSeal(Call& call, const Respond& respond);
+void postUnseal(Call& call, const Respond& respond);
+
+void postUser(Call& call, const Respond& respond);
+void getUsers(Call& call, const Respond& respond);
+void getUser(Call& call, const Respond& respond);
+void patchUser(Call& call, const Respond& respond);
+
+void postToken(Call& call, const Respond& respond);
+void getTokens(Call& call, const Respond& respond);
+void verifyToken(Call& call, const Respond& respond);
+void renewToken(Call& call, const Respond& respond);
+void revokeToken(Call& call, const Respond& respond);
+
+// What the handlers share.
+inline Response jsonResponse(base::SecretText body, int status = 200) {
+  Response response;
+  response.status = status;
+  response.body = std::move(body);
+  return response;
+}
+
+// Answers with what `make` gives. For the services' replies: they run on the store's writer, which must see
+// no exception.
+template <class Make>
+void respondWith(const Respond& respond, Make make) noexcept {
+  try {
+    respond(make());
+  } catch (const std::bad_alloc&) {
+    respond(problem(503, "unavailable", "no more memory can be locked now; try again"));
+  } catch (const std::exception&) {
+    respond(problem(500, "internal", "the request failed"));
+  }
+}
+
+// "limit" (1..1000, 0 where absent) and "after" of a list request. Errors: Invalid; Invalid / UnknownField
+// where the query has a name that is not in `known`.
+struct PageQuery {
+  std::string after;
+  std::size_t limit = 0;
+  std::string user;
+};
+base::Result<PageQuery> pageQuery(const Request& request, std::span<const std::string_view> known);
+
+// A list whose text is too large for one block of locked memory is asked for again with half the limit: the
+// rest comes with `next`.
+template <class List, class Write>
+Response listResponse(std::size_t limit, List list, Write write) {
+  for (;;) {
+    auto page = list(limit);
+    if (!page) return problem(page.error());
+    try {
+      return jsonResponse(write(*page));
+    } catch (const std::bad_alloc&) {
+      if (page->items.size() < 2) throw;
+      limit = page->items.size() / 2;
+    }
+  }
+}
+
+// The actor is this user, or may see every user.
+bool mayLookAt(Call& call, const std::string& user);
+
+}  // namespace kmsd::http

@@ -1,0 +1,63 @@
+#include "daemon/http/answers.h"
+#include "daemon/http/background.h"
+#include "daemon/http/handlers.h"
+#include "daemon/http/requests.h"
+
+namespace kmsd::http {
+namespace {
+
+// Seal and unseal do their work on the background thread and answer with the new state.
+void inBackground(Call& call, const Respond& respond, std::function<base::Result<void>(Keeper&)> work) {
+  const bool taken = call.background.run([&keeper = call.api.keeper, respond, work = std::move(work)] {
+    auto done = work(keeper);
+    respond(done ? jsonResponse(statusJson(keeper.status())) : problem(done.error()));
+  });
+  if (!taken) respond(problem(503, "unavailable", "too many wait to seal or unseal; try again"));
+}
+
+}  // namespace
+
+void getStatus(Call& call, const Respond& respond) {
+  respond(jsonResponse(statusJson(call.api.keeper.status())));
+}
+
+void getHealth(Call& call, const Respond& respond) {
+  const ServerStatus status = call.api.keeper.status();
+  Response response = jsonResponse(statusJson(status), status.sealed ? 503 : 200);
+  if (status.sealed) response.headers.emplace_back("Retry-After", "5");
+  respond(std::move(response));
+}
+
+void getMedia(Call& call, const Respond& respond) {
+  respond(jsonResponse(mediaJson(call.api.keeper.media())));
+}
+
+void postSeal(Call& call, const Respond& respond) {
+  if (!call.request.body.empty()) {
+    if (auto empty = parseNothing(base::view(call.request.body)); !empty)
+      return respond(problem(empty.error()));
+  }
+  inBackground(call, respond, [](Keeper& keeper) -> base::Result<void> {
+    keeper.seal();
+    return {};
+  });
+}
+
+void postUnseal(Call& call, const Respond& respond) {
+  if (!call.request.peer) {
+    return respond(problem(base::Error{base::Code::Denied, "the server is unsealed over its Unix socket only",
+                                       base::Reason::Forbidden}));
+  }
+  UnsealRequest request;
+  if (!call.request.body.empty()) {
+    auto parsed = parseUnseal(base::view(call.request.body));
+    if (!parsed) return respond(problem(parsed.error()));
+    request = *std::move(parsed);
+  }
+  // A std::function must be copyable, a secret is not.
+  inBackground(call, respond, [held = std::make_shared<UnsealRequest>(std::move(request))](Keeper& keeper) {
+    return keeper.unseal(std::move(*held));
+  });
+}
+
+}  // namespace kmsd::http

@@ -18,7 +18,7 @@ void notifyStopping() { ::sd_notify(0, "STOPPING=1\nSTATUS=stopping"); }
 // Source: systemd.exec(5), JOURNAL_STREAM: "device:inode" of the stream; another file may have been put in
 // its place since.
 bool errorIsJournal() noexcept {
-  const char* stream = std::getenv("JOURNAL_STREAM");
+  const char* stream = ::secure_getenv("JOURNAL_STREAM");
   struct stat found {};
   if (stream == nullptr || ::fstat(STDERR_FILENO, &found) != 0) return false;
   return std::to_string(found.st_dev) + ":" + std::to_string(found.st_ino) == stream;

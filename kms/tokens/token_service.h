@@ -20,11 +20,11 @@ std::string_view tokenKindName(TokenKind kind) noexcept;
 std::optional<TokenKind> parseTokenKind(std::string_view name) noexcept;  // "enrol", "recover", "access"
 
 struct IssueRequest {
-  std::string user;
+  std::string user{};
   TokenKind kind = TokenKind::Access;
-  std::optional<std::chrono::seconds> ttl;
-  std::vector<std::string> scopes;
-  std::optional<std::uint32_t> uses;  // access tokens only: verifications until it is used up
+  std::optional<std::chrono::seconds> ttl{};
+  std::vector<std::string> scopes{};
+  std::optional<std::uint32_t> uses{};  // access tokens only: verifications until it is used up
 };
 
 struct IssuedToken {
@@ -39,9 +39,9 @@ struct IssuedToken {
 
 // A token by its text (one-time tokens also need the user they are for) or by its accessor.
 struct TokenRef {
-  base::SecretText token;
-  std::string accessor;
-  std::string user;
+  base::SecretText token{};
+  std::string accessor{};
+  std::string user{};
 };
 
 struct TokenView {

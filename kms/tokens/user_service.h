@@ -31,11 +31,11 @@ struct User {
 
 // What to change; absent fields stay.
 struct UserChange {
-  std::optional<std::string> mail;
-  std::optional<std::vector<std::string>> dns;
-  std::optional<std::string> commonName;
-  std::optional<Role> role;
-  std::optional<std::uint32_t> uid;
+  std::optional<std::string> mail{};
+  std::optional<std::vector<std::string>> dns{};
+  std::optional<std::string> commonName{};
+  std::optional<Role> role{};
+  std::optional<std::uint32_t> uid{};
   bool clearUid = false;
 };
 

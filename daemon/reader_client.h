@@ -10,22 +10,29 @@
 
 #include "hal/driver.h"
 #include "hal/key_file.h"
+#include "hal/reader_protocol.h"
 
 namespace kmsd {
 
 struct ReaderOptions {
   std::string program;            // path of kmsd-media; empty: beside this executable, then libexec
   std::vector<std::string> uris;  // medium URIs, in the order in which they are tried
+  bool writable = false;          // the commands that make media; kmsd run never writes
   std::chrono::milliseconds readTimeout{10'000};  // a silent drive is given up after this
   std::chrono::milliseconds restartDelay{250};    // doubles up to 30 s while the child keeps dying
 };
 
+using hal::DriverDescription;
+
 class ReaderClient {
  public:
   struct Events {
+    // Called on a thread of the client, and must not call back into it.
     std::function<void(std::vector<hal::Slot>)> slotsChanged;  // the whole list, in trying order, each time
+    // The child was lost and will be started again; the slots are told anew then.
     std::function<void(std::string why)> restarted;
-    hal::Ask* ask = nullptr;  // answers the child's questions; not owned
+    // Answers the child's questions, on the thread that called read() or write(); not owned.
+    hal::Ask* ask = nullptr;
   };
 
   // Errors: NotFound (no kmsd-media); Invalid (a URI that no driver knows, listing the drivers).
@@ -39,6 +46,10 @@ class ReaderClient {
   virtual base::Result<std::vector<hal::Slot>> scan() = 0;
   // REQUIRES: options.writable. Errors: as hal::Medium::writeKeyFile.
   virtual base::Result<void> write(const hal::MediumId& id, base::BytesView text, hal::Overwrite consent) = 0;
+  // The drivers of the running kmsd-media.
+  virtual std::vector<DriverDescription> drivers() const = 0;
+  // Ends the child; what is pending or comes later fails with Unavailable.
+  virtual void stop() = 0;
 };
 
 }  // namespace kmsd

@@ -1,0 +1,38 @@
+// The process kmsd-media: found, started, killed and reaped.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "hal/base/fd.h"
+#include "hal/base/result.h"
+
+namespace kmsd {
+
+class ReaderChild {
+ public:
+  // `program`; where it is empty, beside this executable, then in libexec. Errors: NotFound, naming the
+  // places.
+  static base::Result<std::string> find(const std::string& program);
+  // Gives the child one end of a socket pair as descriptor 3 and nothing else but /dev/null and our stderr.
+  // The child is killed when the calling thread ends. Errors: Unavailable, Io.
+  static base::Result<ReaderChild> start(const std::string& program);
+
+  ReaderChild(ReaderChild&& other) noexcept
+      : pid_(std::exchange(other.pid_, -1)), socket_(std::move(other.socket_)) {}
+  ReaderChild& operator=(ReaderChild&&) = delete;
+  ~ReaderChild() { end(); }
+
+  base::Fd takeSocket() noexcept { return std::move(socket_); }
+  // Kills it and waits a moment for its end; says how it ended ("signal 9"). A child that hangs in the kernel
+  // is left to init.
+  std::string end();
+
+ private:
+  ReaderChild(pid_t pid, base::Fd socket) noexcept : pid_(pid), socket_(std::move(socket)) {}
+  pid_t pid_;
+  base::Fd socket_;
+};
+
+}  // namespace kmsd

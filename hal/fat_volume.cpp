@@ -96,6 +96,11 @@ Result<FatVolume::Root> FatVolume::searchRoot(std::string_view name, base::Deadl
   return search.root();
 }
 
+std::optional<Extent> FatVolume::firstCluster(const FatFile& file) const noexcept {
+  if (!layout_.validCluster(file.firstCluster)) return std::nullopt;
+  return Extent{start_ + layout_.clusterOffset(file.firstCluster), layout_.clusterSize};
+}
+
 Result<base::SecretBuffer> FatVolume::readFile(const FatFile& file, std::size_t most,
                                                base::Deadline by) const {
   if (file.size > most) return damaged("the key file is larger than " + std::to_string(most) + " bytes");

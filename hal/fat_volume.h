@@ -35,6 +35,9 @@ class FatVolume {
   // shorter or longer than its size; those of BlockDevice::read.
   base::Result<base::SecretBuffer> readFile(const FatFile& file, std::size_t most, base::Deadline by) const;
 
+  // Where the file's first cluster is on the device; nothing where it has none.
+  std::optional<Extent> firstCluster(const FatFile& file) const noexcept;
+
   const FatLayout& layout() const noexcept { return layout_; }
 
  private:

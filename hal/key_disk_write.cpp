@@ -39,19 +39,18 @@ Result<bool> unused(BlockDevice& device, std::uint64_t offset, std::uint64_t siz
 }
 
 // Decides, before anything is written, whether the consent covers what is lost.
-Result<void> checkConsent(BlockDevice& device, Overwrite consent, base::Deadline by) {
-  const auto survey = surveyKeyDisk(device, by);
-  if (!survey) return survey.error();
-  if (survey->file) {
+Result<void> checkConsent(BlockDevice& device, const KeyDiskSurvey& survey, Overwrite consent,
+                          base::Deadline by) {
+  if (survey.file) {
     if (consent == Overwrite::Key) return {};
     return Error{Code::Conflict,
                  "the disk holds a key, which would be lost; use another disk, or say "
                  "that the key is to be destroyed",
                  Reason::MediumHoldsKey};
   }
-  if (consent != Overwrite::Empty || survey->nothing) return {};
-  if (survey->why.code == Code::Io) return survey->why;
-  if (survey->why.reason == Reason::Unformatted) {
+  if (consent != Overwrite::Empty || survey.nothing) return {};
+  if (survey.why.code == Code::Io) return survey.why;
+  if (survey.why.reason == Reason::Unformatted) {
     const std::uint64_t size = device.size();
     const std::uint64_t tail = std::min(size, kUnusedTail);
     const auto head = unused(device, 0, std::min(size, kUnusedHead), by);
@@ -81,9 +80,13 @@ Result<void> wipeRange(BlockDevice& device, std::uint64_t from, std::uint64_t to
 // The old boot sector goes first and the new one comes last, so that a power cut leaves a medium that no one
 // takes for a key disk.
 Result<void> writeVolume(BlockDevice& device, base::BytesView head, std::uint64_t volumeSize,
-                         base::Deadline by) {
+                         std::optional<Extent> oldKey, base::Deadline by) {
   if (auto done = wipeRange(device, 0, kBootSector, by); !done) return done;
   if (auto done = device.flush(); !done) return done;
+  if (oldKey) {  // it may lie beyond the new volume
+    const std::uint64_t end = oldKey->offset + std::min<std::uint64_t>(oldKey->size, kMaxKeyFile);
+    if (auto done = wipeRange(device, oldKey->offset, end, by); !done) return done;
+  }
   if (auto done = device.write(kBootSector, head.subspan(kBootSector), by); !done) return done;
   if (auto done = wipeRange(device, head.size(), volumeSize + kWipeBehind, by); !done) return done;
   const std::uint64_t end = device.size() - std::min(device.size(), kWipeEnd);
@@ -113,14 +116,18 @@ Result<void> writeKeyDisk(BlockDevice& device, base::BytesView text, Overwrite c
   if (device.size() < kFloppy720.size())
     return Error{Code::Invalid, "the medium is smaller than 720 kB; use a larger one",
                  Reason::MediumTooSmall};
-  if (auto allowed = checkConsent(device, consent, by); !allowed) return allowed;
+  const auto survey = surveyKeyDisk(device, by);
+  if (!survey) return survey.error();
+  if (auto allowed = checkConsent(device, *survey, consent, by); !allowed) return allowed;
+  std::optional<Extent> oldKey;
+  if (survey->file) oldKey = survey->volume->firstCluster(*survey->file);
 
   const FloppyGeometry& geometry = device.size() >= kFloppy1440.size() ? kFloppy1440 : kFloppy720;
   std::byte serial[4];
   base::systemRng().fill(serial);
   auto head = makeFatHead({geometry, base::loadLe32(serial), base::systemClock().now(), kKeyFileName, text});
   if (!head) return std::move(head).error();
-  if (auto done = writeVolume(device, head->bytes(), geometry.size(), by); !done) return done;
+  if (auto done = writeVolume(device, head->bytes(), geometry.size(), oldKey, by); !done) return done;
   return verify(device, head->bytes(), text, by);
 }
 

@@ -144,6 +144,16 @@ TEST(KeyDiskWrite, ANewKeyErasesTheOldOneWhereverItStood) {
   EXPECT_EQ(image.read(), other);
 }
 
+TEST(KeyDiskWrite, AnOldKeyBeyondTheNewVolumeIsErased) {
+  const Scratch scratch;
+  Image stick(scratch, 24 * 1024 * 1024);
+  tool({"sfdisk", "-q", stick.path()}, "label: dos\nstart=20480,type=6\n");
+  stick.mkfs({"-F", "16", "-s", "1"}, 20480 * 512, 10000).put("KMSPWD.INI", kHandTyped);
+  ASSERT_TRUE(write(*stick.open(true), Overwrite::Key, "[config]\npwd=new\n"));
+  const base::Bytes bytes = stick.bytes();
+  EXPECT_EQ(base::asText(bytes).find("0123456789ABC"), std::string_view::npos);
+}
+
 TEST(KeyDiskWrite, APowerCutLeavesNothingThatLooksGoodButIsNot) {
   MemoryDevice whole(4U << 20U);
   ASSERT_TRUE(write(whole, Overwrite::Empty));

@@ -22,9 +22,12 @@ struct KeeperOptions {
   base::Uuid server;
   ReaderOptions reader;
   OnRemoval onRemoval = OnRemoval::Keep;
-  std::chrono::seconds grace{30};
-  std::chrono::seconds refusalDelayFirst{1};  // doubles with each refusal of a medium
-  std::chrono::seconds refusalDelayMost{30};
+  std::chrono::milliseconds grace{30'000};
+  std::chrono::milliseconds refusalDelayFirst{1'000};  // doubles with each refusal of a medium
+  std::chrono::milliseconds refusalDelayMost{30'000};
+  // Under Seal and Grace: a medium that cannot be looked at (kmsd-media restarts, its drive fails) counts as
+  // removed after this.
+  std::chrono::milliseconds outOfSight{15'000};
 };
 
 struct ServerStatus {
@@ -55,8 +58,17 @@ struct UnsealRequest {
   std::optional<base::SecretBuffer> passphrase;
 };
 
+// What the keeper needs of the vault; kms::Vault's methods of the same names.
+struct VaultPort {
+  std::function<base::Result<base::Uuid>(kms::KeyOffer)> unseal;
+  std::function<base::Result<base::Uuid>(const kms::KeyOffer&)> check;
+  std::function<void()> seal;
+  std::function<bool()> sealed;
+};
+
 class Keeper {
  public:
+  // Called on the keeper's thread; may call status() and media(), nothing else of the keeper.
   struct Events {
     // State changed: for the log, for systemd's STATUS=, for the audit log (the daemon records it).
     std::function<void(const ServerStatus&)> stateChanged;
@@ -68,6 +80,11 @@ class Keeper {
   // `vault` is null where the database cannot be used; then `fault` says why and nothing unseals.
   Keeper(KeeperOptions options, kms::Vault* vault, std::optional<base::Error> fault, const base::Clock& clock,
          Events events);
+  // The same over any vault and reader.
+  using StartReader =
+      std::function<base::Result<std::unique_ptr<ReaderClient>>(ReaderOptions, ReaderClient::Events)>;
+  Keeper(KeeperOptions options, std::optional<VaultPort> vault, StartReader startReader,
+         std::optional<base::Error> fault, const base::Clock& clock, Events events);
   ~Keeper();
 
   // Errors: as ReaderClient::start.
@@ -79,7 +96,8 @@ class Keeper {
   // Returns when no key is left in memory.
   void seal();
   // Tries what is inserted (or the typed key) now, also after a commanded seal.
-  // Errors: as Vault::unseal; NotFound / AwaitingMedium.
+  // Errors: as Vault::unseal; NotFound / AwaitingMedium; Denied (refused a moment ago, says how long to
+  // wait).
   base::Result<void> unseal(UnsealRequest request);
 
  private:

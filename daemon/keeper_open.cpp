@@ -1,0 +1,194 @@
+// The keeper opens: which medium is tried, when, and what a failure means.
+#include <algorithm>
+
+#include "daemon/keeper_impl.h"
+
+namespace kmsd {
+
+using base::Code;
+using base::Error;
+using base::Reason;
+using base::Result;
+using base::SecretBuffer;
+using Steady = std::chrono::steady_clock;
+
+namespace {
+
+constexpr const char* kTyped = "the typed key";
+
+std::string wait(std::chrono::steady_clock::duration left) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(left).count();
+  return "try again in " + std::to_string(std::max<long>(1, seconds)) + " s";
+}
+
+// May pass by itself, with the same medium in the slot.
+bool passing(const Error& why) {
+  switch (why.reason) {
+    case Reason::MediumBusy:
+    case Reason::MediumNotPermitted:
+      return true;
+    case Reason::None:
+      return why.code != Code::Corrupt && why.code != Code::Denied;
+    default:
+      return false;
+  }
+}
+
+// Another's guess at the key, or what could hide one; a medium that only asks for more is not slowed down.
+bool slowsDown(const Error& why) {
+  return why.reason != Reason::PinNeeded && why.reason != Reason::PassphraseNeeded;
+}
+
+Error alreadyOpen() { return {Code::Conflict, "The server is open already."}; }
+
+}  // namespace
+
+Keeper::Impl::Moment Keeper::Impl::notBefore(const SlotRecord& record) const {
+  auto at = delays_.notBefore(record.slot.id.uri());
+  if (record.identity) at = std::max(at, delays_.notBefore(record.identity->medium.text()));
+  return at;
+}
+
+bool Keeper::Impl::wanted(const SlotRecord& record) const {
+  return !open_ && !fault_ && record.there() && !record.held && (!record.refusal || record.retry);
+}
+
+void Keeper::Impl::tryNext() {
+  for (SlotRecord* record : book_.records()) {
+    if (!wanted(*record) || notBefore(*record) > Steady::now()) continue;
+    auto medium = attempt(*record, std::nullopt);
+    if (medium) {
+      opened(*medium, record);
+    } else {
+      refused(*record, std::move(medium).error());
+    }
+    return;
+  }
+}
+
+Result<void> Keeper::Impl::obeyUnseal(UnsealRequest request) {
+  if (!vault_) return *fault_;
+  if (open_) return alreadyOpen();
+  fault_.reset();  // asked for by hand: the database is tried once more
+  if (request.pwd) return unsealTyped(std::move(request));
+  return unsealInserted(request);
+}
+
+Result<void> Keeper::Impl::unsealTyped(UnsealRequest request) {
+  const auto now = Steady::now();
+  if (const auto at = delays_.notBefore(kTyped); at > now)
+    return Error{Code::Denied, "A typed key was refused a moment ago; " + wait(at - now) + "."};
+  auto key = hal::parsePwd(request.pwd->text());
+  request.pwd.reset();
+  if (!key) return std::move(key).error();  // a slip of the keyboard, found by its check character
+  auto medium = vault_->unseal({*std::move(key), std::nullopt, std::move(request.passphrase), kTyped});
+  if (medium) {
+    delays_.forget(kTyped);
+    opened(*medium, nullptr);
+    return {};
+  }
+  if (medium.error().reason == Reason::DatabaseCorrupt) fault_ = medium.error();
+  if (medium.error().reason == Reason::KeyMismatch) delays_.refused(kTyped, Steady::now());
+  return std::move(medium).error();
+}
+
+Result<void> Keeper::Impl::unsealInserted(const UnsealRequest& request) {
+  std::optional<Error> last;
+  std::optional<Moment> soonest;
+  for (SlotRecord* record : book_.records()) {
+    if (!record->there()) continue;
+    const auto at = notBefore(*record);
+    if (at > Steady::now()) {
+      soonest = soonest ? std::min(*soonest, at) : at;
+      continue;
+    }
+    auto medium = attempt(*record, request.passphrase);
+    if (medium) {
+      opened(*medium, record);
+      return {};
+    }
+    last = medium.error();
+    refused(*record, std::move(medium).error());
+    if (fault_) break;
+  }
+  if (last) return *std::move(last);
+  if (soonest)
+    return Error{Code::Denied,
+                 "The medium was refused a moment ago; " + wait(*soonest - Steady::now()) + "."};
+  return Error{Code::NotFound, "No key medium is inserted" + awaited() + ".", Reason::AwaitingMedium};
+}
+
+Result<kms::KeyOffer> Keeper::Impl::readOffer(SlotRecord& record,
+                                              const std::optional<SecretBuffer>& passphrase) {
+  auto text = reader_->read(record.slot.id);
+  if (!text) return std::move(text).error();
+  auto file = hal::parseKeyFile(text->bytes());
+  text->clear();
+  if (!file) return std::move(file).error();
+  const std::string uri = record.slot.id.uri();
+  if (file->identityDamaged)
+    note("The [medium] section of the key disk in " + uri +
+         " is damaged; its key is tried as one typed by hand. Make a copy of the disk.");
+  kms::KeyOffer offer{std::move(file->key), std::nullopt, std::nullopt, uri};
+  if (file->identity) offer.id = kms::MediumRef{file->identity->server, file->identity->medium};
+  record.identity = std::move(file->identity);
+  if (passphrase) {
+    auto copy = SecretBuffer::copyOf(passphrase->bytes());
+    if (!copy) return std::move(copy).error();
+    offer.passphrase = *std::move(copy);
+  }
+  return offer;
+}
+
+Result<base::Uuid> Keeper::Impl::attempt(SlotRecord& record, const std::optional<SecretBuffer>& passphrase) {
+  auto offer = readOffer(record, passphrase);
+  if (!offer) return std::move(offer).error();
+  const auto now = Steady::now();
+  if (const auto at = notBefore(record); at > now)  // refused in another slot
+    return Error{Code::Unavailable, "this medium was refused a moment ago; " + wait(at - now)};
+  auto medium = vault_->unseal(*std::move(offer));
+  if (!medium && medium.error().reason == Reason::Foreign && record.identity) {
+    Error why = std::move(medium).error();
+    why.what = "this disk belongs to server " + record.identity->server.text() + ", not to " +
+               options_.server.text();
+    return why;
+  }
+  return medium;
+}
+
+void Keeper::Impl::refused(SlotRecord& record, Error why) {
+  if (why.reason == Reason::DatabaseCorrupt) {
+    fault_ = std::move(why);
+    return;
+  }
+  const std::string uri = record.slot.id.uri();
+  const bool news = !record.refusal || record.refusal->what != why.what;
+  const auto now = Steady::now();
+  if (slowsDown(why)) {
+    const bool waits = notBefore(record) > now;  // refused in another slot: that delay goes on
+    if (!waits) delays_.refused(uri, now);
+    if (!waits && record.identity && why.reason == Reason::KeyMismatch)
+      delays_.refused(record.identity->medium.text(), now);
+  }
+  record.retry = passing(why);
+  record.refusal = why;
+  record.refusedAs = ++refusals_;
+  if (news && events_.mediumRefused) events_.mediumRefused(uri, why);
+}
+
+void Keeper::Impl::opened(const base::Uuid& medium, SlotRecord* record) {
+  open_ = true;
+  opener_ = medium;
+  base_ = Reason::AwaitingMedium;
+  watch_.reset();
+  openedFrom_ = record == nullptr ? kTyped : record->slot.id.uri();
+  if (record == nullptr) return;
+  record->refusal.reset();
+  record->retry = record->held = false;
+  delays_.forget(record->slot.id.uri());
+  delays_.forget(medium.text());
+  if (options_.onRemoval != OnRemoval::Keep)
+    watch_ = Watch{record->slot.id, record->stamp, std::nullopt, std::nullopt};
+}
+
+}  // namespace kmsd

@@ -29,11 +29,19 @@ std::string flagsOf(const void* at) {
   return {};
 }
 
+// The sanitizers turn mlock into nothing.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kLocks = false;
+#else
+constexpr bool kLocks = true;
+#endif
+
 bool has(const std::string& flags, const std::string& flag) {
   return flags.find(" " + flag + " ") != std::string::npos;
 }
 
 TEST(SecretBuffer, IsLockedAndLeftOutOfDumpsAndChildren) {
+  if (!kLocks) GTEST_SKIP() << "the sanitizer locks no memory";
   auto secret = SecretBuffer::create(100);
   ASSERT_TRUE(secret) << secret.error().what;
   const std::string flags = flagsOf(secret->bytes().data());
@@ -74,6 +82,7 @@ TEST(SecretBuffer, MovesWithoutACopyAndShrinksWithAWipe) {
 }
 
 TEST(SecretBuffer, IsRefusedWhereNothingCanBeLocked) {
+  if (!kLocks) GTEST_SKIP() << "the sanitizer locks no memory";
   const pid_t child = ::fork();
   if (child == 0) {
     const rlimit none{0, 0};
@@ -98,6 +107,7 @@ TEST(MasterKey, HasEightBytesAndDiffers) {
 }
 
 TEST(SecretPool, BlocksAreLockedAndWipedWhenTheyComeBack) {
+  if (!kLocks) GTEST_SKIP() << "the sanitizer locks no memory";
   const std::byte* at = nullptr;
   {
     const SecretText text = secretText("a token in flight");

@@ -38,7 +38,11 @@ void ReaderClientImpl::run() {
       const std::lock_guard lock(mutex_);
       return !started_;
     }();
-    if (first) started(why);
+    if (first) {
+      // A refusal and a missing program speak for themselves.
+      const bool plain = why.code == Code::Invalid || why.code == Code::NotFound;
+      started(plain ? why : Error{why.code, "kmsd-media did not start: " + why.what, why.reason});
+    }
     lose(why);
     {
       const std::lock_guard lock(mutex_);
@@ -223,6 +227,12 @@ void ReaderClientImpl::started(Result<void> how) {
 void ReaderClientImpl::lose(const Error& why) {
   const std::lock_guard lock(mutex_);
   if (call_ == nullptr || call_->done || !call_->sent) return;
+  if (stopping_) {
+    call_->failure = Error{Code::Unavailable, "kmsd-media has been stopped"};
+    call_->done = true;
+    changed_.notify_all();
+    return;
+  }
   const Code code = why.code == Code::Timeout ? Code::Timeout : Code::Io;
   call_->failure = Error{code, call_->what + " failed, as kmsd-media was lost: " + why.what};
   call_->done = true;

@@ -1,0 +1,286 @@
+#include "daemon/reader_client.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <condition_variable>
+#include <cstring>
+#include <fstream>
+#include <future>
+#include <mutex>
+
+#include "hal/base/rng.h"
+#include "hal/key_file.h"
+#include "tests/support/run.h"
+#include "tests/support/scratch.h"
+#include "tests/unit/reader/fake_child.h"
+
+namespace {
+
+using base::Code;
+using base::Reason;
+using kmsd::ReaderClient;
+using kmsd::ReaderOptions;
+using Milliseconds = std::chrono::milliseconds;
+
+constexpr const char* kProgram = KEYDISK_BINARY_DIR "/kmsd-media";
+constexpr std::chrono::seconds kSoon{30};
+
+// What the client told, with a wait for what is expected.
+class Heard {
+ public:
+  ReaderClient::Events events() {
+    ReaderClient::Events events;
+    events.slotsChanged = [this](std::vector<hal::Slot> slots) {
+      const std::lock_guard lock(mutex_);
+      ++lists;
+      last = std::move(slots);
+      changed_.notify_all();
+    };
+    events.restarted = [this](std::string why) {
+      const std::lock_guard lock(mutex_);
+      losses.push_back(std::move(why));
+      changed_.notify_all();
+    };
+    return events;
+  }
+  template <class Predicate>
+  bool await(Predicate predicate) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kSoon, predicate);
+  }
+  bool awaitPresent(bool present) {
+    return await([&] { return !last.empty() && last[0].present == present; });
+  }
+
+  int lists = 0;
+  std::vector<hal::Slot> last;
+  std::vector<std::string> losses;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+};
+
+ReaderOptions options(std::string program, std::vector<std::string> uris = {}, bool writable = false) {
+  ReaderOptions options;
+  options.program = std::move(program);
+  options.uris = std::move(uris);
+  options.writable = writable;
+  options.readTimeout = Milliseconds(5000);
+  options.restartDelay = Milliseconds(20);
+  return options;
+}
+
+base::SecretBuffer someKeyFile() {
+  hal::KeyFile file{*base::MasterKey::generate(base::systemRng()), std::nullopt, false, {}};
+  return *hal::formatKeyFile(file);
+}
+
+// Our own children, by name: the ones this test may hit.
+std::vector<pid_t> children(const std::string& name) {
+  std::vector<pid_t> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string pid = entry.path().filename();
+    if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::ifstream file(entry.path() / "stat");
+    std::string line;
+    std::getline(file, line);
+    const auto open = line.find('(');
+    const auto close = line.rfind(')');
+    if (open == std::string::npos || close == std::string::npos) continue;
+    int parent = 0;
+    char state = 0;
+    if (std::sscanf(line.c_str() + close + 1, " %c %d", &state, &parent) != 2) continue;
+    if (parent == ::getpid() && state != 'Z' && line.substr(open + 1, close - open - 1) == name)
+      found.push_back(std::stoi(pid));
+  }
+  return found;
+}
+
+std::string statusLine(pid_t pid, const std::string& field) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(field + ":")) return line.substr(line.find_last_of("\t ") + 1);
+  return {};
+}
+
+TEST(ReaderClient, WritesAndReadsAKeyDiskThroughTheChild) {
+  const tests::Scratch scratch;
+  const std::string uri = "image:" + (scratch / "key.img").string();
+  Heard heard;
+  auto client = ReaderClient::start(options(kProgram, {uri}, true), heard.events());
+  ASSERT_TRUE(client) << client.error().what;
+  EXPECT_FALSE((*client)->drivers().empty());
+  const hal::MediumId id{"image", (scratch / "key.img").string()};
+  const auto text = someKeyFile();
+  const auto written = (*client)->write(id, text.bytes(), hal::Overwrite::Empty);
+  ASSERT_TRUE(written) << written.error().what;
+  ASSERT_TRUE(heard.awaitPresent(true));
+  const auto read = (*client)->read(id);
+  ASSERT_TRUE(read) << read.error().what;
+  EXPECT_EQ(read->text(), text.text());
+  const auto again = (*client)->write(id, text.bytes(), hal::Overwrite::Empty);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().reason, Reason::MediumHoldsKey);
+  const auto slots = (*client)->scan();
+  ASSERT_TRUE(slots);
+  EXPECT_TRUE(slots->at(0).present);
+}
+
+TEST(ReaderClient, TellsOfFilesThatComeAndGo) {
+  const tests::Scratch scratch;
+  Heard heard;
+  auto client = ReaderClient::start(options(kProgram, {"image:" + scratch.path().string()}), heard.events());
+  ASSERT_TRUE(client) << client.error().what;
+  std::ofstream(scratch / "a.img") << std::string(512, '\0');
+  ASSERT_TRUE(heard.awaitPresent(true));
+  const auto read = (*client)->read(heard.last[0].id);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().reason, Reason::Unformatted);
+  EXPECT_FALSE((*client)->write(heard.last[0].id, {}, hal::Overwrite::Key));
+  std::filesystem::remove(scratch / "a.img");
+  EXPECT_TRUE(heard.await([&] {
+    return std::none_of(heard.last.begin(), heard.last.end(), [](const auto& s) { return s.present; });
+  }));
+}
+
+TEST(ReaderClient, RefusesWhatCannotStart) {
+  const auto missing = ReaderClient::start(options("/nonexistent/kmsd-media"), {});
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Code::NotFound);
+  const auto unknown = ReaderClient::start(options(kProgram, {"tape:1"}), {});
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, Code::Invalid);
+  EXPECT_NE(unknown.error().what.find("image:FILE"), std::string::npos);
+  const auto dead = ReaderClient::start(options("/bin/true"), {});
+  ASSERT_FALSE(dead);
+  EXPECT_EQ(dead.error().code, Code::Io);
+}
+
+TEST(ReaderClient, StartsAgainWhenTheChildIsKilled) {
+  const tests::Scratch scratch;
+  std::ofstream(scratch / "a.img") << std::string(512, '\0');
+  Heard heard;
+  auto client = ReaderClient::start(options(kProgram, {"image:" + scratch.path().string()}), heard.events());
+  ASSERT_TRUE(client) << client.error().what;
+  ASSERT_TRUE(heard.awaitPresent(true));
+  const auto pids = children("kmsd-media");
+  ASSERT_EQ(pids.size(), 1U);
+  const int before = heard.lists;
+  ::kill(pids[0], SIGKILL);
+  ASSERT_TRUE(heard.await([&] { return heard.losses.size() == 1 && heard.lists > before; }));
+  EXPECT_NE(heard.losses[0].find("signal 9"), std::string::npos) << heard.losses[0];
+  EXPECT_TRUE((*client)->scan());
+}
+
+TEST(ReaderClient, KillsAChildThatHangs) {
+  const tests::Scratch scratch;
+  Heard heard;
+  auto how = options(kProgram, {"image:" + scratch.path().string()});
+  how.readTimeout = Milliseconds(50);
+  auto client = ReaderClient::start(how, heard.events());
+  ASSERT_TRUE(client) << client.error().what;
+  ASSERT_TRUE(heard.await([&] { return heard.lists > 0; }));
+  const auto pids = children("kmsd-media");
+  ASSERT_EQ(pids.size(), 1U);
+  ::kill(pids[0], SIGSTOP);
+  const auto slots = (*client)->scan();
+  ASSERT_FALSE(slots);
+  EXPECT_EQ(slots.error().code, Code::Timeout);
+  ASSERT_TRUE(heard.await([&] { return heard.losses.size() == 1; }));
+  EXPECT_NE(::kill(pids[0], 0), 0);
+  // The next child serves again.
+  const auto by = base::Deadline::in(kSoon);
+  bool served = false;
+  while (!served && !by.expired()) served = bool((*client)->scan());
+  EXPECT_TRUE(served);
+}
+
+TEST(ReaderClient, TheChildIsShieldedAndSeesNothingOfOurs) {
+  Heard heard;
+  const tests::Scratch scratch;
+  std::ofstream secret(scratch / "ours");  // a descriptor without close-on-exec, as a careless library has
+  auto client = ReaderClient::start(options(kProgram, {"image:" + scratch.path().string()}), heard.events());
+  ASSERT_TRUE(client) << client.error().what;
+  const auto pids = children("kmsd-media");
+  ASSERT_EQ(pids.size(), 1U);
+  EXPECT_EQ(statusLine(pids[0], "NoNewPrivs"), "1");
+  EXPECT_EQ(statusLine(pids[0], "Seccomp"), "2");
+  std::error_code denied;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(pids[0]) + "/fd", denied)) {
+    const auto target = std::filesystem::read_symlink(entry.path(), denied).string();
+    EXPECT_EQ(target.find("ours"), std::string::npos) << target;
+  }
+  client = base::Error{};  // stops it
+  EXPECT_TRUE(children("kmsd-media").empty());
+}
+
+TEST(ReaderClient, StartedByHandItSaysWhoStartsIt) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{kProgram}, {kProgram, "--help"}, {kProgram, "--started-by-kmsd"}}) {
+    const auto ran = tests::run(arguments);
+    EXPECT_EQ(ran.exit, 2);
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1);
+    EXPECT_NE(ran.err.find("kmsd starts"), std::string::npos);
+  }
+}
+
+struct Hostile {
+  const char* name;
+  const char* body;
+};
+
+class HostileChild : public ::testing::TestWithParam<Hostile> {};
+
+TEST_P(HostileChild, IsLostAndStartedAgain) {
+  const tests::Scratch scratch;
+  Heard heard;
+  auto how = options(tests::fakeChild(scratch / "child", GetParam().body));
+  how.readTimeout = Milliseconds(50);
+  auto client = ReaderClient::start(how, heard.events());
+  ASSERT_TRUE(client) << client.error().what;
+  const auto read = (*client)->read({"floppy", "A:"});
+  ASSERT_FALSE(read);
+  EXPECT_TRUE(read.error().code == Code::Io || read.error().code == Code::Timeout) << read.error().what;
+  EXPECT_TRUE(heard.await([&] { return heard.losses.size() >= 2; }));
+  const auto by = base::Deadline::in(std::chrono::seconds(5));
+  (*client)->stop();
+  EXPECT_FALSE(by.expired());
+  EXPECT_EQ((*client)->scan().error().code, Code::Unavailable);
+}
+
+constexpr Hostile kHostile[] = {
+    {"dies", "greet; sleep 0.1"},
+    {"rubbish", "greet; head -c 4096 /dev/urandom >&3; exec sleep 60"},
+    {"hugeLength", "greet; printf '\\377\\377\\377\\177\\022' >&3; printf '\\0\\0\\0\\0' >&3; exec sleep 60"},
+    {"wrongRequest", "greet; printf '\\005\\0\\0\\0\\024\\377\\0\\0\\0' >&3; exec sleep 60"},
+    {"floods", "greet; while :; do slots; done"},
+    {"requestFromChild", "greet; printf '\\011\\0\\0\\0\\002\\0\\0\\0\\0\\0\\0\\0\\0' >&3; exec sleep 60"},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, HostileChild, ::testing::ValuesIn(kHostile),
+                         [](const auto& at) { return std::string(at.param.name); });
+
+TEST(ReaderClient, GivesUpAChildThatNeverAnswers) {
+  const tests::Scratch scratch;
+  Heard heard;
+  auto how = options(tests::fakeChild(scratch / "child", "greet; exec sleep 60"));
+  how.readTimeout = Milliseconds(50);
+  auto client = ReaderClient::start(how, heard.events());
+  ASSERT_TRUE(client) << client.error().what;
+  EXPECT_EQ((*client)->read({"floppy", "A:"}).error().code, Code::Timeout);
+  EXPECT_TRUE(heard.await([&] { return heard.losses.size() == 1; }));
+}
+
+TEST(ReaderClient, StopLetsAWaitingCallerGo) {
+  const tests::Scratch scratch;
+  auto client = ReaderClient::start(options(tests::fakeChild(scratch / "child", "greet; exec sleep 60")), {});
+  ASSERT_TRUE(client) << client.error().what;
+  auto read = std::async(std::launch::async, [&] { return (*client)->read({"floppy", "A:"}); });
+  while (read.wait_for(Milliseconds(20)) == std::future_status::timeout) (*client)->stop();
+  EXPECT_EQ(read.get().error().code, Code::Unavailable);
+}
+
+}  // namespace

@@ -1,0 +1,428 @@
+#include "daemon/keeper.h"
+
+#include <future>
+
+#include "tests/unit/reader/keeper_bench.h"
+
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Reason;
+using kmsd::OnRemoval;
+using tests::disk;
+using tests::kBackup;
+using tests::kMedium;
+using tests::kServer;
+using tests::Milliseconds;
+using tests::uuid;
+
+class Keeper : public tests::KeeperBench {
+ protected:
+  kmsd::UnsealRequest typed(char key) {
+    kmsd::UnsealRequest request;
+    request.pwd = *hal::formatPwd(tests::keyOf(key));
+    return request;
+  }
+};
+
+TEST_F(Keeper, WaitsForItsMediumAndNamesIt) {
+  start();
+  ASSERT_TRUE(awaitReason(Reason::AwaitingMedium));
+  const auto status = keeper->status();
+  EXPECT_TRUE(status.sealed);
+  EXPECT_EQ(status.server, kServer);
+  EXPECT_NE(status.detail.find("mock:A, mock:B"), std::string::npos) << status.detail;
+}
+
+TEST_F(Keeper, OpensOnInsertion) {
+  start();
+  drives.insert("A", disk('k'));
+  ASSERT_TRUE(awaitOpen());
+  const auto status = keeper->status();
+  EXPECT_EQ(status.reason, Reason::None);
+  EXPECT_EQ(status.medium, kMedium);
+  const auto media = keeper->media();
+  ASSERT_EQ(media.size(), 1U);
+  EXPECT_EQ(media[0].uri, "mock:A");
+  EXPECT_EQ(media[0].medium, kMedium);
+  EXPECT_EQ(media[0].label, "label");
+}
+
+TEST_F(Keeper, OpensWithWhatIsInsertedAtTheStart) {
+  drives.insert("A", disk('x', uuid('c'), uuid('9')));
+  drives.insert("B", disk('b', kBackup));
+  start();
+  ASSERT_TRUE(awaitOpen());
+  EXPECT_EQ(keeper->status().medium, kBackup);
+}
+
+TEST_F(Keeper, ADiskTypedByHandOpens) {
+  start();
+  drives.insert("A", disk('k', std::nullopt));
+  EXPECT_TRUE(awaitOpen());
+}
+
+struct Wrong {
+  const char* name;
+  Reason reason;
+  std::variant<std::string, Error> content;
+};
+class WrongMedium : public tests::KeeperBench, public ::testing::WithParamInterface<Wrong> {};
+
+TEST_P(WrongMedium, StaysSealedWithItsReasonUntilPulled) {
+  start();
+  std::visit([&](const auto& content) { drives.insert("A", content); }, GetParam().content);
+  ASSERT_TRUE(awaitReason(GetParam().reason));
+  EXPECT_FALSE(open);
+  ASSERT_EQ(refusals.size(), 1U);
+  EXPECT_EQ(refusals[0].first, "mock:A");
+  EXPECT_FALSE(keeper->media()[0].error.empty());
+  const auto tries = drives.reads();
+  drives.tell();
+  settle();
+  EXPECT_EQ(drives.reads(), tries);  // not again until it changes
+  drives.pull("A");
+  ASSERT_TRUE(awaitReason(Reason::AwaitingMedium));
+  drives.insert("A", disk('k'));
+  EXPECT_TRUE(awaitOpen());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, WrongMedium,
+    ::testing::Values(
+        Wrong{"foreign", Reason::Foreign, disk('f', uuid('c'), uuid('9'))},
+        Wrong{"mismatch", Reason::KeyMismatch, disk('x')},
+        Wrong{"damagedText", Reason::Damaged, std::string("[config]\r\npwd=00000000000000\r\n")},
+        Wrong{"damaged", Reason::Damaged, Error{Code::Corrupt, "damaged", Reason::Damaged}},
+        Wrong{"blank", Reason::Blank, Error{Code::NotFound, "no key file", Reason::Blank}},
+        Wrong{"unformatted", Reason::Unformatted, Error{Code::Corrupt, "zeros", Reason::Unformatted}},
+        Wrong{"notFat", Reason::NotFat, Error{Code::Corrupt, "no FAT", Reason::NotFat}},
+        Wrong{"pin", Reason::PinNeeded, Error{Code::Unavailable, "PIN", Reason::PinNeeded}},
+        Wrong{"passphrase", Reason::PassphraseNeeded, disk('p')}),
+    [](const auto& at) { return std::string(at.param.name); });
+
+TEST_F(Keeper, AForeignDiskIsNamedWithBothServers) {
+  start();
+  drives.insert("A", disk('f', uuid('c'), uuid('9')));
+  ASSERT_TRUE(awaitReason(Reason::Foreign));
+  const auto status = keeper->status();
+  EXPECT_NE(status.detail.find("belongs to server " + uuid('9').text() + ", not to " + kServer.text()),
+            std::string::npos)
+      << status.detail;
+  EXPECT_EQ(status.event, 5057);
+}
+
+TEST_F(Keeper, APassingFailureIsTriedAgain) {
+  start();
+  drives.insert("A", Error{Code::Io, "a read failed", Reason::None});
+  ASSERT_TRUE(await([&] { return refusals.size() == 1; }));
+  ASSERT_TRUE(await([&] { return states.back().detail.find("a read failed") != std::string::npos; }));
+  EXPECT_EQ(keeper->status().reason, Reason::AwaitingMedium);
+  while (drives.reads() < 4) std::this_thread::yield();
+  settle();
+  EXPECT_EQ(refusals.size(), 1U);  // told once
+}
+
+TEST_F(Keeper, ADamagedIdentityIsTriedAsTypedByHand) {
+  start();
+  std::string text = disk('k');
+  const auto at = text.find("label=label");
+  ASSERT_NE(at, std::string::npos);
+  text.replace(at, 11, "label=lapel");
+  drives.insert("A", text);
+  ASSERT_TRUE(awaitOpen());
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_NE(notes[0].find("[medium]"), std::string::npos);
+}
+
+TEST_F(Keeper, ARefusalDelaysTheNextDiskInThatSlot) {
+  options.refusalDelayFirst = Milliseconds(300);
+  options.refusalDelayMost = Milliseconds(600);
+  start();
+  drives.insert("A", disk('x'));
+  ASSERT_TRUE(awaitReason(Reason::KeyMismatch));
+  const auto refusedAt = std::chrono::steady_clock::now();
+  drives.insert("A", disk('k'));
+  const auto now = keeper->unseal({});
+  ASSERT_FALSE(now);
+  EXPECT_EQ(now.error().code, Code::Denied);
+  EXPECT_NE(now.error().what.find("try again in 1 s"), std::string::npos) << now.error().what;
+  ASSERT_TRUE(awaitOpen());
+  EXPECT_GE(std::chrono::steady_clock::now() - refusedAt, Milliseconds(250));
+}
+
+TEST_F(Keeper, ARefusedMediumIsDelayedInAnotherSlotToo) {
+  options.refusalDelayFirst = Milliseconds(300);
+  options.refusalDelayMost = Milliseconds(600);
+  start();
+  drives.insert("A", disk('x'));
+  ASSERT_TRUE(awaitReason(Reason::KeyMismatch));
+  EXPECT_EQ(checks, 1);
+  drives.insert("B", disk('y'));
+  ASSERT_TRUE(await([&] { return refusals.size() >= 2; }));
+  EXPECT_EQ(checks, 1);  // no scrypt spent on it yet
+  EXPECT_TRUE(await([&] { return refusals.size() >= 3; }));
+  EXPECT_EQ(checks, 2);
+}
+
+TEST_F(Keeper, UnderKeepTheDiskMayGoAndNothingIsRead) {
+  start();
+  drives.insert("A", disk('k'));
+  ASSERT_TRUE(awaitOpen());
+  const auto reads = drives.reads();
+  drives.pull("A");
+  drives.insert("B", disk('x'));
+  ASSERT_TRUE(await([&] { return moves == std::vector<std::string>{"+A", "-A", "+B"}; }));
+  settle();
+  EXPECT_TRUE(open);
+  EXPECT_EQ(drives.reads(), reads);
+  EXPECT_FALSE(keeper->media()[1].medium);
+}
+
+TEST_F(Keeper, UnderSealTheDisksRemovalSealsAndItsReturnOpens) {
+  options.onRemoval = OnRemoval::Seal;
+  start();
+  drives.insert("B", disk('b', kBackup));
+  ASSERT_TRUE(awaitOpen());
+  drives.insert("A", disk('k'));  // there, but not the one that opened
+  drives.pull("B");
+  ASSERT_TRUE(awaitReason(Reason::MediumRemoved));
+  EXPECT_FALSE(open);
+  settle();
+  EXPECT_FALSE(open);  // A was there when it was sealed
+  drives.insert("B", disk('b', kBackup));
+  EXPECT_TRUE(awaitOpen());
+}
+
+TEST_F(Keeper, UnderSealASwappedDiskSealsAndIsTried) {
+  options.onRemoval = OnRemoval::Seal;
+  start();
+  drives.insert("A", disk('k'));
+  ASSERT_TRUE(awaitOpen());
+  drives.insert("A", disk('x', uuid('c'), uuid('9')));
+  ASSERT_TRUE(awaitReason(Reason::Foreign));
+  EXPECT_FALSE(open);
+  EXPECT_TRUE(await([&] {
+    return std::any_of(states.begin(), states.end(),
+                       [](const auto& s) { return s.reason == Reason::MediumRemoved; }) ||
+           states.back().reason == Reason::Foreign;
+  }));
+}
+
+TEST_F(Keeper, UnderSealARestartOfTheReaderDoesNotSeal) {
+  options.onRemoval = OnRemoval::Seal;
+  options.outOfSight = std::chrono::seconds(20);
+  start();
+  drives.insert("A", disk('k'));
+  ASSERT_TRUE(awaitOpen());
+  drives.drop();
+  settle();
+  EXPECT_TRUE(open);
+  drives.restamp("A");  // the new child counts anew
+  settle();
+  settle();
+  EXPECT_TRUE(open);
+  EXPECT_EQ(drives.reads(), 2U);  // it was looked at
+  EXPECT_EQ(notes.size(), 1U);
+  drives.restamp("A");  // now it is a change that was seen
+  EXPECT_TRUE(await([&] { return moves.size() == 3; }));
+  EXPECT_TRUE(await([&] {
+    return std::any_of(states.begin(), states.end(),
+                       [](const auto& s) { return s.sealed && s.since > base::Time{}; }) &&
+           opened == 2;
+  }));
+}
+
+TEST_F(Keeper, UnderSealAReaderThatStaysAwayCountsAsRemoval) {
+  options.onRemoval = OnRemoval::Seal;
+  start();
+  drives.insert("A", disk('k'));
+  ASSERT_TRUE(awaitOpen());
+  drives.drop();
+  EXPECT_TRUE(awaitReason(Reason::MediumRemoved));
+}
+
+TEST_F(Keeper, UnderSealADriveThatCannotBeLookedAtCountsAsRemovalAfterAWhile) {
+  options.onRemoval = OnRemoval::Seal;
+  start();
+  drives.insert("A", disk('k'));
+  ASSERT_TRUE(awaitOpen());
+  drives.lose("A", Error{Code::Io, "the drive fails", Reason::None});
+  ASSERT_TRUE(awaitReason(Reason::MediumRemoved));
+  drives.lose("A", std::nullopt);  // nobody saw an insertion
+  settle();
+  EXPECT_FALSE(open);
+}
+
+TEST_F(Keeper, UnderGraceTheSameDiskMayReturnInAnySlot) {
+  options.onRemoval = OnRemoval::Grace;
+  options.grace = std::chrono::seconds(20);
+  start();
+  drives.insert("A", disk('k'));
+  ASSERT_TRUE(awaitOpen());
+  drives.pull("A");
+  ASSERT_TRUE(await([&] { return notes.size() == 1; }));
+  drives.insert("A", disk('b', kBackup));  // another of ours is not the same
+  drives.insert("B", disk('k'));
+  ASSERT_TRUE(await([&] { return notes.size() == 2; }));
+  EXPECT_TRUE(open);
+  EXPECT_EQ(opened, 1);
+}
+
+TEST_F(Keeper, UnderGraceAForgedIdentityDoesNotCount) {
+  options.onRemoval = OnRemoval::Grace;
+  options.grace = Milliseconds(300);
+  start();
+  drives.insert("A", disk('k'));
+  ASSERT_TRUE(awaitOpen());
+  drives.pull("A");
+  drives.insert("A", disk('x'));  // says it is the medium, with another key
+  EXPECT_TRUE(awaitReason(Reason::MediumRemoved));
+  EXPECT_EQ(opened, 1);
+}
+
+TEST_F(Keeper, UnderGraceItSealsInTheEnd) {
+  options.onRemoval = OnRemoval::Grace;
+  options.grace = Milliseconds(50);
+  start();
+  drives.insert("A", disk('k'));
+  ASSERT_TRUE(awaitOpen());
+  drives.pull("A");
+  EXPECT_TRUE(awaitReason(Reason::MediumRemoved));
+  EXPECT_FALSE(open);
+}
+
+TEST_F(Keeper, AfterACommandedSealOnlyANewInsertionOpens) {
+  start();
+  drives.insert("A", disk('k'));
+  ASSERT_TRUE(awaitOpen());
+  keeper->seal();
+  EXPECT_FALSE(open);
+  EXPECT_EQ(keeper->status().reason, Reason::SealedByCommand);
+  drives.tell();
+  settle();
+  EXPECT_FALSE(open);
+  drives.drop();  // a new child, whose stamps are others, is no insertion
+  drives.restamp("A");
+  settle();
+  EXPECT_FALSE(open);
+  drives.pull("A");
+  settle();
+  EXPECT_EQ(keeper->status().reason, Reason::SealedByCommand);
+  drives.insert("A", disk('k'));
+  EXPECT_TRUE(awaitOpen());
+}
+
+TEST_F(Keeper, UnsealByCommandOpensAfterACommandedSeal) {
+  start();
+  drives.insert("A", disk('k'));
+  ASSERT_TRUE(awaitOpen());
+  keeper->seal();
+  EXPECT_TRUE(keeper->unseal({}));
+  EXPECT_TRUE(open);
+  EXPECT_EQ(keeper->unseal({}).error().code, Code::Conflict);
+}
+
+TEST_F(Keeper, UnsealWithNothingInsertedSaysSo) {
+  start();
+  const auto result = keeper->unseal({});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().reason, Reason::AwaitingMedium);
+}
+
+TEST_F(Keeper, UnsealGivesThePassphraseTheMediumNeeds) {
+  start();
+  drives.insert("A", disk('p'));
+  ASSERT_TRUE(awaitReason(Reason::PassphraseNeeded));
+  kmsd::UnsealRequest request;
+  request.passphrase = *base::SecretBuffer::copyOf(base::asBytes("open sesame"));
+  EXPECT_TRUE(keeper->unseal(std::move(request)));
+}
+
+TEST_F(Keeper, ATypedKeyOpensAndAWrongOneIsDelayed) {
+  options.refusalDelayFirst = options.refusalDelayMost = std::chrono::seconds(20);
+  start();
+  settle();  // a slip of the keyboard costs nothing
+  EXPECT_EQ(checks, 0);
+  ASSERT_TRUE(keeper->unseal(typed('k')));
+  keeper->seal();
+  EXPECT_EQ(keeper->unseal(typed('x')).error().reason, Reason::KeyMismatch);
+  EXPECT_EQ(keeper->unseal(typed('k')).error().code, Code::Denied);
+  EXPECT_FALSE(open);
+}
+
+TEST_F(Keeper, ManyUnsealsAtOnceOpenOnce) {
+  start();
+  drives.insert("A", disk('k'));
+  ASSERT_TRUE(awaitOpen());
+  keeper->seal();
+  std::vector<std::future<base::Result<void>>> all;
+  for (int i = 0; i < 8; ++i)
+    all.push_back(std::async(std::launch::async, [&] { return keeper->unseal({}); }));
+  int won = 0;
+  for (auto& one : all) {
+    const auto result = one.get();
+    if (result) ++won;
+    EXPECT_TRUE(result || result.error().code == Code::Conflict);
+  }
+  EXPECT_EQ(won, 1);
+  EXPECT_EQ(most, 1);
+  EXPECT_EQ(opened, 2);
+}
+
+TEST_F(Keeper, SealsAndUnsealsFromManyThreads) {
+  start();
+  drives.insert("A", disk('k'));
+  std::vector<std::future<void>> all;
+  for (int i = 0; i < 4; ++i) {
+    all.push_back(std::async(std::launch::async, [&, i] {
+      for (int n = 0; n < 25; ++n) {
+        if (i % 2 == 0) {
+          keeper->seal();
+        } else if (const auto result = keeper->unseal({}); !result) {
+          EXPECT_EQ(result.error().code, Code::Conflict) << result.error().what;
+        }
+        static_cast<void>(keeper->status());
+        static_cast<void>(keeper->media());
+      }
+    }));
+  }
+  for (auto& one : all) one.get();
+  keeper->seal();
+  EXPECT_FALSE(open);
+  EXPECT_TRUE(keeper->status().sealed);
+}
+
+TEST_F(Keeper, WithoutADatabaseNothingIsOffered) {
+  start(Error{Code::NotFound, "there is no database", Reason::DatabaseMissing});
+  ASSERT_TRUE(awaitReason(Reason::DatabaseMissing));
+  EXPECT_EQ(keeper->status().event, 5085);
+  drives.insert("A", disk('k'));
+  ASSERT_TRUE(await([&] { return moves.size() == 1; }));
+  EXPECT_EQ(keeper->unseal({}).error().reason, Reason::DatabaseMissing);
+  keeper->seal();
+  EXPECT_EQ(keeper->status().reason, Reason::DatabaseMissing);
+  EXPECT_EQ(drives.reads(), 0U);
+  EXPECT_TRUE(keeper->media()[0].present);
+}
+
+TEST_F(Keeper, ACorruptDatabaseIsTheDatabasesFault) {
+  databaseDamaged = true;
+  start();
+  drives.insert("A", disk('k'));
+  ASSERT_TRUE(awaitReason(Reason::DatabaseCorrupt));
+  EXPECT_EQ(keeper->status().event, 5085);
+  EXPECT_TRUE(refusals.empty());  // not the disk's
+  databaseDamaged = false;
+  EXPECT_TRUE(keeper->unseal({}));
+}
+
+TEST_F(Keeper, StopLetsEveryoneGo) {
+  start();
+  keeper->stop();
+  EXPECT_EQ(keeper->unseal({}).error().code, Code::Unavailable);
+  keeper->seal();
+}
+
+}  // namespace

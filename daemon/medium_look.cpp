@@ -146,7 +146,8 @@ Exit answer(bool asJson, const std::string& uri, const base::Result<hal::KeyFile
     return exit;
   }
   if (file) std::cout << printable(uri + ": " + describe(*file)) << "\n";
-  if (error != nullptr) return fail(exit, error->what);
+  const bool named = error != nullptr && error->what.find(uri) != std::string::npos;
+  if (error != nullptr) return fail(exit, named ? error->what : uri + ": " + error->what);
   if (asked) std::cout << "It opens the server.\n";
   return Exit::Yes;
 }

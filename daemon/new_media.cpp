@@ -142,6 +142,9 @@ std::string NewMedia::describe() const {
   return lines;
 }
 
-std::string NewMedia::originalUri() const { return media_.front().uri; }
+std::string NewMedia::originalUri() const {
+  const One& first = media_.front();
+  return first.port ? first.port->id().uri() : first.uri;
+}
 
 }  // namespace kmsd

@@ -66,8 +66,9 @@ base::Result<void> checkGround(const fs::path& root) {
     std::error_code failed;
     const fs::path parent = fs::absolute(root, failed).lexically_normal().parent_path();
     if (!failed && fs::is_directory(parent, failed)) return {};
-    return base::Error{base::Code::NotFound, "there is no directory " + parent.string() + " to make " +
-                                                 root.filename().string() + " in; make it first"};
+    return refuse(base::Code::NotFound, base::Reason::DataDirectoryMissing,
+                  "there is no directory " + parent.string() + " to make " + root.filename().string() +
+                      " in; make it first");
   }
   if (S_ISLNK(found.st_mode))
     return refuse(base::Code::Denied, base::Reason::DataDirectoryUnsafe,

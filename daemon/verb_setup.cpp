@@ -55,7 +55,8 @@ base::Result<void> setUp(const std::filesystem::path& root, const ServerHeader& 
 }
 
 Exit runSetup(const Parsed& parsed) {
-  const std::filesystem::path root = parsed.text("data-dir");
+  if (parsed.text("data-dir").empty()) return fail(Exit::Usage, "--data-dir needs a directory");
+  const std::filesystem::path root = std::filesystem::absolute(parsed.text("data-dir")).lexically_normal();
   if (parsed.has("remove-all")) return removeAll(root);
   if (auto hard = harden(); !hard) return fail(hard.error());
   std::vector<std::string> uris = parsed.texts("medium");

@@ -17,7 +17,8 @@ using base::Reason;
 constexpr std::size_t kListMost = 1024;  // items of a list in a request
 constexpr std::size_t kNameShown = 64;   // bytes of an unknown field's name that a message repeats
 
-// Takes the members of an object one by one; whatever is left at the end is unknown. The first error counts.
+// Takes the members of an object one by one; whatever is left at the end is unknown. That is told first, then
+// the first other error.
 class Members {
  public:
   explicit Members(base::Result<SecretJson> document) {
@@ -96,13 +97,15 @@ class Members {
     return value;
   }
   base::Result<void> end() {
-    if (error_) return *std::move(error_);
+    if (object_ == nullptr) return *std::move(error_);
+    // First, because a misspelt field also is a needed one that is missing.
     for (const auto& member : *object_) {
       const std::string_view name = member.key();
       if (std::find(taken_.begin(), taken_.end(), name) != taken_.end()) continue;
       return Error{Code::Invalid, "unknown field \"" + std::string(name.substr(0, kNameShown)) + "\"",
                    Reason::UnknownField};
     }
+    if (error_) return *std::move(error_);
     return {};
   }
 

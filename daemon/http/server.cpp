@@ -34,21 +34,19 @@ class Door : public std::enable_shared_from_this<Door> {
       : core_(core),
         listener_(std::move(listener)),
         strand_(asio::make_strand(*core.io)),
-        ready_(strand_, listener_.fd()),
+        ready_(strand_, listener_->fd()),
         pause_(strand_) {}
-  // The descriptor is the listener's to close.
-  ~Door() {
-    if (ready_.is_open()) ready_.release();
-  }
-
   void open() { asio::co_spawn(strand_, run(shared_from_this()), asio::detached); }
   void close() {
-    asio::post(strand_, [self = shared_from_this()] {
-      self->closed_ = true;
-      error_code ignored;
-      self->ready_.cancel(ignored);
-      self->pause_.cancel();
-    });
+    asio::post(strand_, [self = shared_from_this()] { self->shut(); });
+  }
+  // On the strand, or when no thread runs any more. Twice does no harm.
+  void shut() {
+    if (closed_) return;
+    closed_ = true;
+    ready_.release();  // ends the wait; the descriptor is the listener's to close
+    pause_.cancel();
+    listener_.reset();
   }
 
  private:
@@ -67,7 +65,7 @@ class Door : public std::enable_shared_from_this<Door> {
   // False where there may be more, but not now.
   bool acceptAll() {
     for (;;) {
-      base::Fd socket(::accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+      base::Fd socket(::accept4(listener_->fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
       if (socket) {
         serve(core_, std::move(socket));
       } else if (errno == EAGAIN) {
@@ -79,7 +77,7 @@ class Door : public std::enable_shared_from_this<Door> {
   }
 
   Core& core_;
-  UnixListener listener_;
+  std::optional<UnixListener> listener_;
   asio::strand<asio::io_context::executor_type> strand_;
   asio::posix::stream_descriptor ready_;
   asio::steady_timer pause_;
@@ -131,6 +129,7 @@ class Server::Impl {
     core_->io->stop();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
+    for (const auto& door : doors_) door->shut();  // where the threads ended before they came to it
     doors_.clear();
   }
 

@@ -1,0 +1,176 @@
+// The built kmsctl against a server in this process that answers from a script.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <mutex>
+
+#include "daemon/http/problem.h"
+#include "daemon/http/server.h"
+#include "tests/support/run.h"
+#include "tests/support/scratch.h"
+
+namespace tests {
+namespace {
+
+using kmsd::http::Request;
+using kmsd::http::Respond;
+using kmsd::http::Response;
+
+constexpr const char* kIssued =
+    R"({"token":"kms_abc","accessor":"ACC","user":"alice","kind":"access","scopes":["s"],)"
+    R"("issued_at":"2026-01-01T00:00:00Z","expires_at":"2026-01-02T00:00:00Z","ca_sha256":null})";
+
+class Kmsctl : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    server = std::make_unique<kmsd::http::Server>(
+        kmsd::http::ServerOptions{.threads = 1},
+        [this](const Request& request, const Respond& respond) { respond(answer(request)); });
+    const auto listening = server->listenUnix(socket);
+    ASSERT_TRUE(listening) << listening.error().what;
+    server->start();
+  }
+
+  Response answer(const Request& request) {
+    const std::lock_guard lock(mutex);
+    std::string line = request.method + " " + request.path;
+    for (const auto& [name, value] : request.query) line += " " + name + "=" + value;
+    line += " " + std::string(base::view(request.body));
+    if (!request.authorization.empty()) line += " (" + std::string(base::view(request.authorization)) + ")";
+    seen.push_back(line);
+    if (script.empty()) return kmsd::http::problem(500, "internal", "the script is over");
+    Response response = std::move(script.front());
+    script.erase(script.begin());
+    return response;
+  }
+  static Response good(std::string_view body, int status = 200) {
+    Response response;
+    response.status = status;
+    response.body = base::secretText(body);
+    return response;
+  }
+  Ran ctl(std::vector<std::string> words, const std::string& input = {}) {
+    std::vector<std::string> command = {std::string(KEYDISK_BINARY_DIR) + "/kmsctl", "--server",
+                                        "unix:" + socket.string()};
+    command.insert(command.end(), words.begin(), words.end());
+    return run(command, input);
+  }
+  void say(Response response) {
+    const std::lock_guard lock(mutex);
+    script.push_back(std::move(response));
+  }
+
+  Scratch scratch;
+  std::filesystem::path socket = scratch / "kms.sock";
+  std::mutex mutex;
+  std::vector<Response> script;
+  std::vector<std::string> seen;
+  std::unique_ptr<kmsd::http::Server> server;
+};
+
+TEST_F(Kmsctl, PrintsAnIssuedTokenAlone) {
+  say(good(kIssued, 201));
+  const Ran plain = ctl({"token", "issue", "--user", "alice", "--ttl", "1h", "--scope", "s", "--scope", "t"});
+  EXPECT_EQ(plain.exit, 0) << plain.err;
+  EXPECT_EQ(plain.out, "kms_abc\n");
+  EXPECT_NE(plain.err.find("ACC"), std::string::npos);
+  EXPECT_EQ(plain.err.find("kms_abc"), std::string::npos);
+  EXPECT_EQ(seen.at(0), R"(POST /v1/tokens {"user":"alice","kind":"access","ttl":3600,"scopes":["s","t"]})");
+  say(good(kIssued, 201));
+  const Ran json = ctl({"--json", "token", "issue", "--user", "alice"});
+  EXPECT_EQ(json.out, std::string(kIssued) + "\n");
+  EXPECT_EQ(json.err, "");
+}
+
+TEST_F(Kmsctl, VerifyTellsByItsExitCode) {
+  say(good(R"({"active":true,"user":"alice","kind":"access","scopes":[],"accessor":"A","expires_at":"x"})"));
+  const Ran active = ctl({"token", "verify", "-"}, "kms_abc\n");
+  EXPECT_EQ(active.exit, 0);
+  EXPECT_TRUE(active.out.starts_with("active\n")) << active.out;
+  EXPECT_EQ(seen.at(0), R"(POST /v1/tokens/verify {"token":"kms_abc"})");
+  say(good(R"({"active":false})"));
+  const Ran inactive = ctl({"token", "verify", "ABCD-EFGH-JKMN", "--user", "alice"});
+  EXPECT_EQ(inactive.exit, 1);
+  EXPECT_EQ(inactive.out, "not active\n");
+  EXPECT_EQ(seen.at(1), R"(POST /v1/tokens/verify {"user":"alice","token":"ABCD-EFGH-JKMN"})");
+  EXPECT_EQ(ctl({"token", "verify"}).exit, 2);
+  EXPECT_EQ(ctl({"token", "verify", "x", "--accessor", "y"}).exit, 2);
+}
+
+TEST_F(Kmsctl, FollowsEveryPage) {
+  for (const bool json : {false, true}) {
+    say(good(R"({"items":[{"name":"a","role":"user"}],"next":"7"})"));
+    say(good(R"({"items":[],"next":"9"})"));
+    say(good(R"({"items":[{"name":"b","role":"admin"}],"next":null})"));
+    const Ran list = ctl(json ? std::vector<std::string>{"--json", "user", "list"}
+                              : std::vector<std::string>{"user", "list"});
+    EXPECT_EQ(list.exit, 0) << list.err;
+    EXPECT_NE(list.out.find(json ? R"([{"name":"a","role":"user"},{"name":"b","role":"admin"}],"next":null)"
+                                 : "b     admin"),
+              std::string::npos)
+        << list.out;
+  }
+  EXPECT_EQ(seen.at(2), "GET /v1/users after=9 ");
+  say(good(R"({"items":[],"next":"7"})"));
+  say(good(R"({"items":[],"next":"7"})"));
+  EXPECT_EQ(ctl({"user", "list"}).exit, 8);  // never round and round
+}
+
+TEST_F(Kmsctl, TurnsProblemsIntoExitCodes) {
+  const std::tuple<int, const char*, int> cases[] = {
+      {503, "sealed", 3},           {503, "awaiting_medium", 5}, {503, "foreign", 4},
+      {404, "not_found", 1},        {401, "unauthenticated", 6}, {403, "forbidden", 6},
+      {409, "conflict", 9},         {400, "invalid_request", 2}, {500, "internal", 8},
+      {503, "database_corrupt", 8}, {418, "teapot", 8}};
+  for (const auto& [status, code, exit] : cases) {
+    say(kmsd::http::problem(status, code, "because\x1b[2J\nof it"));
+    const Ran ran = ctl({"user", "show", "alice"});
+    EXPECT_EQ(ran.exit, exit) << code;
+    EXPECT_EQ(ran.out, "");
+    EXPECT_EQ(ran.err, "kmsctl: because\\x1B[2J\\nof it\n");
+  }
+  say(good("not json"));
+  EXPECT_EQ(ctl({"status"}).exit, 8);
+}
+
+TEST_F(Kmsctl, SaysWhenNobodyAnswers) {
+  server->stop();
+  const Ran gone = ctl({"status"});
+  EXPECT_EQ(gone.exit, 7);
+  EXPECT_NE(gone.err.find("is kmsd running?"), std::string::npos);
+  EXPECT_EQ(std::count(gone.err.begin(), gone.err.end(), '\n'), 1);
+}
+
+TEST_F(Kmsctl, AddsSeveralUsersAndTriesEach) {
+  say(kmsd::http::problem(409, "conflict", "there is one"));
+  say(good(R"({"name":"b","role":"user"})", 201));
+  const Ran both = ctl({"user", "add", "a", "b", "--uid", "7", "--dns", "x", "--dns", "y"});
+  EXPECT_EQ(both.exit, 1);
+  EXPECT_EQ(both.out, "added b (user)\n");
+  EXPECT_EQ(seen.at(0), R"(POST /v1/users {"name":"a","dns":["x","y"],"uid":7})");
+  say(kmsd::http::problem(409, "conflict", "there is one"));
+  EXPECT_EQ(ctl({"user", "add", "a"}).exit, 9);
+  EXPECT_EQ(ctl({"user", "add", "a", "--uid", "x"}).exit, 2);
+  EXPECT_EQ(ctl({"user", "set", "a"}).exit, 2);
+  say(good(R"({"name":"a/b","role":"user"})"));
+  EXPECT_EQ(ctl({"user", "set", "a/b", "--no-uid"}).exit, 0);
+  EXPECT_EQ(seen.back(), R"(PATCH /v1/users/a/b {"uid":null})");
+}
+
+TEST_F(Kmsctl, TakesSecretsFromFilesAndStdin) {
+  std::ofstream(scratch / "bearer") << "kms_bearer\n";
+  const std::string status = R"({"state":"unsealed","reason":null,"medium":"m"})";
+  say(good(status));
+  const Ran ran = ctl({"--token-file", (scratch / "bearer").string(), "unseal", "--pwd-file", "-"}, "0123\n");
+  EXPECT_EQ(ran.exit, 0) << ran.err;
+  EXPECT_EQ(seen.at(0), R"(POST /v1/unseal {"pwd":"0123"} (Bearer kms_bearer))");
+  EXPECT_NE(ran.out.find("unsealed"), std::string::npos);
+  EXPECT_EQ(ctl({"unseal", "--pwd-file", "-", "--passphrase-file", "-"}).exit, 2);
+  EXPECT_NE(ctl({"unseal", "--typed"}).exit, 0);  // no terminal here
+  EXPECT_EQ(seen.size(), 1U);
+  say(good(status));
+  EXPECT_EQ(ctl({"--json", "status"}).out, status + "\n");
+}
+
+}  // namespace
+}  // namespace tests

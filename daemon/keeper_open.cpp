@@ -161,6 +161,7 @@ void Keeper::Impl::refused(SlotRecord& record, Error why) {
     fault_ = std::move(why);
     return;
   }
+  if (why.reason == Reason::SealedByCommand) return;  // not the medium's fault; the seal is next in the inbox
   const std::string uri = record.slot.id.uri();
   const bool news = !record.refusal || record.refusal->what != why.what;
   const auto now = Steady::now();

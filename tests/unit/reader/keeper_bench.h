@@ -193,6 +193,8 @@ class KeeperBench : public ::testing::Test {
     const int inside = ++unsealing;
     most = std::max<int>(most, inside);
     auto medium = check(offer);
+    if (cutShort)
+      medium = base::Error{base::Code::Unavailable, "sealed meanwhile", base::Reason::SealedByCommand};
     if (medium) {
       ++opened;
       open = true;
@@ -211,6 +213,7 @@ class KeeperBench : public ::testing::Test {
   Drives drives;
   std::atomic<bool> open = false;
   std::atomic<bool> databaseDamaged = false;
+  std::atomic<bool> cutShort = false;
   std::atomic<int> checks = 0;
   std::atomic<int> opened = 0;
   std::atomic<int> unsealing = 0;

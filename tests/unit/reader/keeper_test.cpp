@@ -394,6 +394,19 @@ TEST_F(Keeper, SealsAndUnsealsFromManyThreads) {
   EXPECT_TRUE(keeper->status().sealed);
 }
 
+TEST_F(Keeper, AnUnsealingCutShortByASealIsNotTheDisksFault) {
+  options.refusalDelayFirst = options.refusalDelayMost = std::chrono::seconds(20);
+  start();
+  cutShort = true;  // as a vault does that is sealed while it tries the key
+  drives.insert("A", disk('k'));
+  while (checks == 0) std::this_thread::yield();
+  keeper->seal();
+  cutShort = false;
+  EXPECT_EQ(keeper->status().reason, Reason::SealedByCommand);
+  EXPECT_TRUE(keeper->unseal({}));  // with no delay
+  EXPECT_TRUE(refusals.empty());
+}
+
 TEST_F(Keeper, WithoutADatabaseNothingIsOffered) {
   start(Error{Code::NotFound, "there is no database", Reason::DatabaseMissing});
   ASSERT_TRUE(awaitReason(Reason::DatabaseMissing));

@@ -113,7 +113,7 @@ base::Result<void> checkOpens(const DataDir& dir, const hal::KeyFile& file, cons
   if (!key) return std::move(key).error();
   kms::KeyOffer offer{*std::move(key), {}, {}, uri};
   if (file.identity) offer.id = kms::MediumRef{file.identity->server, file.identity->medium};
-  const kms::Vault vault(**store, header->server, base::systemClock(), base::systemRng());
+  const kms::Vault vault(**store, header->server, base::systemRng());
   auto opened = vault.check(offer);
   if (!opened) return std::move(opened).error();
   return {};

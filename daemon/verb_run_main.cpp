@@ -60,7 +60,7 @@ class Signals {
 struct Services {
   explicit Services(std::unique_ptr<kms::Store> opened, const base::Uuid& server)
       : store(std::move(opened)),
-        vault(*store, server, base::systemClock(), base::systemRng()),
+        vault(*store, server, base::systemRng()),
         users(vault, *store, base::systemClock(), policy),
         tokens(vault, *store, base::systemClock(), base::systemRng(), policy) {}
 

@@ -21,7 +21,7 @@ constexpr unsigned kUdevGroup = 2;
 constexpr std::size_t kMaxValue = 1024;  // bytes
 constexpr std::string_view kUdevPrefix{"libudev\0", 8};
 constexpr std::size_t kUdevHeader = 24;  // bytes up to and with the properties' length
-constexpr unsigned char kUdevMagic[] = {0xFE, 0xED, 0xCA, 0xFE};
+constexpr std::string_view kUdevMagic = "\xFE\xED\xCA\xFE";
 
 // A u32 in host order: udevd and this process run on the same host.
 std::size_t hostU32(std::string_view text, std::size_t at) {
@@ -32,7 +32,7 @@ std::size_t hostU32(std::string_view text, std::size_t at) {
 
 // The properties' part of a udev datagram.
 std::optional<std::string_view> udevProperties(std::string_view text) {
-  if (text.size() < kUdevHeader || std::memcmp(text.data() + 8, kUdevMagic, sizeof kUdevMagic) != 0) {
+  if (text.size() < kUdevHeader || text.substr(8, kUdevMagic.size()) != kUdevMagic) {
     return std::nullopt;
   }
   const std::size_t offset = hostU32(text, 16);

@@ -76,9 +76,6 @@ Response unmatched(const Request& request, const Match& match) {
 // Why nothing but the state is served now.
 std::optional<Response> sealedProblem(const Api& api) {
   const ServerStatus status = api.keeper.status();
-  if (status.reason == Reason::DatabaseMissing || status.reason == Reason::DatabaseCorrupt) {
-    return problem(Error{Code::Unavailable, status.detail, status.reason});
-  }
   if (status.sealed) {
     return problem(Error{Code::Unavailable,
                          "the server is sealed" + (status.detail.empty() ? "" : ": " + status.detail),

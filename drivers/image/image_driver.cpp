@@ -14,7 +14,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kSettle{250};  // between the two looks that must be equal
-constexpr milliseconds kPoll{2000};   // between looks where no event comes
 
 std::string at(const std::map<std::string, std::string>& stamps, const std::string& path) {
   const auto found = stamps.find(path);
@@ -133,7 +132,7 @@ base::Result<bool> ImageDriver::waitForChange(base::Deadline by, std::stop_token
     const Looks first = lookAt(target_);
     const Change change = compare(reported(first), first);
     if (change == Change::Gone) return true;
-    const auto pause = change == Change::New ? kSettle : kPoll;
+    const auto pause = change == Change::New ? kSettle : poll_;
     auto woke = hal::waitReadable(change == Change::New ? -1 : watch.fd(),
                                   base::Deadline::in(pause).sooner(by), stop);
     if (!woke) return std::move(woke).error();

@@ -34,8 +34,8 @@ base::Error alreadyOpen() { return {base::Code::Conflict, "the server is unseale
 
 }  // namespace
 
-Vault::Vault(Store& store, const base::Uuid& server, const base::Clock& clock, base::Rng& rng)
-    : store_(store), server_(server), clock_(clock), rng_(rng) {}
+Vault::Vault(Store& store, const base::Uuid& server, base::Rng& rng)
+    : store_(store), server_(server), rng_(rng) {}
 
 Vault::~Vault() { seal(); }
 

@@ -7,7 +7,6 @@
 #include <mutex>
 #include <shared_mutex>
 
-#include "hal/base/clock.h"
 #include "hal/base/rng.h"
 #include "kms/keys/key_offer.h"
 #include "kms/store/store.h"
@@ -18,7 +17,7 @@ class OpenKeys;  // kms/keys/open_keys.h
 
 class Vault {
  public:
-  Vault(Store& store, const base::Uuid& server, const base::Clock& clock, base::Rng& rng);
+  Vault(Store& store, const base::Uuid& server, base::Rng& rng);
   ~Vault();
 
   // Opens with the offered key: about half a second and 137 MB of scrypt for each slot tried. With an
@@ -56,7 +55,6 @@ class Vault {
  private:
   Store& store_;
   const base::Uuid server_;
-  [[maybe_unused]] const base::Clock& clock_;
   base::Rng& rng_;
   mutable std::mutex opening_;           // one scrypt at a time; never taken while mutex_ is held
   mutable std::shared_mutex mutex_;      // held shared by every Hold

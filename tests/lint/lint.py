@@ -49,7 +49,7 @@ def under(name, prefixes):
 def is_standard(name):
     """The C++ library (no dot), libc and kernel headers."""
     system = ("sys/", "linux/", "netinet/", "arpa/", "net/", "bits/")
-    plain = {"assert.h", "ctype.h", "dirent.h", "errno.h", "fcntl.h", "fnmatch.h", "getopt.h", "grp.h", "limits.h",
+    plain = {"assert.h", "ctype.h", "dirent.h", "errno.h", "fcntl.h", "fnmatch.h", "getopt.h", "grp.h", "limits.h", "malloc.h",
              "poll.h", "pthread.h", "pwd.h", "sched.h", "signal.h", "spawn.h", "stdint.h", "stdio.h", "stdlib.h",
              "string.h", "strings.h", "termios.h", "time.h", "unistd.h", "elf.h", "netdb.h"}
     return ("." not in name and "/" not in name) or name in plain or name.startswith(system)

@@ -47,7 +47,7 @@ FORBIDDEN = [
     (r"\b(memcmp|bcmp)\s*\(", "compare in constant time or with std::equal", []),
     (r"\bstd::(cout|cerr|clog)\b", "hal, drivers and kms do not print or log", ["daemon/", "tests/"]),
     (r"\bgoto\b", "structured control flow", []),
-    (r"\busing namespace (?!std::(chrono_)?literals|std::chrono_literals|std::string_literals)", "name what you use",
+    (r"\busing namespace (?!std::\w*literals\b)", "name what you use",
      ["tests/"]),
     (r"\b(reinterpret_cast)<(?!const char\*|char\*|std::byte\*|const std::byte\*|unsigned char\*|const unsigned char\*"
      r"|const std::uint8_t\*|std::uint8_t\*|sockaddr\*|const sockaddr\*|void\*|std::uintptr_t|std::uint64_t)",

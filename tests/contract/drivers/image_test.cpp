@@ -138,7 +138,7 @@ TEST_F(ImageDriverTest, CopyUnderWayIsNotInserted) {
     std::ofstream out(path, std::ios::binary | std::ios::app);
     while (!done) {
       out << "x" << std::flush;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      std::this_thread::yield();
     }
   });
   auto driver = drivers::image::make(directory());

@@ -59,7 +59,7 @@ TEST_P(MadeByOthers, Opens) {
 INSTANTIATE_TEST_SUITE_P(Disks, MadeByOthers,
                          ::testing::Values("mformat", "mkfs12", "mkfs16", "mkfs32", "dos12", "dos16", "gpt16",
                                            "gpt32", "typed"),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& disk) { return disk.param; });
 
 struct Wrong {
   std::string name;
@@ -116,11 +116,11 @@ INSTANTIATE_TEST_SUITE_P(Disks, WrongDisk,
                          ::testing::Values(Wrong{"foreign", "foreign", "belongs to server"},
                                            Wrong{"damaged", "damaged", "damaged"},
                                            Wrong{"blank", "blank", "KMSPWD.INI"},
-                                           Wrong{"unformatted", "unformatted", "unformatted"},
+                                           Wrong{"unformatted", "unformatted", "not formatted"},
                                            Wrong{"not_fat", "not_fat", "FAT"},
                                            Wrong{"key_mismatch", "key_mismatch", "does not open"},
                                            Wrong{"truncated", "damaged", ""}),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& disk) { return disk.param.name; });
 
 TEST(LoopDevice, OpensAsAFloppyAtADevicePath) {
   Server server;

@@ -38,7 +38,7 @@ class Api : public ::testing::Test {
     const auto founded = kms::found(*store, server, {slot}, base::systemClock(), base::systemRng(),
                                     kms::ScryptCost{.logN = 14});
     ASSERT_TRUE(founded) << founded.error().what;
-    vault = std::make_unique<kms::Vault>(*store, server, base::systemClock(), base::systemRng());
+    vault = std::make_unique<kms::Vault>(*store, server, base::systemRng());
     open();
     for (const auto& [name, role, uid] :
          {std::tuple("alice", "user", kAlice), std::tuple("vera", "verifier", kVera),
@@ -301,7 +301,7 @@ TEST_F(Api, WithoutADatabaseItSaysSo) {
   serve(base::Error{base::Code::Corrupt, "the database is damaged", base::Reason::DatabaseCorrupt});
   const Response response = as(0, "GET", "/v1/users");
   EXPECT_EQ(response.status, 503);
-  EXPECT_EQ(code(response), "database_corrupt");
+  EXPECT_EQ(code(response), "sealed");
   EXPECT_EQ(json(as(kStranger, "GET", "/v1/status"))["event"], 5085);
 }
 

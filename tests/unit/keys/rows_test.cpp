@@ -15,14 +15,14 @@ using tests::Founded;
 class Rows : public ::testing::Test {
  protected:
   void SetUp() override {
-    vault.emplace(*f.store, f.server, f.clock, base::systemRng());
+    vault.emplace(*f.store, f.server, base::systemRng());
     const auto opened = vault->unseal(f.offer(Founded::kFirst, Founded::kFirst));
     ASSERT_TRUE(opened) << opened.error().what;
   }
   void restart() {
     vault.reset();
     f.reopen();
-    vault.emplace(*f.store, f.server, f.clock, base::systemRng());
+    vault.emplace(*f.store, f.server, base::systemRng());
   }
   kms::Vault::Hold keys() { return *vault->hold(); }
   kms::SealedRow sealed(std::string_view text) { return *keys()->seal(Table::Users, 5, 1, asBytes(text)); }
@@ -111,7 +111,7 @@ TEST_F(Rows, ShareNoKeyStreamAfterARestore) {
     std::filesystem::copy_file(f.scratch / "backup.db", f.scratch / "kms.db",
                                std::filesystem::copy_options::overwrite_existing);
     f.store = *kms::openSqliteStore(f.scratch / "kms.db");
-    kms::Vault again(*f.store, f.server, f.clock, base::systemRng());
+    kms::Vault again(*f.store, f.server, base::systemRng());
     ASSERT_TRUE(again.unseal(f.offer(Founded::kFirst, Founded::kFirst)));
     rows.push_back(*(*again.hold())->seal(Table::Users, 5, 1, asBytes("the same text")));
     again.seal();

@@ -44,7 +44,7 @@ class VaultTest : public ::testing::Test {
   kms::KeyOffer right() const { return f.offer(Founded::kFirst, Founded::kFirst); }
 
   Founded f;
-  kms::Vault vault{*f.store, f.server, f.clock, base::systemRng()};
+  kms::Vault vault{*f.store, f.server, base::systemRng()};
 };
 
 TEST_F(VaultTest, EachMediumOpensByItsOwnKey) {
@@ -137,7 +137,7 @@ TEST_F(VaultTest, NoSlotAtAllIsDamage) {
 }
 
 TEST_F(VaultTest, ADatabaseOfAnotherServer) {
-  kms::Vault other(*f.store, uuid(201), f.clock, base::systemRng());
+  kms::Vault other(*f.store, uuid(201), base::systemRng());
   const auto opened = other.unseal(f.typed(Founded::kFirst));
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().reason, Reason::DatabaseCorrupt);
@@ -175,7 +175,7 @@ TEST_F(VaultTest, AStoreThatTakesNoEpochDoesNotOpen) {
     void write(WriteJob, Done done) override { done(base::Error{Code::Io, "disk full"}); }
     kms::Store& store;
   } readOnly(*f.store);
-  kms::Vault stuck(readOnly, f.server, f.clock, base::systemRng());
+  kms::Vault stuck(readOnly, f.server, base::systemRng());
   EXPECT_EQ(stuck.unseal(right()).error().code, Code::Io);
   EXPECT_TRUE(stuck.sealed());
 }
@@ -187,7 +187,7 @@ TEST_F(VaultTest, PassphraseSlots) {
   const auto key = masterKey(3);
   ASSERT_TRUE(kms::found(*store, f.server, {{&key, uuid(3), "x", &phrase}}, f.clock, base::systemRng(),
                          tests::kCheap));
-  kms::Vault guarded(*store, f.server, f.clock, base::systemRng());
+  kms::Vault guarded(*store, f.server, base::systemRng());
   for (const bool typed : {false, true}) {
     const auto offer = [&](std::optional<std::string> with) {
       kms::KeyOffer made = typed ? f.typed(3) : f.offer(3, 3);

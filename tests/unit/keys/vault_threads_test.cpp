@@ -16,7 +16,7 @@ using tests::Founded;
 struct Threads : ::testing::Test {
   kms::KeyOffer right() const { return f.offer(Founded::kFirst, Founded::kFirst); }
   Founded f;
-  kms::Vault vault{*f.store, f.server, f.clock, base::systemRng()};
+  kms::Vault vault{*f.store, f.server, base::systemRng()};
 };
 
 TEST_F(Threads, OfTwoUnsealingsOneOpensAndOneIsAConflict) {
@@ -69,7 +69,7 @@ struct GatedStore final : kms::Store {
 // seal() during an unsealing wins: it returns when no key is left, and the unsealing fails.
 TEST_F(Threads, SealEndsAnUnsealingUnderWay) {
   GatedStore gated(*f.store);
-  kms::Vault slow(gated, f.server, f.clock, base::systemRng());
+  kms::Vault slow(gated, f.server, base::systemRng());
   auto unsealing = std::async(std::launch::async, [&] { return slow.unseal(right()); });
   gated.reached.get_future().wait();
   auto sealing = std::async(std::launch::async, [&] { slow.seal(); });

@@ -190,7 +190,7 @@ TEST(ReaderProtocol, SurvivesMutations) {
         return bool(parseQuestion(body));
     }
   };
-  std::mt19937 random(20240229);
+  std::mt19937 noisy(20240229);
   for (std::size_t which = 0; which < frames.size(); ++which) {
     const BytesView whole = bodyOf(frames[which]);
     EXPECT_TRUE(parse(which, whole)) << which;
@@ -201,7 +201,7 @@ TEST(ReaderProtocol, SurvivesMutations) {
     EXPECT_FALSE(parse(which, longer)) << which;
     for (int round = 0; round < 3000; ++round) {
       base::Bytes bad(whole.begin(), whole.end());
-      for (int i = 0; i < 1 + round % 4; ++i) bad[random() % bad.size()] = static_cast<std::byte>(random());
+      for (int i = 0; i < 1 + round % 4; ++i) bad[noisy() % bad.size()] = static_cast<std::byte>(noisy());
       parse(which, bad);
     }
   }

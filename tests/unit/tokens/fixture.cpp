@@ -37,7 +37,7 @@ void TokenTest::restart() {
   auto opened = kms::openSqliteStore(scratch / "kms.db");
   ASSERT_OK(opened);
   store = *std::move(opened);
-  vault = std::make_unique<kms::Vault>(*store, server, clock, base::systemRng());
+  vault = std::make_unique<kms::Vault>(*store, server, base::systemRng());
   users = std::make_unique<kms::UserService>(*vault, *store, clock, policy);
   tokens = std::make_unique<kms::TokenService>(*vault, *store, clock, base::systemRng(), policy);
   unseal();

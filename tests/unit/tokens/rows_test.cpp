@@ -116,10 +116,10 @@ TEST(UserRow, EveryCutAndUnknownValueIsCorrupt) {
 }
 
 TEST(Rows, RandomBytesNeverTroubleTheParsers) {
-  std::mt19937 random(1);
+  std::mt19937 noisy(1);
   for (int i = 0; i < 20'000; ++i) {
-    base::Bytes noise(random() % 200);
-    for (auto& b : noise) b = static_cast<std::byte>(random());
+    base::Bytes noise(noisy() % 200);
+    for (auto& b : noise) b = static_cast<std::byte>(noisy());
     if (!noise.empty()) noise[0] = std::byte{1};
     if (auto row = kms::decodeToken(noise)) {
       EXPECT_EQ(kms::encodeToken(*row).size(), noise.size());

@@ -13,12 +13,6 @@
 #include "tests/unit/keys/fixture.h"
 #include "tests/unit/keys/memory_search.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SEARCH_IN_PLAIN_BUILDS_ONLY() GTEST_SKIP() << "sanitizers map terabytes, and keep what is freed"
-#else
-#define SEARCH_IN_PLAIN_BUILDS_ONLY() static_cast<void>(0)
-#endif
-
 namespace {
 
 using base::asBytes;
@@ -158,14 +152,13 @@ class Wiping : public ::testing::Test {
   base::Uuid server = tests::uuid(100);
   base::Uuid medium = tests::uuid(1);
   std::unique_ptr<kms::Store> store = *kms::createSqliteStore(scratch / "kms.db");
-  kms::Vault vault{*store, server, clock, rng};
+  kms::Vault vault{*store, server, rng};
   std::optional<base::MasterKey> copyOfKey;
   MemorySearch search;
   Worker worker;
 };
 
 TEST_F(Wiping, SealLeavesNoKey) {
-  SEARCH_IN_PLAIN_BUILDS_ONLY();
   EXPECT_EQ(search.found(), Names{"master"});
   {
     const auto slot = slotKey(firstSlot(), *copyOfKey);
@@ -186,7 +179,6 @@ TEST_F(Wiping, SealLeavesNoKey) {
 }
 
 TEST_F(Wiping, TheKeyOfThisUnsealingGoesToo) {
-  SEARCH_IN_PLAIN_BUILDS_ONLY();
   {
     const auto root = *kms::unwrapRoot(firstSlot(), *copyOfKey, nullptr);
     ASSERT_TRUE(vault.unseal(offer(*std::move(copyOfKey))));
@@ -201,7 +193,6 @@ TEST_F(Wiping, TheKeyOfThisUnsealingGoesToo) {
 }
 
 TEST_F(Wiping, ARefusedKeyLeavesNothing) {
-  SEARCH_IN_PLAIN_BUILDS_ONLY();
   copyOfKey.reset();
   auto wrong = *base::MasterKey::generate(base::systemRng());
   search.add("wrong master", wrong.bytes());
@@ -212,7 +203,6 @@ TEST_F(Wiping, ARefusedKeyLeavesNothing) {
 }
 
 TEST_F(Wiping, ADamagedDatabaseLeavesNothing) {
-  SEARCH_IN_PLAIN_BUILDS_ONLY();
   ASSERT_TRUE(store->writeAndWait([](kms::Txn& txn) { return txn.erase(kms::Table::Keyring, 1); }));
   EXPECT_EQ(vault.unseal(offer(*std::move(copyOfKey))).error().code, base::Code::Corrupt);
   copyOfKey.reset();
@@ -220,7 +210,6 @@ TEST_F(Wiping, ADamagedDatabaseLeavesNothing) {
 }
 
 TEST_F(Wiping, ACheckLeavesNothing) {
-  SEARCH_IN_PLAIN_BUILDS_ONLY();
   {
     const auto mine = offer(*std::move(copyOfKey));
     copyOfKey.reset();

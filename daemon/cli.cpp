@@ -12,15 +12,18 @@ namespace {
 
 std::string_view programName = "kmsd";  // set once by runProgram, before anything else runs
 
-Exit usageError(const base::Error& error) {
+// Names the help of the verb, where the words have one.
+Exit usageError(const ProgramSpec& program, const std::vector<std::string>& words, const base::Error& error) {
+  const VerbSpec* verb = CommandLine(program).verbOf(words);
   const bool ended = error.what.ends_with('?') || error.what.ends_with('.');
-  return fail(Exit::Usage,
-              error.what + (ended ? " See '" : "; see '") + std::string(programName) + " --help'");
+  return fail(Exit::Usage, error.what + (ended ? " See '" : "; see '") + std::string(programName) + " " +
+                               (verb == nullptr ? "" : std::string(verb->name) + " ") + "--help'");
 }
 
 Exit runWords(const ProgramSpec& program, const std::vector<std::string>& words) {
   const auto outcome = CommandLine(program).parse(words);
-  if (!outcome && outcome.error().code == base::Code::Invalid) return usageError(outcome.error());
+  if (!outcome && outcome.error().code == base::Code::Invalid)
+    return usageError(program, words, outcome.error());
   if (!outcome) return fail(outcome.error());
   switch (outcome->wants) {
     case CommandLine::Wants::Help:

@@ -145,6 +145,11 @@ base::Result<CommandLine::Outcome> CommandLine::parse(const std::vector<std::str
   return Outcome{Wants::Run, split->verb, *std::move(parsed)};
 }
 
+const VerbSpec* CommandLine::verbOf(const std::vector<std::string>& words) const {
+  const auto split = this->split(words);
+  return split ? split->verb : nullptr;
+}
+
 base::Result<Parsed> CommandLine::complete(const VerbSpec& verb, const Split& split) const {
   Parsed parsed;
   parsed.verb_ = &verb;

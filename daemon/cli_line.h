@@ -24,6 +24,8 @@ class CommandLine {
   // `words`: without the program's name. Errors: Invalid, one sentence on what is wrong with the line or the
   // configuration file; as readSmallFile where that file is there and cannot be read.
   base::Result<Outcome> parse(const std::vector<std::string>& words) const;
+  // The verb that the words name, whatever else is wrong with them; null where they name none.
+  const VerbSpec* verbOf(const std::vector<std::string>& words) const;
 
  private:
   struct Split;

@@ -49,7 +49,9 @@ base::Result<Found> MediumPort::look() {
   Found found{slot_.id, Holding::Absent, creatable_, slot_.writeProtected, {}};
   if (!slot_.present) return found;
   auto text = reader_->read(slot_.id);
-  if (!text && text.error().code == base::Code::NotFound) return found;
+  // Pulled since the scan. What is there and has no key file is told by a reason.
+  if (!text && text.error().code == base::Code::NotFound && text.error().reason == base::Reason::None)
+    return found;
   if (!text) {
     auto holding = holdingOf(text.error());
     if (!holding) return std::move(holding).error();
@@ -76,7 +78,15 @@ base::Result<void> MediumPort::write(base::BytesView text, hal::Overwrite consen
       return base::Error{base::Code::Conflict,
                          "another medium is now in " + slot_.id.uri() + "; it was not written"};
   }
-  return reader_->write(slot_.id, text, consent);
+  auto written = reader_->write(slot_.id, text, consent);
+  if (written) return written;
+  base::Error why = std::move(written).error();
+  const std::string uri = slot_.id.uri();
+  if (why.what.find(uri) == std::string::npos) why.what.insert(0, uri + ": ");
+  // A file that cannot be made is a medium that cannot be had, not a "no".
+  if (why.code == base::Code::NotFound && why.reason == base::Reason::None)
+    why.reason = base::Reason::AwaitingMedium;
+  return why;
 }
 
 base::Result<void> verifyWritten(const std::string& uri, base::BytesView text) {

@@ -181,7 +181,36 @@ TEST_F(CommandsTest, OtherDataAreLostOnlyWithFormat) {
   EXPECT_EQ(kmsd(with).exit, 0);
 }
 
-TEST_F(CommandsTest, ReadOnlyAndTooSmallMediaAreRefused) {
+TEST_F(CommandsTest, AVolumeWithFilesIsLostOnlyWithFormat) {
+  ASSERT_EQ(run({"mformat", "-C", "-f", "1440", "-i", path("files.img"), "::"}).exit, 0);
+  ASSERT_EQ(run({"mcopy", "-i", path("files.img"), "-", "::A.TXT"}, "some text").exit, 0);
+  const std::string before = bytes("files.img");
+  refused(setup({"--backup-medium", image("files.img")}), 6, "format");
+  EXPECT_EQ(bytes("files.img"), before);
+  EXPECT_FALSE(std::filesystem::exists(path("D/security")));
+  const Ran formatted = kmsd({"setup", "--data-dir", path("D"), "--medium", image("files.img"), "--format"});
+  EXPECT_EQ(formatted.exit, 0) << formatted.err;
+}
+
+TEST_F(CommandsTest, AnEmptyVolumeIsUsedAsItIs) {
+  ASSERT_EQ(run({"mformat", "-C", "-f", "1440", "-i", path("key.img"), "::"}).exit, 0);
+  const Ran made = kmsd(setup());
+  EXPECT_EQ(made.exit, 0) << made.err;
+}
+
+TEST_F(CommandsTest, AWrongLineNamesTheHelpOfItsVerb) {
+  refused({"medium", "check", "image:a", "image:b"}, 2, "see 'kmsd medium check --help'");
+}
+
+TEST_F(CommandsTest, ReadOnlyMediaAreRefused) {
+  ASSERT_EQ(run({"mformat", "-C", "-f", "1440", "-i", path("key.img"), "::"}).exit, 0);
+  std::filesystem::permissions(path("key.img"), std::filesystem::perms(0444));
+  const std::string before = bytes("key.img");
+  refused(setup(), 6, "write-protected");
+  EXPECT_EQ(bytes("key.img"), before);
+}
+
+TEST_F(CommandsTest, MediaThatAreTooSmallAreRefused) {
   std::ofstream(path("small.img")) << std::string(512, '\0');
   refused({"setup", "--data-dir", path("D"), "--medium", image("small.img")}, 4, "small");
   EXPECT_FALSE(std::filesystem::exists(path("D/security")));

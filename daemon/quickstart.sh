@@ -64,6 +64,12 @@ trap 'exit 143' TERM
 
 ctl() { "$build/kmsctl" --server "unix:$socket" "$@"; }
 
+# try VERB...: the same for kmsctl, which needs the socket's name each time.
+try() {
+  echo "\$ kmsctl $*"
+  ctl "$@"
+}
+
 # state: sealed, unsealed, or nothing while it does not answer.
 state() { ctl --json status 2>/dev/null | sed -n 's/.*"state":"\([a-z]*\)".*/\1/p' || true; }
 
@@ -94,28 +100,29 @@ echo "== start it with the disk in; a pulled disk is to seal it"
   --on-removal seal </dev/null >>"$demo/log" 2>&1 &
 daemon=$!
 await unsealed
-ctl status
+try status
 
 echo "== a user, a token"
-if ! ctl user add alice --mail alice@example.org; then
+if ! try user add alice --mail alice@example.org; then
   ctl user show alice >/dev/null || fail "the user alice could not be added"
 fi
+echo "\$ TOKEN=\$(kmsctl token issue --user alice --ttl 1h)"
 token=$(ctl token issue --user alice --ttl 1h) || fail "no token was issued"
 echo "== verify it, revoke it, verify it again"
-ctl token verify - <<<"$token" || fail "the new token is not active"
-ctl token revoke - <<<"$token" || fail "the token could not be revoked"
+try token verify - <<<"$token" || fail "the new token is not active"
+try token revoke - <<<"$token" || fail "the token could not be revoked"
 code=0
-ctl token verify - <<<"$token" || code=$?
+try token verify - <<<"$token" || code=$?
 ((code == 1)) || fail "the revoked token should not be active any more"
 
 echo "== pull the disk"
 mv "$demo/drive/key.img" "$demo/pulled.img"
 await sealed
-ctl status
+try status
 echo "== put it back"
 mv "$demo/pulled.img" "$demo/drive/key.img"
 await unsealed
-ctl status
+try status
 
 echo "== stop"
 kill -TERM "$daemon"

@@ -113,10 +113,10 @@ base::Result<Exit> serve(const RunOptions& options, const DataDir& dir, const ba
                 parts != nullptr ? &parts->tokens : nullptr, ::geteuid(), adminGroup()};
   http::Server server(http::ServerOptions{}, http::makeHandler(api));
   if (auto serving = startServing(server, options); !serving) return std::move(serving).error();
+  if (auto keeps = keeper.start(); !keeps) return std::move(keeps).error();  // a medium URI that is none
   notifyReady();
   notifyStatus(statusLine(keeper.status()));
 
-  if (auto keeps = keeper.start(); !keeps) return std::move(keeps).error();
   std::optional<Tidier> tidier;
   if (parts != nullptr) tidier.emplace(parts->vault, parts->tokens);
   if (typed.pwd) {
@@ -186,7 +186,7 @@ const VerbSpec kRunVerb = {
     kOptions,
     "kmsd run                                    # Start with the disk in drive A:\n"
     "kmsd run --medium image:/srv/keys --listen unix:/tmp/kms.sock --data-dir /srv/kms\n"
-    "kmsd run --medium usb: --on-removal grace:30s\n"
+    "kmsd run --medium floppy:A: --on-removal grace:30s\n"
     "kmsd run --medium prompt:                   # the 14 characters are typed\n",
     run};
 

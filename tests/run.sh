@@ -42,8 +42,19 @@ lint() {
 build() {  # build DIRECTORY SANITIZER
   local generator=()
   if [ ! -f "$1/CMakeCache.txt" ] && command -v ninja >/dev/null; then generator=(-G Ninja); fi
-  cmake "${generator[@]}" -S . -B "$1" -DKEYDISK_SANITIZE="$2" -DCMAKE_CXX_COMPILER_LAUNCHER=ccache
+  cmake "${generator[@]}" -S . -B "$1" -DKEYDISK_SANITIZE="$2" -DKEYDISK_TESTS=ON -DCMAKE_CXX_COMPILER_LAUNCHER=ccache
   cmake --build "$1" --parallel "$(nproc)"
+}
+
+# What `cmake --install` puts in place runs from there.
+installed() {
+  local root
+  root=$(mktemp -d)
+  cmake --install build --prefix "$root"
+  "$root/bin/kmsd" medium list
+  "$root/bin/kmsctl" --version
+  grep "^ExecStart=/.*/bin/kmsd run$" "$root/lib/systemd/system/kmsd.service"
+  rm -rf "$root"
 }
 
 total=0
@@ -51,7 +62,7 @@ skipped=0
 # tests DIRECTORY TITLE: runs ctest and counts; a skip is shown with its reason, and is a failure in CI.
 tests() {
   local log="$logs/ctest_$2.log" start=$SECONDS
-  if ! (cd "$1" && ctest --parallel "$(nproc)" --output-on-failure --no-tests=error) >"$log" 2>&1; then
+  if ! (cd "$1" && ctest --parallel $((2 * $(nproc))) --output-on-failure --no-tests=error) >"$log" 2>&1; then
     grep -vE '^ *[0-9]+/[0-9]+ Test +#.* Passed|^ *Start ' "$log" | tail -n 300
     echo "run.sh: tests ($2) failed; the whole log is $log" >&2
     echo "$total passed, $(grep -cE '\*\*\*(Failed|Timeout|Exception)' "$log") failed"
@@ -80,7 +91,11 @@ for variant in plain address thread; do
   step "build, $variant" build "$directory" "${sanitizers[$variant]}"
   tests "$directory" "$variant"
 done
-if [ "$only" = all ] || [ "$only" = plain ]; then step "quickstart" ./daemon/quickstart.sh; fi
+if [ "$only" = all ] || [ "$only" = plain ]; then
+  step "README's commands" tests/lint/readme.py build
+  step "install" installed
+  step "quickstart" ./daemon/quickstart.sh
+fi
 if [ $long = yes ]; then
   step "clang-tidy" xargs -a <(git ls-files '*.cpp' ':!tests') clang-tidy -p build --quiet
 fi

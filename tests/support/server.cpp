@@ -44,6 +44,12 @@ bool waitTurn() { return ::poll(nullptr, 0, 20) == 0; }
 
 Server::~Server() {
   if (pid_ != 0) stop(SIGKILL);
+  // What a sanitizer says of the daemon or of kmsd-media comes out here alone.
+  const std::string said = log();
+  for (const char* alarm :
+       {"WARNING: ThreadSanitizer", "ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:"}) {
+    EXPECT_EQ(said.find(alarm), std::string::npos) << said;
+  }
 }
 
 void Server::setUp() {

@@ -83,7 +83,11 @@ std::optional<Response> checkHeader(const Parser& parser) {
   if (message.method() == beast::http::verb::unknown) {
     return problem(501, "unsupported", "no such method is served");
   }
-  if (message.count(field::content_type) != 0 && !parser.content_length() && !parser.chunked()) {
+  // Without a length there is no body (RFC 9112, section 6.3); a client that names one's type meant to send
+  // it.
+  const bool reads =
+      message.method() == beast::http::verb::get || message.method() == beast::http::verb::head;
+  if (!reads && message.count(field::content_type) != 0 && !parser.content_length() && !parser.chunked()) {
     return problem(411, "length_required", "send Content-Length, or the body in chunks");
   }
   return std::nullopt;

@@ -22,9 +22,9 @@ base::Error notOurs(std::string what) {
 }
 
 // Owner and mode of what lstat found. `shut`: mode bits that must not be set; `mend`: the mode that chmod is
-// to give. Root may use what belongs to the service's user; the service uses only its own.
+// to give. Root may use what belongs to `owner`, whose data directory it is; the service uses only its own.
 base::Result<void> checkSafe(const std::filesystem::path& path, const struct stat& found, mode_t shut,
-                             const char* mend, bool rootsToo) {
+                             const char* mend, uid_t owner, bool rootsToo) {
   const std::string name = path.string();
   if (S_ISLNK(found.st_mode))
     return unsafe(name + " is a symbolic link, which is not followed; name what it points to");
@@ -32,18 +32,22 @@ base::Result<void> checkSafe(const std::filesystem::path& path, const struct sta
   if (us != 0 && found.st_uid != us && !(rootsToo && found.st_uid == 0))
     return unsafe(name + " belongs to uid " + std::to_string(found.st_uid) +
                   ", not to us; mend it with: chown " + std::to_string(us) + " " + name);
+  if (us == 0 && found.st_uid != 0 && found.st_uid != owner)
+    return unsafe(name + " belongs to uid " + std::to_string(found.st_uid) +
+                  ", not to the owner of the data directory; " + "mend it with: chown " +
+                  std::to_string(owner) + " " + name);
   if ((found.st_mode & shut) != 0)
     return unsafe(name + " is open to others; mend it with: chmod " + mend + " " + name);
   return {};
 }
 
-base::Result<void> checkFile(const std::filesystem::path& path) {
+base::Result<void> checkFile(const std::filesystem::path& path, uid_t owner) {
   struct stat found {};
   if (::lstat(path.c_str(), &found) != 0) {
     if (errno == ENOENT) return {};
     return base::systemError(path.string(), errno);
   }
-  if (auto safe = checkSafe(path, found, 077, "0600", false); !safe) return safe;
+  if (auto safe = checkSafe(path, found, 077, "0600", owner, false); !safe) return safe;
   if (!S_ISREG(found.st_mode)) return notOurs(path.string() + " is not a file");
   return {};
 }
@@ -72,16 +76,22 @@ base::Result<void> DataDir::check() const {
   }
   if (!S_ISLNK(found.st_mode) && !S_ISDIR(found.st_mode))
     return notOurs(root_.string() + " is not a directory");
-  if (auto safe = checkSafe(root_, found, 022, "go-w", true); !safe) return safe;
+  if (auto safe = checkSafe(root_, found, 022, "go-w", found.st_uid, true); !safe) return safe;
+  const uid_t owner = found.st_uid;
   if (::lstat(security().c_str(), &found) != 0) {
     if (errno != ENOENT) return base::systemError(security().string(), errno);
     return notOurs(root_.string() + " holds no server; make one with 'kmsd setup'");
   }
   if (!S_ISLNK(found.st_mode) && !S_ISDIR(found.st_mode))
     return notOurs(security().string() + " is not a directory");
-  if (auto safe = checkSafe(security(), found, 077, "0700", false); !safe) return safe;
+  if (auto safe = checkSafe(security(), found, 077, "0700", owner, false); !safe) return safe;
   for (const auto& file : {headerFile(), database(), lockFile()})
-    if (auto safe = checkFile(file); !safe) return safe;
+    if (auto safe = checkFile(file, owner); !safe) return safe;
+  for (const char* name : {"audit", "public"}) {
+    const std::filesystem::path directory = security() / name;
+    if (::lstat(directory.c_str(), &found) != 0) continue;
+    if (auto safe = checkSafe(directory, found, 077, "0700", owner, false); !safe) return safe;
+  }
   std::error_code ignored;
   if (!std::filesystem::exists(headerFile(), ignored) && !std::filesystem::exists(database(), ignored))
     return notOurs(security().string() + " holds neither header nor database of a server");

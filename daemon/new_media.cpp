@@ -106,15 +106,21 @@ base::Result<void> NewMedia::writeOne(One& one) {
 }
 
 base::Result<void> NewMedia::write() {
-  // Volumes without a key file first: only writing shows whether other files are on them, and then no other
-  // medium has been touched.
+  // What loses most comes last: volumes without a key file first, because only writing shows whether other
+  // files are on them; then what is made, is empty or may be lost; keys at the very end, when all else has
+  // gone well.
+  const auto rank = [](const One* one) {
+    return one->found.holding == Holding::NoKey ? 0 : one->found.holding == Holding::Key ? 2 : 1;
+  };
   std::vector<One*> order;
   for (One& one : media_) order.push_back(&one);
-  std::ranges::stable_partition(order, [](const One* one) { return one->found.holding == Holding::NoKey; });
+  std::ranges::stable_sort(order, {}, rank);
 
   std::string written;
   const auto tell = [&](base::Error error) {
-    if (!written.empty()) error.what += "; already written, with keys that open nothing:" + written;
+    if (written.empty()) return error;
+    if (error.reason == base::Reason::Interrupted) error.what = "interrupted; no server was made";
+    error.what += "; already written, with keys that open nothing:" + written;
     return error;
   };
   for (One* one : order) {

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 
 #include "daemon/media_plan.h"
 #include "hal/base/file.h"
@@ -36,21 +37,32 @@ base::Result<base::Fd> lockRoot(const fs::path& root) {
                 "another setup is under way in " + root.string());
 }
 
-// Root makes servers for the service's user: what is in D belongs to whom D belongs to.
-base::Result<void> giveToOwner(const fs::path& root, const fs::path& stage) {
-  struct stat owner {};
-  if (::lstat(root.c_str(), &owner) != 0) return base::systemError(root.string(), errno);
-  if (::geteuid() != 0 || owner.st_uid == 0) return {};
-  std::error_code failed;
-  for (const auto& entry : fs::recursive_directory_iterator(stage, failed)) {
-    if (::lchown(entry.path().c_str(), owner.st_uid, owner.st_gid) != 0)
-      return base::systemError(entry.path().string(), errno);
+// Root makes servers for the service's user. It does so AS that user: whatever that user may have put in the
+// way, a link for instance, then leads nowhere where that user could not go anyway.
+class ActAsOwner {
+ public:
+  explicit ActAsOwner(const fs::path& root) {
+    struct stat owner {};
+    if (::geteuid() != 0 || ::lstat(root.c_str(), &owner) != 0 || owner.st_uid == 0) return;
+    acting_ = true;
+    ok_ = ::setegid(owner.st_gid) == 0 && ::seteuid(owner.st_uid) == 0;
   }
-  if (failed) return base::systemError(stage.string(), failed.value());
-  if (::lchown(stage.c_str(), owner.st_uid, owner.st_gid) != 0)
-    return base::systemError(stage.string(), errno);
-  return {};
-}
+  ~ActAsOwner() {
+    // Back to root, or nowhere: to go on with the wrong rights would be worse.
+    if (acting_ && (::seteuid(0) != 0 || ::setegid(0) != 0)) std::abort();
+  }
+  ActAsOwner(const ActAsOwner&) = delete;
+  ActAsOwner& operator=(const ActAsOwner&) = delete;
+
+  base::Result<void> check() const {
+    if (ok_) return {};
+    return base::Error{base::Code::Denied, "cannot act as the owner of the data directory"};
+  }
+
+ private:
+  bool acting_ = false;
+  bool ok_ = true;
+};
 
 base::Result<void> makeDirectory(const fs::path& path) {
   if (::mkdir(path.c_str(), 0700) != 0) return base::systemError(path.string(), errno);
@@ -98,15 +110,22 @@ base::Result<void> checkGround(const fs::path& root) {
 
 base::Result<NewServer> NewServer::stage(const fs::path& root) {
   if (auto fit = checkGround(root); !fit) return std::move(fit).error();
-  if (::mkdir(root.c_str(), 0700) != 0 && errno != EEXIST) return base::systemError(root.string(), errno);
+  const bool made = ::mkdir(root.c_str(), 0700) == 0;
+  if (!made && errno != EEXIST) return base::systemError(root.string(), errno);
   auto lock = lockRoot(root);
   if (!lock) return std::move(lock).error();
+  NewServer server(root, *std::move(lock), made);
   if (auto fit = checkGround(root); !fit) return std::move(fit).error();  // another setup may have come first
-  NewServer server(root, *std::move(lock));
+  if (made) {
+    const fs::path parent = fs::absolute(root).lexically_normal().parent_path();
+    if (auto synced = base::syncDirectory(parent); !synced) return std::move(synced).error();
+  }
+  const ActAsOwner owner(root);
+  if (auto acting = owner.check(); !acting) return std::move(acting).error();
   std::error_code failed;
   fs::remove_all(server.stagePath(), failed);
   if (failed) return base::systemError(server.stagePath().string(), failed.value());
-  if (auto made = makeDirectory(server.stagePath()); !made) return std::move(made).error();
+  if (auto stage = makeDirectory(server.stagePath()); !stage) return std::move(stage).error();
   server.staged_ = true;
   return server;
 }
@@ -114,16 +133,23 @@ base::Result<NewServer> NewServer::stage(const fs::path& root) {
 NewServer::NewServer(NewServer&& other) noexcept
     : root_(std::move(other.root_)),
       lock_(std::move(other.lock_)),
+      made_(std::exchange(other.made_, false)),
       staged_(std::exchange(other.staged_, false)) {}
 
 NewServer::~NewServer() {
   std::error_code ignored;
-  if (staged_) fs::remove_all(stagePath(), ignored);
+  if (staged_) {
+    const ActAsOwner owner(root_);
+    if (owner.check()) fs::remove_all(stagePath(), ignored);
+  }
+  if (made_) ::rmdir(root_.c_str());  // what was not there before is not there after a refusal
 }
 
 fs::path NewServer::stagePath() const { return root_ / kStage; }
 
 base::Result<void> NewServer::fill(const ServerHeader& header, const std::vector<kms::NewSlot>& slots) {
+  const ActAsOwner owner(root_);
+  if (auto acting = owner.check(); !acting) return acting;
   const fs::path stage = stagePath();
   {
     auto store = kms::createSqliteStore(stage / "kms.db");
@@ -141,15 +167,16 @@ base::Result<void> NewServer::fill(const ServerHeader& header, const std::vector
   if (auto done = base::writeFileDurably(stage / "header", base::asBytes(*text), 0600); !done) return done;
   for (const char* name : {"audit", "public"})
     if (auto made = makeDirectory(stage / name); !made) return made;
-  if (auto given = giveToOwner(root_, stage); !given) return given;
   return base::syncDirectory(stage);
 }
 
 base::Result<void> NewServer::commit() {
+  const ActAsOwner owner(root_);
+  if (auto acting = owner.check(); !acting) return acting;
   const fs::path target = DataDir(root_).security();
   if (::renameat2(AT_FDCWD, stagePath().c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) != 0)
     return base::systemError(target.string(), errno);
-  staged_ = false;
+  staged_ = made_ = false;
   return base::syncDirectory(root_);
 }
 

@@ -23,7 +23,7 @@ class NewServer {
   static base::Result<NewServer> stage(const std::filesystem::path& root);
   NewServer(NewServer&& other) noexcept;
   NewServer& operator=(NewServer&&) = delete;
-  ~NewServer();  // clears the stage unless it was committed
+  ~NewServer();  // clears away what was not committed
 
   // Database with keys and slots, first audit entry, header. Errors: as kms::found and createSqliteStore.
   base::Result<void> fill(const ServerHeader& header, const std::vector<kms::NewSlot>& slots);
@@ -31,11 +31,13 @@ class NewServer {
   base::Result<void> commit();
 
  private:
-  NewServer(std::filesystem::path root, base::Fd lock) : root_(std::move(root)), lock_(std::move(lock)) {}
+  NewServer(std::filesystem::path root, base::Fd lock, bool made)
+      : root_(std::move(root)), lock_(std::move(lock)), made_(made) {}
   std::filesystem::path stagePath() const;
 
   std::filesystem::path root_;
   base::Fd lock_;
+  bool made_ = false;  // the directory itself, by us
   bool staged_ = false;
 };
 

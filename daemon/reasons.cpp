@@ -52,13 +52,14 @@ constexpr std::array kReasons = {
     ReasonRow{Reason::AddressInUse, "address_in_use", 0, Exit::InUse, 409},
     ReasonRow{Reason::ServerUnreachable, "server_unreachable", 0, Exit::Unreachable, 503},
     ReasonRow{Reason::Interrupted, "interrupted", 0, Exit::Interrupted, 503},
+    ReasonRow{Reason::FileMissing, "file_missing", 0, Exit::Failed, 503},
 };
 
 constexpr bool inOrder() {
   for (std::size_t i = 0; i < kReasons.size(); ++i) {
     if (static_cast<std::size_t>(kReasons[i].reason) != i) return false;
   }
-  return static_cast<std::size_t>(Reason::Interrupted) + 1 == kReasons.size();
+  return static_cast<std::size_t>(Reason::FileMissing) + 1 == kReasons.size();
 }
 static_assert(inOrder(), "one row for each reason, in the order of base::Reason");
 

@@ -30,6 +30,7 @@ void RunEvents::stateChanged(const ServerStatus& status) {
   }
   const std::string line = statusLine(status);
   notifyStatus(line);
+  if (!turned && !status.sealed) return;  // only its words changed; notes tell of grace and its end
   if (!turned) {
     log::write(status.event == 0 ? log::Level::Info : log::Level::Warning, status.event, line);
     return;

@@ -35,8 +35,10 @@ void report(const std::filesystem::path& root, const ServerHeader& header, const
   std::cout.flush();
   std::cerr << "WARNING: there is no backup medium. When this one is lost or fails, all that the server "
                "keeps is lost\n"
-               "WARNING: for ever. Make a copy now, and put it into the safe:  kmsd medium copy "
-            << media.originalUri() << " URI\n";
+               "WARNING: for ever. Make a copy now, and put it into the safe:  "
+            << (media.originalUri() == kPromptUri ? "kmsd medium create URI"
+                                                  : "kmsd medium copy " + media.originalUri() + " URI")
+            << "\n";
 }
 
 base::Result<void> setUp(const std::filesystem::path& root, const ServerHeader& header,

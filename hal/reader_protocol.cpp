@@ -73,6 +73,7 @@ std::chrono::milliseconds getSpan(ByteReader& in) {
 // The reasons that a reader of media can have; all else is for kmsd to say.
 bool ofMedia(Reason reason) {
   switch (reason) {
+    case Reason::AwaitingMedium:
     case Reason::Damaged:
     case Reason::Blank:
     case Reason::Unformatted:

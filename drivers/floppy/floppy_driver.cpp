@@ -47,7 +47,8 @@ base::Error FloppyDriver::openError(int error, hal::Access access) const {
     case ENODEV:
       return {base::Code::NotFound,
               "there is no drive " + drive +
-                  "; connect it, load the kernel module floppy, or name another device"};
+                  "; connect it, load the kernel module floppy, or name another device",
+              base::Reason::AwaitingMedium};
     case ENOTBLK:
       return {base::Code::Unsupported,
               drive + " is not a block device; for a file write image:" + options_.path};

@@ -11,6 +11,13 @@
 namespace base {
 namespace {
 
+// A file that a command names is not what its question was about: its absence is no "not found".
+Error cannotOpen(const std::filesystem::path& path, int error) {
+  Error why = systemError("cannot open " + path.string(), error);
+  if (why.code == Code::NotFound) why.reason = Reason::FileMissing;
+  return why;
+}
+
 // Reads until the end or until `out` is full; the count, or errno negated.
 ssize_t readAll(int fd, std::span<std::byte> out) {
   std::size_t total = 0;
@@ -47,7 +54,7 @@ Error systemError(const std::string& what, int error) {
 
 Result<std::string> readSmallFile(const std::filesystem::path& path, std::size_t most) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  if (!fd) return systemError("cannot open " + path.string(), errno);
+  if (!fd) return cannotOpen(path, errno);
   std::string text(most + 1, '\0');
   const ssize_t got = readAll(fd.get(), std::as_writable_bytes(std::span(text)));
   if (got < 0) return systemError("cannot read " + path.string(), static_cast<int>(-got));
@@ -61,7 +68,7 @@ Result<std::string> readSmallFile(const std::filesystem::path& path, std::size_t
 Result<SecretBuffer> readSecretFile(const std::filesystem::path& path, std::size_t most) {
   const bool standardInput = path == "-";
   const Fd own(standardInput ? -1 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  if (!standardInput && !own) return systemError("cannot open " + path.string(), errno);
+  if (!standardInput && !own) return cannotOpen(path, errno);
   auto secret = SecretBuffer::create(most + 2);  // a final line end does not count
   if (!secret) return secret;
   const ssize_t got = readAll(standardInput ? STDIN_FILENO : own.get(), secret->bytes());

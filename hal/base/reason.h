@@ -48,6 +48,7 @@ enum class Reason : std::uint8_t {
   AddressInUse,
   ServerUnreachable,
   Interrupted,
+  FileMissing,
 };
 
 }  // namespace base

@@ -41,7 +41,7 @@ base::Result<bool> dropBatch(TokenCore& core, Txn& txn, OpenKeys& keys) {
   for (const auto& sealed : *rows) {
     auto row = openToken(keys, sealed);
     if (!row) return std::move(row).error();
-    if (*now < row->expires) continue;
+    if (*now < row->expires + core.policy.expiredKept) continue;
     if (auto gone = txn.unfileToken(row->user, row->sequence); !gone) return std::move(gone).error();
     if (auto gone = txn.erase(Table::Tokens, row->sequence); !gone) return std::move(gone).error();
   }

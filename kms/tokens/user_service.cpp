@@ -93,6 +93,11 @@ base::Result<User> addUser(Txn& txn, OpenKeys& keys, const Actor& by, const std:
   row.user.id = last->value_or(0) + 1;
   row.user.name = name;
   row.user.createdAt = now;
+  // The counter is not sealed: whoever can write the file could wind it back, and hand a user's id to
+  // another.
+  auto taken = txn.get(Table::Users, row.user.id);
+  if (!taken) return std::move(taken).error();
+  if (*taken) return corruptRow("the counter of users was set back");
   if (auto set = txn.setNumber(kLastUser, row.user.id); !set) return std::move(set).error();
   auto bound = txn.bind(Index::UserName, keys.indexMac(Index::UserName, base::asBytes(name)), row.user.id);
   if (!bound && bound.error().code == base::Code::Conflict)

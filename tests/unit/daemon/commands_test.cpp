@@ -192,6 +192,34 @@ TEST_F(CommandsTest, AVolumeWithFilesIsLostOnlyWithFormat) {
   EXPECT_EQ(formatted.exit, 0) << formatted.err;
 }
 
+TEST_F(CommandsTest, AKeyIsLostOnlyWhenAllElseHasGoneWell) {
+  makeServer();
+  const std::string before = bytes("key.img");
+  refused({"setup", "--data-dir", path("E"), "--medium", image("key.img"), "--destroy-key",
+           mediumId("key.img"), "--backup-medium", image("nowhere/b.img")},
+          5, "cannot make a file");
+  EXPECT_EQ(bytes("key.img"), before);
+  EXPECT_FALSE(std::filesystem::exists(path("E")));
+}
+
+TEST_F(CommandsTest, RootMakesTheServerOfTheDirectorysOwner) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to act for another user";
+  std::filesystem::create_directory(path("D"));
+  ::chmod(scratch_.path().c_str(), 0755);
+  ASSERT_EQ(::chown(path("D").c_str(), 4711, 4711), 0);
+  makeServer();
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path("D"))) {
+    struct stat found {};
+    ASSERT_EQ(::lstat(entry.path().c_str(), &found), 0);
+    EXPECT_EQ(found.st_uid, 4711U) << entry.path();
+  }
+}
+
+TEST_F(CommandsTest, AMissingFileIsNoNo) {
+  refused({"medium", "create", image("new.img"), "--pwd-file", path("none")}, 8, "cannot open");
+  EXPECT_EQ(kmsd({"medium", "check", "floppy:/dev/none"}).exit, 5);
+}
+
 TEST_F(CommandsTest, AnEmptyVolumeIsUsedAsItIs) {
   ASSERT_EQ(run({"mformat", "-C", "-f", "1440", "-i", path("key.img"), "::"}).exit, 0);
   const Ran made = kmsd(setup());

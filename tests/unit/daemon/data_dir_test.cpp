@@ -104,6 +104,9 @@ TEST_F(DataDirTest, RefusesWhatBelongsToAnother) {
   for (const auto& path : {dir_.root(), dir_.security(), dir_.headerFile(), dir_.database()})
     ASSERT_EQ(::chown(path.c_str(), 4711, 4711), 0);
   EXPECT_TRUE(dir_.check());  // root may
+  ASSERT_EQ(::chown(dir_.database().c_str(), 4713, 4713), 0);
+  EXPECT_THAT(refused().what, HasSubstr("chown 4711 " + dir_.database().string()));  // but not a third one's
+  ASSERT_EQ(::chown(dir_.database().c_str(), 4711, 4711), 0);
   ::chmod(scratch_.path().c_str(), 0755);
   ASSERT_EQ(::seteuid(4712), 0);
   const auto theirs = dir_.check();

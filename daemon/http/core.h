@@ -5,8 +5,9 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <unordered_set>
+#include <unordered_map>
 
+#include "daemon/http/places.h"
 #include "daemon/http/server.h"
 #include "hal/base/clock.h"
 #include "hal/base/fd.h"
@@ -31,8 +32,8 @@ class Core : public std::enable_shared_from_this<Core> {
   Core(const ServerOptions& options, Handler handler);
   ~Core();
 
-  // False where the server is full or stops.
-  bool enter(Connection& connection);
+  // False where the server is full, for this user at least, or stops.
+  bool enter(Connection& connection, uid_t user);
   void leave(Connection& connection) noexcept;
   // Lets nobody in any more and tells every connection to finish.
   void finish();
@@ -45,7 +46,8 @@ class Core : public std::enable_shared_from_this<Core> {
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::unordered_set<Connection*> connections_;
+  Places places_;
+  std::unordered_map<Connection*, uid_t> connections_;
   bool finishing_ = false;
 
  public:

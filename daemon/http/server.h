@@ -16,6 +16,8 @@ struct ServerOptions {
   std::size_t bodyMost = 64 * 1024;         // bytes
   std::size_t headerMost = 16 * 1024;       // bytes
   std::size_t connectionsMost = 1024;       // further ones are answered 503 and closed
+  std::size_t connectionsForRoot = 32;      // of these; kept for root, so that it can always seal
+  std::size_t connectionsOfOneUser = 256;   // of these; root has no such limit
   std::chrono::seconds requestTimeout{10};  // from the first byte of a request to its last
   std::chrono::seconds idleTimeout{75};     // between requests
   std::chrono::seconds stopTimeout{10};     // for requests under way at a graceful stop

@@ -138,6 +138,9 @@ class Session final : public Connection {
         timer_(strand_) {}
   ~Session() override { core_.leave(*this); }
 
+  // The other end's user; one that nobody is where the kernel cannot tell.
+  uid_t user() const noexcept { return peer_ ? peer_->uid : Peer().uid; }
+
   void open() { asio::co_spawn(strand_, run(self()), asio::detached); }
 
   // Instead of open(), where the server is full. A few bytes fit the empty buffer of a fresh socket, so
@@ -319,7 +322,7 @@ void Reply::give(Response response) {
 
 void serve(Core& core, base::Fd socket) {
   const auto session = std::make_shared<Session>(core, std::move(socket));
-  if (core.enter(*session)) {
+  if (core.enter(*session, session->user())) {
     session->open();
   } else {
     session->turnAway();

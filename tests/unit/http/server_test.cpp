@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <fstream>
@@ -189,6 +191,7 @@ TEST_F(HttpServer, HoldsAnswersBackWithoutAThread) {
 TEST_F(HttpServer, TurnsAwayWhoIsTooMany) {
   ServerOptions options;
   options.connectionsMost = 2;
+  options.connectionsForRoot = 0;  // so that it does not matter who runs the test
   run(options);
   auto first = std::make_unique<Wire>(path);
   Wire second(path);
@@ -204,6 +207,42 @@ TEST_F(HttpServer, TurnsAwayWhoIsTooMany) {
   std::string answer;
   while (!answer.starts_with("HTTP/1.1 200") && !by.expired()) answer = ask(kGet);
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 200"));
+}
+
+// A connection whose other end is `user` for the kernel. The raw call changes this one thread, which ends.
+std::unique_ptr<Wire> wireOf(uid_t user, const std::filesystem::path& path) {
+  std::unique_ptr<Wire> wire;
+  std::thread([&] {
+    if (::syscall(SYS_setresuid, -1, user, -1) == 0) wire = std::make_unique<Wire>(path);
+  }).join();
+  return wire;
+}
+
+TEST_F(HttpServer, OneUserTakesNoPlaceOfOthersOrOfRoot) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can stand for several users";
+  ServerOptions options;
+  options.connectionsMost = 6;
+  options.connectionsForRoot = 2;
+  options.connectionsOfOneUser = 3;
+  run(options);
+  ASSERT_EQ(::chmod(scratch.path().c_str(), 0755), 0);
+  std::vector<std::unique_ptr<Wire>> held;
+  const auto served = [&](uid_t user) {
+    auto wire = wireOf(user, path);
+    if (!wire || !wire->connected()) return false;
+    wire->send(kGet);
+    const std::string answer = wire->answer();
+    held.push_back(std::move(wire));
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 200") || answer.starts_with("HTTP/1.1 503")) << answer;
+    return answer.starts_with("HTTP/1.1 200");
+  };
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(served(65534));
+  EXPECT_FALSE(served(65534));
+  EXPECT_TRUE(served(65533));
+  EXPECT_FALSE(served(65533));  // the last two are root's
+  EXPECT_TRUE(served(0));
+  EXPECT_TRUE(served(0));
+  EXPECT_FALSE(served(0));
 }
 
 TEST_F(HttpServer, ServesManyAtOnce) {

@@ -1,5 +1,6 @@
 #include "daemon/http/unix_socket.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -35,10 +36,11 @@ base::Result<void> makeParent(const std::filesystem::path& path) {
   if (auto above = makeParent(parent); !above) return above;
   if (::mkdir(parent.c_str(), kDirectoryMode) == 0) {
     // Not left to the umask: whoever may use the socket must be able to reach it.
-    if (::chmod(parent.c_str(), kDirectoryMode) == 0) return {};
-  } else if (errno == EEXIST) {
+    if (auto set = setModeOfOwn(parent.string(), S_IFDIR, kDirectoryMode); !set)
+      return std::move(set).error();
     return {};
   }
+  if (errno == EEXIST) return {};
   return base::systemError("cannot make the directory " + parent.string(), errno);
 }
 
@@ -83,13 +85,13 @@ base::Result<UnixListener> UnixListener::open(const std::filesystem::path& path)
     }
     return base::systemError("cannot listen on " + name, errno);
   }
-  struct stat made {};
-  if (::lstat(name.c_str(), &made) != 0) return base::systemError("cannot look at " + name, errno);
-  listener.path_ = path;
-  listener.device_ = made.st_dev;
-  listener.inode_ = made.st_ino;
   // Before listen(), so that nobody is turned away by the umask's mode.
-  if (::chmod(name.c_str(), kSocketMode) != 0 || ::listen(listener.fd_.get(), kBacklog) != 0) {
+  const auto made = setModeOfOwn(name, S_IFSOCK, kSocketMode);
+  if (!made) return made.error();
+  listener.path_ = path;
+  listener.device_ = made->st_dev;
+  listener.inode_ = made->st_ino;
+  if (::listen(listener.fd_.get(), kBacklog) != 0) {
     return base::systemError("cannot listen on " + name, errno);
   }
   return listener;
@@ -99,6 +101,21 @@ UnixListener::~UnixListener() {
   struct stat there {};
   if (!fd_ || path_.empty() || ::lstat(path_.c_str(), &there) != 0) return;
   if (there.st_dev == device_ && there.st_ino == inode_) ::unlink(path_.c_str());
+}
+
+base::Result<struct stat> setModeOfOwn(const std::string& path, mode_t type, mode_t mode) {
+  const base::Fd fd(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat found {};
+  if (!fd || ::fstat(fd.get(), &found) != 0) return base::systemError("cannot look at " + path, errno);
+  if ((found.st_mode & S_IFMT) != type || found.st_uid != ::geteuid()) {
+    return Error{Code::Conflict,
+                 path + " was replaced by another user; name a path in a directory of your own",
+                 Reason::AddressInUse};
+  }
+  // chmod(2) takes no such descriptor, but what /proc shows of it.
+  if (::chmod(("/proc/self/fd/" + std::to_string(fd.get())).c_str(), mode) != 0)
+    return base::systemError("cannot set the permissions of " + path, errno);
+  return found;
 }
 
 std::optional<Peer> peerOf(int fd) {

@@ -1,6 +1,7 @@
 // Unix sockets as the server needs them: a listening one at a path, and who stands at the other end.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <filesystem>
@@ -33,6 +34,11 @@ class UnixListener {
   dev_t device_ = 0;
   ino_t inode_ = 0;
 };
+
+// Gives `mode` to what is at `path`, which must be of this type (S_IFSOCK, S_IFDIR) and this process's own:
+// who owns the directory above could have put a link there in the meantime, to have another file opened.
+// Returns what it is. Errors: Conflict (is something else); those of the system.
+base::Result<struct stat> setModeOfOwn(const std::string& path, mode_t type, mode_t mode);
 
 // Nothing where the kernel cannot tell.
 std::optional<Peer> peerOf(int fd);

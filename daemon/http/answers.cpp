@@ -94,8 +94,9 @@ base::SecretText issuedJson(const kms::IssuedToken& token) {
   SecretJson document = SecretJson::create();
   const json::storage_ptr& storage = document.storage();
   json::object out(storage);
-  const std::string_view text = base::view(token.token);
-  out["token"] = json::string(json::string_view(text.data(), text.size()), storage);
+  // In its place from the start: a short string lives within its value, and one made elsewhere would be left
+  // there.
+  out["token"].emplace_string().assign(base::view(token.token));
   out["accessor"] = token.accessor;
   out["user"] = token.user;
   out["kind"] = kms::tokenKindName(token.kind);

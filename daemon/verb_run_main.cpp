@@ -8,6 +8,7 @@
 
 #include "daemon/data_dir.h"
 #include "daemon/harden.h"
+#include "daemon/http/background.h"
 #include "daemon/http/routes.h"
 #include "daemon/http/server.h"
 #include "daemon/log.h"
@@ -56,13 +57,24 @@ class Signals {
   sigset_t set_{};
 };
 
-// The services over an open database; none of it where the database cannot be used.
+// The services over an open database; none of it where the database cannot be used. Jobs that wait for the
+// store's writer refer to the services, so they are done before the services go.
 struct Services {
   explicit Services(std::unique_ptr<kms::Store> opened, const base::Uuid& server)
       : store(std::move(opened)),
         vault(*store, server, base::systemRng()),
         users(vault, *store, base::systemClock(), policy),
         tokens(vault, *store, base::systemClock(), base::systemRng(), policy) {}
+  ~Services() { drain(); }
+  Services(const Services&) = delete;
+  Services& operator=(const Services&) = delete;
+
+  // Returns when all that was given to the writer so far is done. It is done in turn, so one more job shows
+  // that. REQUIRES: nobody gives it more.
+  void drain() {
+    auto done = store->writeAndWait([](kms::Txn&) -> base::Result<void> { return {}; });
+    if (!done) log::warning("the database failed while the server stopped: " + done.error().what);
+  }
 
   kms::Policy policy;
   std::unique_ptr<kms::Store> store;
@@ -111,7 +123,8 @@ base::Result<Exit> serve(const RunOptions& options, const DataDir& dir, const ba
                 events.events());
   http::Api api{keeper, parts != nullptr ? &parts->users : nullptr,
                 parts != nullptr ? &parts->tokens : nullptr, ::geteuid(), adminGroup()};
-  http::Server server(http::ServerOptions{}, http::makeHandler(api));
+  http::Background background;  // after the keeper, which its jobs use; before the server, which gives them
+  http::Server server(http::ServerOptions{}, http::makeHandler(api, background));
   if (auto serving = startServing(server, options); !serving) return std::move(serving).error();
   if (auto keeps = keeper.start(); !keeps) return std::move(keeps).error();  // a medium URI that is none
   notifyReady();
@@ -130,8 +143,12 @@ base::Result<Exit> serve(const RunOptions& options, const DataDir& dir, const ba
   notifyStopping();
   tidier.reset();
   server.stop();
-  keeper.stop();
-  if (parts != nullptr) parts->vault.seal();
+  keeper.stop();  // also answers what the background waits for
+  background.end();
+  if (parts != nullptr) {
+    parts->drain();
+    parts->vault.seal();
+  }
   log::info("stopped");
   return signal == SIGINT ? Exit::Interrupted : Exit::Yes;
 }

@@ -1,54 +1,44 @@
 #include "daemon/http/background.h"
 
-#include <condition_variable>
-#include <deque>
-#include <mutex>
+#include <utility>
 
 namespace kmsd::http {
 
-struct Background::Queue {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::deque<std::function<void()>> jobs;
-  bool ended = false;
+Background::Background() : thread_([this] { work(); }) {}
 
-  void work() {
-    std::unique_lock lock(mutex);
-    for (;;) {
-      changed.wait(lock, [&] { return ended || !jobs.empty(); });
-      if (jobs.empty()) return;
-      auto job = std::move(jobs.front());
-      jobs.pop_front();
-      lock.unlock();
+void Background::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [&] { return ended_ || !jobs_.empty(); });
+    if (jobs_.empty()) return;
+    auto job = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
+    try {
       job();
-      job = nullptr;  // what it holds may own this queue's Background
-      lock.lock();
+    } catch (...) {  // out of memory: that job is lost, and answers so when it goes; the next ones are served
     }
+    job = nullptr;  // what it holds goes now, not with the next job
+    lock.lock();
   }
-};
+}
 
-Background::Background() : queue_(std::make_shared<Queue>()), thread_([queue = queue_] { queue->work(); }) {}
-
-Background::~Background() {
+void Background::end() {
   {
-    const std::lock_guard lock(queue_->mutex);
-    queue_->ended = true;
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
   }
-  queue_->changed.notify_all();
-  if (thread_.get_id() == std::this_thread::get_id()) {
-    thread_.detach();
-  } else {
-    thread_.join();
-  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
 }
 
 bool Background::run(std::function<void()> job) {
   {
-    const std::lock_guard lock(queue_->mutex);
-    if (queue_->jobs.size() >= kWaitingMost) return false;
-    queue_->jobs.push_back(std::move(job));
+    const std::lock_guard lock(mutex_);
+    if (ended_ || jobs_.size() >= kWaitingMost) return false;
+    jobs_.push_back(std::move(job));
   }
-  queue_->changed.notify_all();
+  changed_.notify_all();
   return true;
 }
 

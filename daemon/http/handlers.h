@@ -35,8 +35,8 @@ inline Response jsonResponse(base::SecretText body, int status = 200) {
   return response;
 }
 
-// Answers with what `make` gives. For the services' replies: they run on the store's writer, which must see
-// no exception.
+// Answers with what `make` gives. For answers that are made on a thread that must see no exception: the
+// store's writer, the background thread.
 template <class Make>
 void respondWith(const Respond& respond, Make make) noexcept {
   try {

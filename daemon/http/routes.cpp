@@ -161,10 +161,10 @@ void dispatch(Api& api, Background& background, const Request& request, const Re
 
 std::span<const Route> routes() noexcept { return kRoutes; }
 
-Handler makeHandler(Api& api) {
-  return [&api, background = std::make_shared<Background>()](const Request& request, Respond respond) {
+Handler makeHandler(Api& api, Background& background) {
+  return [&api, &background](const Request& request, Respond respond) {
     try {
-      dispatch(api, *background, request, respond);
+      dispatch(api, background, request, respond);
     } catch (const std::bad_alloc&) {
       respond(problem(503, "unavailable", "no more memory can be locked now; try again"));
     } catch (const std::exception&) {

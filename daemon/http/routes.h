@@ -42,7 +42,8 @@ struct Route {
 };
 
 std::span<const Route> routes() noexcept;
-// Who is it, is it allowed, is it sealed; then the route's handler. `api` outlives the handler.
-Handler makeHandler(Api& api);
+// Who is it, is it allowed, is it sealed; then the route's handler. `api` and `background` outlive the
+// handler. What runs in the background uses the keeper: end it before the keeper goes.
+Handler makeHandler(Api& api, Background& background);
 
 }  // namespace kmsd::http

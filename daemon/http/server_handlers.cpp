@@ -9,10 +9,13 @@ namespace {
 // Seal and unseal do their work on the background thread and answer with the new state.
 void inBackground(Call& call, const Respond& respond, std::function<base::Result<void>(Keeper&)> work) {
   const bool taken = call.background.run([&keeper = call.api.keeper, respond, work = std::move(work)] {
-    auto done = work(keeper);
-    respond(done ? jsonResponse(statusJson(keeper.status())) : problem(done.error()));
+    respondWith(respond, [&] {
+      auto done = work(keeper);
+      return done ? jsonResponse(statusJson(keeper.status())) : problem(done.error());
+    });
   });
-  if (!taken) respond(problem(503, "unavailable", "too many wait to seal or unseal; try again"));
+  if (!taken)
+    respond(problem(503, "unavailable", "too many wait to seal or unseal, or the server stops; try again"));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <iomanip>
 #include <iostream>
 
+#include "daemon/http/background.h"
 #include "kms/keys/founding.h"
 #include "kms/store/sqlite_store.h"
 #include "tests/support/scratch.h"
@@ -58,6 +59,7 @@ class Api : public ::testing::Test {
   }
   void serve(std::optional<base::Error> fault = std::nullopt) {
     handler = nullptr;
+    background.reset();
     api.reset();
     kmsd::KeeperOptions options;
     options.server = server;
@@ -68,7 +70,8 @@ class Api : public ::testing::Test {
         std::make_unique<kms::TokenService>(*vault, *store, base::systemClock(), base::systemRng(), policy);
     api.emplace(kmsd::http::Api{*keeper, fault ? nullptr : users.get(), fault ? nullptr : tokens.get(),
                                 kDaemon, kAdmins});
-    handler = kmsd::http::makeHandler(*api);
+    background.emplace();
+    handler = kmsd::http::makeHandler(*api, *background);
   }
 
   Response ask(Request request) {
@@ -116,6 +119,7 @@ class Api : public ::testing::Test {
   std::unique_ptr<kms::UserService> users;
   std::unique_ptr<kms::TokenService> tokens;
   std::optional<kmsd::http::Api> api;
+  std::optional<kmsd::http::Background> background;
   kmsd::http::Handler handler;
 };
 
@@ -271,6 +275,19 @@ TEST_F(Api, SaysWhatIsWrongWithARequest) {
   EXPECT_EQ(as(0, "HEAD", "/v1/status").status, 200);
   Request remote = make("POST", "/v1/unseal");
   EXPECT_EQ(ask(remote).status, 401);
+}
+
+TEST_F(Api, SealsWithoutLockedMemoryForTheAnswer) {
+  auto& pool = base::SecretPool::instance();
+  std::vector<std::pair<void*, std::size_t>> taken;
+  for (std::size_t size = base::SecretPool::kLargest; size >= 64; size /= 2)
+    while (void* block = pool.allocate(size)) taken.emplace_back(block, size);
+  const Response answer = as(0, "POST", "/v1/seal");
+  for (const auto& [block, size] : taken) pool.release(block, size);
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_TRUE(answer.body.empty());
+  EXPECT_TRUE(vault->sealed());
+  EXPECT_EQ(as(0, "POST", "/v1/seal").status, 200);  // the thread that seals is still there
 }
 
 TEST_F(Api, WhileSealedOnlyTheStateIsServed) {

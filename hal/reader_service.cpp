@@ -121,6 +121,8 @@ Result<void> ReaderService::greet() {
 Result<void> ReaderService::openStations(const reader::Open& open) {
   if (open.version != reader::kVersion)
     return Error{Code::Unsupported, "kmsd and kmsd-media are of different versions; install both anew"};
+  if (open.writable && !options_.writable)
+    return Error{Code::Denied, "kmsd-media was started for reading only"};
   writable_ = open.writable;
   std::vector<std::string> uris = open.uris;
   if (uris.empty())

@@ -17,6 +17,7 @@
 namespace hal {
 
 struct ReaderServiceOptions {
+  bool writable = false;  // may be opened for writing; else Open with `writable` is refused
   std::chrono::milliseconds lookTimeout{10'000};  // for one scan by a watcher
   std::chrono::milliseconds rescan{5'000};        // looked at again even if nothing was heard
   std::chrono::milliseconds firstList{3'000};     // a driver not done by then is told of as silent

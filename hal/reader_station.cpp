@@ -53,17 +53,21 @@ Result<ReaderStation::Turn> ReaderStation::take(base::Deadline by) {
 }
 
 void ReaderStation::look(base::Deadline by) {
-  const auto failed = [this](Error error) {
-    Slot slot;
-    slot.id = idOf(uri_);
-    slot.error = std::move(error);
-    keep({std::move(slot)});
+  const auto failed = [this](const Error& error) {
+    // Slots seen before stay listed, so that what comes back is not taken for newly inserted.
+    std::vector<Slot> all = slots().value_or(std::vector<Slot>());
+    if (all.empty()) all.emplace_back().id = idOf(uri_);
+    for (Slot& slot : all) {
+      slot.present = false;
+      slot.error = error;
+    }
+    keep(std::move(all));
   };
   auto turn = take(by);
   if (!turn && slots()) return;  // in use, so it was seen; a person may be typing a PIN
-  if (!turn) return failed(std::move(turn).error());
+  if (!turn) return failed(turn.error());
   auto slots = turn->driver().scan(by);
-  if (!slots) return failed(std::move(slots).error());
+  if (!slots) return failed(slots.error());
   keep(*std::move(slots));
 }
 

@@ -178,7 +178,7 @@ TEST(ReaderService, WritesOnlyWhereItMay) {
   EXPECT_EQ(reading.failure().code, Code::Denied);
   EXPECT_FALSE(reading.a->text());
 
-  Service writing;
+  Service writing({.writable = true});
   writing.opened(true);
   writing.a->insert(Content::Blank);
   writing.send(reader::encode(1, reader::Write{kA, hal::Overwrite::Empty, Milliseconds(5000), text()}));
@@ -202,6 +202,15 @@ TEST(ReaderService, ShowsADriveThatCannotBeLookedAt) {
   const auto slots = service.nextSlots();
   ASSERT_TRUE(slots[0].error);
   EXPECT_EQ(slots[0].error->reason, Reason::MediumNotPermitted);
+}
+
+TEST(ReaderService, OpensForWritingOnlyWhereItWasStartedForIt) {
+  Service service(hal::ReaderServiceOptions{});
+  service.open({"mock:a"}, true);
+  auto frame = service.next();
+  ASSERT_EQ(frame.type, reader::Type::Refused);
+  EXPECT_EQ(reader::parseFailure(frame.body.bytes()).code, Code::Denied);
+  EXPECT_FALSE(service.ended());
 }
 
 TEST(ReaderService, EndsOnRubbish) {

@@ -95,15 +95,15 @@ Result<std::string> ReaderChild::find(const std::string& program) {
   return Error{Code::NotFound, "the reader program kmsd-media is not here: " + tried};
 }
 
-Result<ReaderChild> ReaderChild::start(const std::string& program) {
+Result<ReaderChild> ReaderChild::start(const std::string& program, bool writable) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     return base::systemError("cannot start kmsd-media", errno);
   base::Fd ours(ends[0]);
   const base::Fd theirs(ends[1]);
   const SpawnPlan plan(theirs.get());
-  std::array<char*, 3> argv = {const_cast<char*>(program.c_str()), const_cast<char*>("--started-by-kmsd"),
-                               nullptr};
+  std::array<char*, 4> argv = {const_cast<char*>(program.c_str()), const_cast<char*>("--started-by-kmsd"),
+                               writable ? const_cast<char*>("--writable") : nullptr, nullptr};
   pid_t pid = -1;
   const int failed = ::posix_spawn(&pid, program.c_str(), &plan.actions, &plan.attributes, argv.data(),
                                    childEnvironment().data());

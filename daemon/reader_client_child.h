@@ -16,8 +16,9 @@ class ReaderChild {
   // places.
   static base::Result<std::string> find(const std::string& program);
   // Gives the child one end of a socket pair as descriptor 3 and nothing else but /dev/null and our stderr.
-  // The child is killed when the calling thread ends. Errors: Unavailable, Io.
-  static base::Result<ReaderChild> start(const std::string& program);
+  // The child is killed when the calling thread ends. Unless `writable`, it shields itself so that it can
+  // write no file before it touches a medium. Errors: Unavailable, Io.
+  static base::Result<ReaderChild> start(const std::string& program, bool writable);
 
   ReaderChild(ReaderChild&& other) noexcept
       : pid_(std::exchange(other.pid_, -1)), socket_(std::move(other.socket_)) {}

@@ -63,7 +63,7 @@ void ReaderClientImpl::run() {
 }
 
 Error ReaderClientImpl::session() {
-  auto child = ReaderChild::start(program_);
+  auto child = ReaderChild::start(program_, options_.writable);
   if (!child) return std::move(child).error();
   hal::ReaderChannel channel(child->takeSocket());
   auto going = greet(channel);

@@ -217,6 +217,15 @@ TEST(ReaderClient, TheChildIsShieldedAndSeesNothingOfOurs) {
   EXPECT_TRUE(children("kmsd-media").empty());
 }
 
+TEST(ReaderClient, AChildStartedForReadingRefusesToWrite) {
+  const tests::Scratch scratch;
+  const std::string script = tests::fakeChild(
+      scratch / "child", "exec '" + std::string(kProgram) + "' --started-by-kmsd");  // drops --writable
+  const auto client = ReaderClient::start(options(script, {"image:" + scratch.path().string()}, true), {});
+  ASSERT_FALSE(client);
+  EXPECT_EQ(client.error().code, Code::Denied);
+}
+
 TEST(ReaderClient, StartedByHandItSaysWhoStartsIt) {
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{kProgram}, {kProgram, "--help"}, {kProgram, "--started-by-kmsd"}}) {

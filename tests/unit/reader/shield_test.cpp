@@ -1,0 +1,195 @@
+// What kmsd-media can no longer do once it is shielded, tried in a child that is shielded in the same way.
+#include "daemon/media/shield.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/landlock.h>
+#include <linux/netlink.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <functional>
+#include <map>
+
+#include "hal/base/fd.h"
+#include "tests/support/scratch.h"
+
+namespace {
+
+// A try gives the system's answer: less than 0 and errno where it is refused.
+struct Try {
+  const char* name;
+  std::function<long()> make;
+};
+
+constexpr int kSocket = 3;
+
+// Each try's error (0: done), by name. Empty where the child could not shield itself.
+std::map<std::string, int> shielded(bool writable, const std::vector<Try>& tries) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+  base::Fd reading(ends[0]);
+  base::Fd writing(ends[1]);
+  std::vector<int> errors(tries.size());
+  const std::size_t size = errors.size() * sizeof(int);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::dup2(writing.get(), kSocket) < 0 || !kmsd::media::shield(kSocket, writable)) ::_exit(1);
+    for (std::size_t i = 0; i < tries.size(); ++i) {
+      errno = 0;
+      errors[i] = tries[i].make() < 0 ? errno : 0;
+    }
+    ::_exit(::write(kSocket, errors.data(), size) == static_cast<ssize_t>(size) ? 0 : 1);
+  }
+  writing.reset();
+  const ssize_t got = ::read(reading.get(), errors.data(), size);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (got != static_cast<ssize_t>(size)) return {};
+  std::map<std::string, int> answers;
+  for (std::size_t i = 0; i < tries.size(); ++i) answers[tries[i].name] = errors[i];
+  return answers;
+}
+
+long socketOf(int family, int type, int protocol = 0) {
+  return ::socket(family, type | SOCK_CLOEXEC, protocol);
+}
+
+long opened(const std::filesystem::path& path, int flags) {
+  return base::Fd(::open(path.c_str(), flags | O_CLOEXEC, 0600)).get();
+}
+
+// A child that should not be ends at once.
+long forked(pid_t pid) {
+  if (pid == 0) ::_exit(0);
+  return pid;
+}
+
+void* nothing(void*) { return nullptr; }
+
+long thread() {
+  pthread_t made{};
+  errno = ::pthread_create(&made, nullptr, nothing, nullptr);
+  if (errno != 0) return -1;
+  errno = ::pthread_join(made, nullptr);
+  return errno == 0 ? 0 : -1;
+}
+
+bool hasLandlock() {
+  return ::syscall(__NR_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 1;
+}
+
+TEST(Shield, LeavesNoWayToAnotherProcess) {
+  const auto parent = ::getpid();
+  const auto answers = shielded(
+      true, {{"unix", [] { return socketOf(AF_UNIX, SOCK_STREAM); }},
+             {"inet", [] { return socketOf(AF_INET, SOCK_STREAM); }},
+             {"netlink", [] { return socketOf(AF_NETLINK, SOCK_DGRAM, NETLINK_KOBJECT_UEVENT); }},
+             {"kill", [=] { return ::kill(parent, 0); }},
+             {"tgkill", [=] { return ::syscall(__NR_tgkill, parent, parent, 0); }},
+             {"tkill", [=] { return ::syscall(__NR_tkill, parent, 0); }},
+             {"sigqueue", [=] { return ::sigqueue(parent, 0, {}); }},
+             {"pidfd", [=] { return ::syscall(__NR_pidfd_open, parent, 0); }},
+             {"setown", [=] { return ::fcntl(kSocket, F_SETOWN, parent); }},
+             {"limit", [=] { return ::prlimit(parent, RLIMIT_NOFILE, nullptr, nullptr); }},
+             {"raise", [] { return ::raise(0); }},
+             {"ownLimit",
+              [] {
+                rlimit limit{};
+                return ::getrlimit(RLIMIT_NOFILE, &limit);
+              }},
+             {"flags", [] { return ::fcntl(kSocket, F_GETFD); }},
+             {"ptrace", [=] { return ::syscall(__NR_ptrace, 16 /* PTRACE_ATTACH */, parent, 0, 0); }}});
+  ASSERT_FALSE(answers.empty());
+  EXPECT_EQ(answers.at("unix"), EAFNOSUPPORT);
+  EXPECT_EQ(answers.at("inet"), EAFNOSUPPORT);
+  EXPECT_EQ(answers.at("netlink"), 0);
+  for (const char* refused : {"kill", "tgkill", "tkill", "sigqueue", "pidfd", "setown", "limit", "ptrace"})
+    EXPECT_EQ(answers.at(refused), EPERM) << refused;
+  for (const char* allowed : {"raise", "ownLimit", "flags"}) EXPECT_EQ(answers.at(allowed), 0) << allowed;
+}
+
+TEST(Shield, LetsThreadsStartAndNoProcess) {
+  char path[] = "/bin/true";
+  char* const arguments[] = {path, nullptr};
+  const auto answers = shielded(
+      false,
+      {{"fork", [] { return forked(::fork()); }},
+       {"clone", [] { return forked(static_cast<pid_t>(::syscall(__NR_clone, SIGCHLD, 0, 0, 0, 0))); }},
+       {"clone3", [] { return ::syscall(__NR_clone3, nullptr, 0); }},
+       {"exec", [&] { return ::execv(path, arguments); }},
+       {"thread", thread}});
+  ASSERT_FALSE(answers.empty());
+  EXPECT_EQ(answers.at("fork"), EPERM);
+  EXPECT_EQ(answers.at("clone"), EPERM);
+  EXPECT_EQ(answers.at("clone3"), ENOSYS);
+  EXPECT_EQ(answers.at("exec"), EPERM);
+  EXPECT_EQ(answers.at("thread"), 0);
+}
+
+TEST(Shield, ChangesNoFileOfAServingKmsd) {
+  const tests::Scratch scratch;
+  const auto path = scratch / "kms.db";
+  std::ofstream(path) << "rows";
+  const std::string name = path.string();
+  const auto answers =
+      shielded(false, {{"read", [&] { return opened(path, O_RDONLY); }},
+                       {"truncate", [&] { return ::truncate(name.c_str(), 0); }},
+                       {"openTruncating", [&] { return opened(path, O_RDONLY | O_TRUNC); }},
+                       {"chmod", [&] { return ::chmod(name.c_str(), 0666); }},
+                       {"chown", [&] { return ::chown(name.c_str(), ::getuid(), ::getgid()); }},
+                       {"setxattr", [&] { return ::setxattr(name.c_str(), "user.a", "b", 1, 0); }},
+                       {"device", [] { return opened("/dev/null", O_RDWR); }}});
+  ASSERT_FALSE(answers.empty());
+  EXPECT_EQ(answers.at("read"), 0);
+  EXPECT_EQ(answers.at("device"), 0);
+  for (const char* refused : {"truncate", "openTruncating", "chmod", "chown", "setxattr"})
+    EXPECT_EQ(answers.at(refused), EPERM) << refused;
+  EXPECT_EQ(std::filesystem::file_size(path), 4U);
+}
+
+TEST(Shield, MakesAndWritesNoFileOfAServingKmsd) {
+  if (!hasLandlock()) GTEST_SKIP() << "this kernel has no Landlock";
+  const tests::Scratch scratch;
+  const auto path = scratch / "kms.db";
+  std::ofstream(path) << "rows";
+  const std::string name = path.string();
+  const std::string other = (scratch / "other").string();
+  const auto answers = shielded(
+      false, {{"write", [&] { return opened(path, O_WRONLY); }},
+              {"update", [&] { return opened(path, O_RDWR); }},
+              {"make", [&] { return opened(other, O_WRONLY | O_CREAT); }},
+              {"makeInTmp", [] { return opened("/tmp", O_WRONLY | O_TMPFILE); }},
+              {"makeDevice", [] { return opened("/dev/shm/keydisk-shield-test", O_WRONLY | O_CREAT); }},
+              {"rename", [&] { return ::rename(name.c_str(), other.c_str()); }},
+              {"link", [&] { return ::link(name.c_str(), other.c_str()); }},
+              {"symlink", [&] { return ::symlink(name.c_str(), other.c_str()); }},
+              {"mkdir", [&] { return ::mkdir(other.c_str(), 0700); }},
+              {"unlink", [&] { return ::unlink(name.c_str()); }}});
+  ASSERT_FALSE(answers.empty());
+  for (const auto& [what, error] : answers) EXPECT_EQ(error, EACCES) << what;
+  EXPECT_TRUE(std::filesystem::exists(path));
+  EXPECT_FALSE(std::filesystem::exists(other));
+}
+
+TEST(Shield, ACommandThatMakesMediaMayWrite) {
+  const tests::Scratch scratch;
+  const std::string name = (scratch / "key.img").string();
+  const auto answers =
+      shielded(true, {{"make", [&] { return opened(name, O_WRONLY | O_CREAT); }},
+                      {"truncate", [&] { return ::truncate(name.c_str(), 512); }},
+                      {"rename", [&] { return ::rename(name.c_str(), (name + "2").c_str()); }}});
+  ASSERT_FALSE(answers.empty());
+  for (const auto& [what, error] : answers) EXPECT_EQ(error, 0) << what;
+}
+
+}  // namespace

@@ -155,9 +155,15 @@ void Keeper::Impl::handle(Inbox work) {
 
 void Keeper::Impl::take(std::vector<hal::Slot> slots, bool afterRestart) {
   restartNoted_ = false;
+  listed_ = true;
   const auto moves = book_.update(slots, afterRestart);
   if (!events_.mediumMoved) return;
   for (const MediaBook::Move& move : moves) events_.mediumMoved(move.slot, move.inserted);
+}
+
+bool Keeper::Impl::blind() const {
+  const std::lock_guard lock(mutex_);
+  return !listed_ || restartPending_ || inbox_.afterRestart;
 }
 
 void Keeper::Impl::obey(Command command) {

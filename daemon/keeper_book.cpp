@@ -31,7 +31,8 @@ void seen(SlotRecord& record, const hal::Slot& slot, bool afterRestart, Moves& m
     return;
   }
   emptied(record);
-  record.held = false;
+  // What was out of sight at the seal, and was not seen empty since, was not seen to be inserted either.
+  if (was || !slot.present) record.held = false;
   if (was) moves.push_back({as(slot, false), false});
   if (slot.present) moves.push_back({slot, true});
 }
@@ -41,10 +42,17 @@ void seen(SlotRecord& record, const hal::Slot& slot, bool afterRestart, Moves& m
 Moves MediaBook::update(const std::vector<hal::Slot>& slots, bool afterRestart) {
   Moves moves;
   std::vector<SlotRecord> next;
-  bool partial = false;
+  std::vector<bool> unseen;
+  std::vector<bool> fresh;
   for (const hal::Slot& slot : slots) {
-    partial = partial || slot.error.has_value();
+    fresh.push_back(find(slot.id) == nullptr);
+    unseen.push_back(fresh.back() && mayHaveBeenThere(slot, slots));
+  }
+  holdNew_ = false;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const hal::Slot& slot = slots[i];
     SlotRecord record;
+    record.held = unseen[i];
     if (SlotRecord* known = find(slot.id)) record = std::exchange(*known, SlotRecord{});
     record.slot = slot;
     if (slot.error) {
@@ -54,10 +62,18 @@ Moves MediaBook::update(const std::vector<hal::Slot>& slots, bool afterRestart) 
     }
     next.push_back(std::move(record));
   }
-  // What the list no longer speaks of is gone, unless a driver has yet to answer after a restart.
+  // What the list no longer speaks of is gone, unless its driver cannot show it: it has yet to answer after a
+  // restart, or fails since this list, then told of under its URI's name.
+  const auto hidden = [&](const SlotRecord& left) {
+    for (std::size_t i = 0; i < slots.size(); ++i)
+      if (slots[i].error && slots[i].id.driver == left.slot.id.driver &&
+          (afterRestart || left.outOfSight || fresh[i]))
+        return true;
+    return false;
+  };
   for (SlotRecord& left : records_) {
     if (left.slot.id.driver.empty() || !left.present) continue;
-    if (partial && (afterRestart || left.outOfSight)) {
+    if (hidden(left)) {
       left.outOfSight = true;
       next.push_back(std::move(left));
     } else {
@@ -68,9 +84,25 @@ Moves MediaBook::update(const std::vector<hal::Slot>& slots, bool afterRestart) 
   return moves;
 }
 
-void MediaBook::holdAll(const hal::MediumId* except) {
-  for (SlotRecord& record : records_)
-    if (record.present && (except == nullptr || record.slot.id != *except)) record.held = true;
+void MediaBook::holdAll(const hal::MediumId* except, bool blind) {
+  holdNew_ = blind;
+  for (SlotRecord& record : records_) {
+    const bool maybe = record.present || record.outOfSight || blind;
+    if (maybe && (except == nullptr || record.slot.id != *except)) record.held = true;
+  }
+}
+
+// A new slot was there unseen at the seal where nothing was seen then, or where a drive that was out of sight
+// (under its URI's name) shows its slots only now.
+bool MediaBook::mayHaveBeenThere(const hal::Slot& fresh, const std::vector<hal::Slot>& slots) const {
+  const auto shown = [&](const SlotRecord& record) {
+    return std::none_of(slots.begin(), slots.end(),
+                        [&](const hal::Slot& s) { return s.id == record.slot.id && s.error; });
+  };
+  return holdNew_ || std::any_of(records_.begin(), records_.end(), [&](const SlotRecord& record) {
+           return record.held && record.outOfSight && record.slot.id.driver == fresh.id.driver &&
+                  shown(record);
+         });
 }
 
 SlotRecord* MediaBook::find(const hal::MediumId& id) {

@@ -20,7 +20,8 @@ struct SlotRecord {
   bool outOfSight = false;
   // Came back into sight with another stamp: the same medium or another, nobody saw a removal.
   bool doubtful = false;
-  bool held = false;                            // was there when the server was sealed: waits to be changed
+  // Was there when the server was sealed, or may have been: waits to be changed or seen empty.
+  bool held = false;
   bool examined = false;                        // while open: looked at, and not the medium that opened
   std::optional<hal::MediumIdentity> identity;  // read while sealed
   std::optional<base::Error> refusal;           // of what is in the slot now
@@ -39,15 +40,19 @@ class MediaBook {
 
   // `afterRestart`: the first list of a new kmsd-media, whose stamps need not equal the former one's.
   std::vector<Move> update(const std::vector<hal::Slot>& slots, bool afterRestart);
-  // Whatever is there now does not open the server until it changes.
-  void holdAll(const hal::MediumId* except);
+  // Whatever is there now does not open the server until it changes; nor does what may be there unseen: in a
+  // slot that is out of sight, and, where `blind`, in any slot until the next list.
+  void holdAll(const hal::MediumId* except, bool blind);
 
   SlotRecord* find(const hal::MediumId& id);
   // In trying order, with those out of sight at the end.
   std::vector<SlotRecord*> records();
 
  private:
+  bool mayHaveBeenThere(const hal::Slot& fresh, const std::vector<hal::Slot>& slots) const;
+
   std::vector<SlotRecord> records_;
+  bool holdNew_ = false;  // sealed while blind: what the next list tells first may have been there
 };
 
 }  // namespace kmsd

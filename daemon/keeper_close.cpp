@@ -12,7 +12,7 @@ void Keeper::Impl::close(Reason why, const hal::MediumId* except) {
   opener_.reset();
   watch_.reset();
   base_ = why;
-  book_.holdAll(except);
+  book_.holdAll(except, blind());
   for (SlotRecord* record : book_.records()) {
     record->examined = false;
     record->refusal.reset();  // what was wrong with a medium before is not why the server is sealed now
@@ -62,11 +62,12 @@ void Keeper::Impl::removed(SlotRecord* record) {
   if (now >= *watch_->sealAt) return close(Reason::MediumRemoved, nullptr);
   for (SlotRecord* other : book_.records()) {
     if (!other->there() || other->examined || notBefore(*other) > now) continue;
+    // One a turn, as a stick may be slow: the end of the grace, a seal and news of the slots come between.
     if (isTheOpener(*other)) {
       watch_ = Watch{other->slot.id, other->stamp, std::nullopt, std::nullopt};
       note("The key medium is back; the server stays open.");
-      return;
     }
+    return;
   }
 }
 

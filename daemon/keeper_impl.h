@@ -59,6 +59,8 @@ class Keeper::Impl {
   Inbox nextWork();
   void handle(Inbox work);
   void take(std::vector<hal::Slot> slots, bool afterRestart);
+  // What is in the slots is not known: no list yet, or none taken of a new child.
+  bool blind() const;
   void obey(Command command);
   std::optional<Moment> wakeAt();
 
@@ -106,6 +108,7 @@ class Keeper::Impl {
 
   std::optional<base::Error> fault_;
   MediaBook book_;
+  bool listed_ = false;  // the first list was taken
   RefusalDelays delays_;
   bool open_ = false;
   std::optional<base::Uuid> opener_;

@@ -41,6 +41,8 @@ inline std::string disk(char key, std::optional<base::Uuid> medium = kMedium, ba
 // What the reader and the test share.
 class Drives {
  public:
+  using Content = std::variant<std::string, base::Error>;
+
   void insert(const std::string& slot, std::string text) { put(slot, std::move(text)); }
   void insert(const std::string& slot, base::Error error) { put(slot, std::move(error)); }
   void pull(const std::string& slot) {
@@ -48,6 +50,17 @@ class Drives {
   }
   void lose(const std::string& slot, std::optional<base::Error> why) {
     change([&] { at(slot).slot.error = std::move(why); });
+  }
+  // A slot goes and another comes, in one list.
+  void replace(const std::string& gone, const std::string& slot, Content content) {
+    change([&] {
+      std::erase_if(drives_, [&](const Drive& drive) { return drive.slot.id.slot == gone; });
+      Drive& drive = at(slot);
+      drive.slot.present = !std::holds_alternative<base::Error>(content);
+      if (!drive.slot.present) drive.slot.error = std::get<base::Error>(content);
+      drive.slot.stamp = std::to_string(++stamps_);
+      drive.content = std::move(content);
+    });
   }
   // The same disk, told with another stamp.
   void restamp(const std::string& slot) {
@@ -60,12 +73,13 @@ class Drives {
     change([] {});
   }
   unsigned reads() const { return reads_; }
+  // Each read takes until then. Set before start().
+  std::function<void()> readTakes;
 
   kmsd::ReaderClient::Events events;
 
  private:
   friend class BenchReader;
-  using Content = std::variant<std::string, base::Error>;
   struct Drive {
     hal::Slot slot;
     Content content;
@@ -107,6 +121,7 @@ class BenchReader final : public kmsd::ReaderClient {
   explicit BenchReader(Drives& drives) : drives_(drives) {}
   base::Result<base::SecretBuffer> read(const hal::MediumId& id) override {
     ++drives_.reads_;
+    if (drives_.readTakes) drives_.readTakes();
     const std::lock_guard lock(drives_.mutex_);
     const auto& content = drives_.at(id.slot).content;
     if (const auto* error = std::get_if<base::Error>(&content)) return *error;
@@ -127,7 +142,8 @@ class KeeperBench : public ::testing::Test {
     if (keeper) keeper->stop();
   }
 
-  void start(std::optional<base::Error> fault = std::nullopt) {
+  // `list`: the reader tells its first list at once.
+  void start(std::optional<base::Error> fault = std::nullopt, bool list = true) {
     kmsd::Keeper::Events events;
     events.stateChanged = [this](const kmsd::ServerStatus& s) { say([&] { states.push_back(s); }); };
     events.mediumMoved = [this](const hal::Slot& slot, bool in) {
@@ -152,7 +168,7 @@ class KeeperBench : public ::testing::Test {
         },
         fault, base::systemClock(), events);
     ASSERT_TRUE(keeper->start());
-    drives.tell();
+    if (list) drives.tell();
   }
 
   // Waits for what the keeper tells; false after 20 s.

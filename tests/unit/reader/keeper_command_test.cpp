@@ -48,6 +48,113 @@ TEST_F(KeeperCommands, AfterACommandedSealOnlyANewInsertionOpens) {
   EXPECT_TRUE(awaitOpen());
 }
 
+TEST_F(KeeperCommands, AMediumThatWasThereBeforeTheFirstListWaitsAfterASeal) {
+  drives.insert("A", disk('k'));
+  start(std::nullopt, false);
+  keeper->seal();
+  drives.tell();
+  settle();
+  settle();
+  EXPECT_FALSE(open);
+  EXPECT_EQ(drives.reads(), 0U);
+  drives.pull("A");
+  settle();
+  drives.insert("A", disk('k'));
+  EXPECT_TRUE(awaitOpen());
+}
+
+TEST_F(KeeperCommands, AMediumThatCameWhileTheReaderWasAwayWaitsAfterASeal) {
+  start();
+  drives.pull("A");  // seen empty, before the seal
+  settle();
+  drives.drop();
+  keeper->seal();
+  drives.insert("A", disk('k'));  // the new child's first list
+  settle();
+  settle();
+  EXPECT_FALSE(open);
+  drives.pull("A");
+  settle();
+  drives.insert("A", disk('k'));
+  EXPECT_TRUE(awaitOpen());
+}
+
+TEST_F(KeeperCommands, ANewSlotThatCameWhileTheReaderWasAwayWaitsAfterASeal) {
+  start();
+  drives.pull("A");
+  settle();
+  drives.drop();
+  keeper->seal();
+  drives.replace("", "B", disk('b', kBackup));  // the new child's first list
+  settle();
+  settle();
+  EXPECT_FALSE(open);
+  drives.insert("A", disk('k'));  // seen empty since
+  EXPECT_TRUE(awaitOpen());
+}
+
+TEST_F(KeeperCommands, AMediumInADriveThatFailedAtTheSealWaits) {
+  start();
+  drives.lose("A", Error{Code::Io, "the drive fails", Reason::None});
+  settle();
+  keeper->seal();
+  drives.insert("A", disk('k'));  // not seen yet
+  drives.lose("A", std::nullopt);
+  settle();
+  settle();
+  EXPECT_FALSE(open);
+  EXPECT_EQ(drives.reads(), 0U);
+  drives.pull("A");
+  settle();
+  drives.insert("A", disk('k'));
+  EXPECT_TRUE(awaitOpen());
+}
+
+TEST_F(KeeperCommands, AFolderThatCouldNotBeReadAtTheSealHoldsWhatItShowsLater) {
+  start();
+  drives.lose("/srv/keys", Error{Code::Io, "cannot be read", Reason::None});  // under its URI's name
+  settle();
+  keeper->seal();
+  drives.replace("/srv/keys", "/srv/keys/a", disk('k'));
+  settle();
+  settle();
+  EXPECT_FALSE(open);
+  drives.insert("/srv/keys/b", disk('k'));  // seen to be inserted
+  EXPECT_TRUE(awaitOpen());
+}
+
+TEST_F(KeeperCommands, AFolderThatCannotBeReadForAWhileDoesNotUndoASeal) {
+  start();
+  drives.insert("/srv/keys/a", disk('k'));
+  ASSERT_TRUE(awaitOpen());
+  keeper->seal();
+  drives.replace("/srv/keys/a", "/srv/keys", Error{Code::Io, "cannot be read", Reason::None});
+  settle();
+  drives.replace("/srv/keys", "/srv/keys/a", disk('k'));
+  settle();
+  settle();
+  EXPECT_FALSE(open);
+}
+
+TEST_F(KeeperCommands, ADriveSeenEmptyAtTheSealOpensWithWhatIsInserted) {
+  start();
+  drives.pull("A");
+  drives.lose("B", Error{Code::Io, "the drive fails for good", Reason::None});
+  settle();
+  keeper->seal();
+  drives.insert("A", disk('k'));
+  EXPECT_TRUE(awaitOpen());
+}
+
+TEST_F(KeeperCommands, ANewSlotOpensAfterASealThoughAnotherStillFails) {
+  start();
+  drives.lose("B", Error{Code::Io, "the drive fails for good", Reason::None});
+  settle();
+  keeper->seal();
+  drives.insert("C", disk('k'));
+  EXPECT_TRUE(awaitOpen());
+}
+
 TEST_F(KeeperCommands, UnsealByCommandOpensAfterACommandedSeal) {
   start();
   drives.insert("A", disk('k'));

@@ -275,6 +275,26 @@ TEST_F(Keeper, UnderGraceAForgedIdentityDoesNotCount) {
   EXPECT_EQ(opened, 1);
 }
 
+TEST_F(Keeper, UnderGraceSlowSticksDoNotDelayTheSeal) {
+  options.onRemoval = OnRemoval::Grace;
+  options.grace = Milliseconds(50);
+  std::atomic<bool> slow = false;
+  drives.readTakes = [&] {  // longer than the grace
+    const auto by = base::Deadline::in(Milliseconds(100));
+    while (slow && !by.expired()) std::this_thread::yield();
+  };
+  start();
+  drives.insert("A", disk('k'));
+  ASSERT_TRUE(awaitOpen());
+  for (const char* slot : {"B", "C", "D", "E"}) drives.insert(slot, disk('x', uuid('c'), uuid('9')));
+  settle();
+  const auto reads = drives.reads();
+  slow = true;
+  drives.pull("A");
+  ASSERT_TRUE(awaitReason(Reason::MediumRemoved));
+  EXPECT_EQ(drives.reads(), reads + 1);
+}
+
 TEST_F(Keeper, UnderGraceItSealsInTheEnd) {
   options.onRemoval = OnRemoval::Grace;
   options.grace = Milliseconds(50);

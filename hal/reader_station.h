@@ -32,7 +32,8 @@ class ReaderStation {
 
   // Errors: Timeout / MediumBusy where another use goes on until `by`.
   base::Result<Turn> take(base::Deadline by);
-  // Scans and keeps what was seen; a driver that cannot scan becomes one slot with an error.
+  // Scans and keeps what was seen. Where the driver cannot scan, each slot seen before gets its error, or one
+  // of the URI's name.
   void look(base::Deadline by);
 
   const std::string& uri() const noexcept { return uri_; }

@@ -226,6 +226,21 @@ TEST(ReaderClient, AChildStartedForReadingRefusesToWrite) {
   EXPECT_EQ(client.error().code, Code::Denied);
 }
 
+TEST(ReaderClient, TellsTheChildAtItsStartWhetherItMayWrite) {
+  const tests::Scratch scratch;
+  const std::string said = (scratch / "said").string();
+  const std::string script =
+      tests::fakeChild(scratch / "child", "echo \"$*\" >'" + said + "'; greet; exec sleep 60");
+  for (const bool writable : {false, true}) {
+    const auto client = ReaderClient::start(options(script, {}, writable), {});
+    ASSERT_TRUE(client) << client.error().what;
+    std::string line;
+    std::ifstream file(said);
+    std::getline(file, line);
+    EXPECT_EQ(line, writable ? "--started-by-kmsd --writable" : "--started-by-kmsd");
+  }
+}
+
 TEST(ReaderClient, StartedByHandItSaysWhoStartsIt) {
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{kProgram}, {kProgram, "--help"}, {kProgram, "--started-by-kmsd"}}) {

@@ -18,7 +18,7 @@ Result<void> Keeper::start() { return impl_->start(); }
 void Keeper::stop() { impl_->stop(); }
 ServerStatus Keeper::status() const { return impl_->status(); }
 std::vector<MediumReport> Keeper::media() const { return impl_->media(); }
-void Keeper::seal() { impl_->seal(); }
+void Keeper::seal(const std::string& by) { impl_->seal(by); }
 Result<void> Keeper::unseal(UnsealRequest request) { return impl_->unseal(std::move(request)); }
 
 Keeper::Impl::Impl(KeeperOptions options, std::optional<VaultPort> vault, StartReader startReader,
@@ -78,11 +78,11 @@ std::vector<MediumReport> Keeper::Impl::media() const {
   return reports_;
 }
 
-void Keeper::Impl::seal() {
+void Keeper::Impl::seal(const std::string& by) {
   // At once, even while the thread waits for a slow drive; then in its turn, for the state and for what an
   // unsealing under way may still open.
   if (vault_) vault_->seal();
-  SealCommand command;
+  SealCommand command{by, {}};
   auto done = command.done.get_future();
   {
     const std::lock_guard lock(mutex_);
@@ -169,12 +169,15 @@ bool Keeper::Impl::blind() const {
 void Keeper::Impl::obey(Command command) {
   if (auto* seal = std::get_if<SealCommand>(&command)) {
     if (vault_) close(Reason::SealedByCommand, nullptr);
+    by_ = seal->by;
     refresh();  // before the answer, so that who asked sees it
     seal->done.set_value();
     return;
   }
   auto& unseal = std::get<UnsealCommand>(command);
+  std::string by = std::move(unseal.request.by);
   auto result = obeyUnseal(std::move(unseal.request));
+  if (result) by_ = std::move(by);
   refresh();
   unseal.done.set_value(std::move(result));
 }

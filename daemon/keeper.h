@@ -38,6 +38,7 @@ struct ServerStatus {
   base::Uuid server;
   std::optional<base::Uuid> medium;  // whose key opened it
   base::Time since{};
+  std::string by;  // who commanded it; empty where the server did it by itself
 };
 
 // A slot as `kmsctl media` shows it.
@@ -56,6 +57,7 @@ struct MediumReport {
 struct UnsealRequest {
   std::optional<base::SecretBuffer> pwd;  // 14 typed characters, instead of a medium
   std::optional<base::SecretBuffer> passphrase;
+  std::string by;  // who asks, for the audit log
 };
 
 // What the keeper needs of the vault; kms::Vault's methods of the same names.
@@ -94,7 +96,7 @@ class Keeper {
   ServerStatus status() const;
   std::vector<MediumReport> media() const;
   // Returns when no key is left in memory.
-  void seal();
+  void seal(const std::string& by = {});
   // Tries what is inserted (or the typed key) now, also after a commanded seal.
   // Errors: as Vault::unseal; NotFound / AwaitingMedium; Denied (refused a moment ago, says how long to
   // wait).

@@ -10,6 +10,7 @@ void Keeper::Impl::close(Reason why, const hal::MediumId* except) {
   vault_->seal();
   open_ = false;
   opener_.reset();
+  by_.clear();
   watch_.reset();
   base_ = why;
   book_.holdAll(except, blind());

@@ -27,11 +27,12 @@ class Keeper::Impl {
   void stop();
   ServerStatus status() const;
   std::vector<MediumReport> media() const;
-  void seal();
+  void seal(const std::string& by);
   base::Result<void> unseal(UnsealRequest request);
 
  private:
   struct SealCommand {
+    std::string by;
     std::promise<void> done;
   };
   struct UnsealCommand {
@@ -113,6 +114,7 @@ class Keeper::Impl {
   bool open_ = false;
   std::optional<base::Uuid> opener_;
   std::string openedFrom_;
+  std::string by_;  // who commanded the state; empty: nobody
   std::optional<Watch> watch_;
   base::Reason base_ = base::Reason::AwaitingMedium;  // why it is sealed where no medium was refused
   unsigned long refusals_ = 0;

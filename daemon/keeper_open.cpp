@@ -88,7 +88,10 @@ Result<void> Keeper::Impl::unsealTyped(UnsealRequest request) {
     return {};
   }
   if (medium.error().reason == Reason::DatabaseCorrupt) fault_ = medium.error();
-  if (medium.error().reason == Reason::KeyMismatch) delays_.refused(kTyped, Steady::now());
+  if (medium.error().reason == Reason::KeyMismatch) {
+    delays_.refused(kTyped, Steady::now());
+    if (events_.mediumRefused) events_.mediumRefused(kTyped, medium.error());
+  }
   return std::move(medium).error();
 }
 
@@ -115,6 +118,9 @@ Result<void> Keeper::Impl::unsealInserted(const UnsealRequest& request) {
   if (soonest)
     return Error{Code::Denied,
                  "The medium was refused a moment ago; " + wait(*soonest - Steady::now()) + "."};
+  for (const SlotRecord* record : book_.records())
+    if (record->slot.error)
+      return Error{record->slot.error->code, record->slot.error->what, Reason::AwaitingMedium};
   return Error{Code::NotFound, "No key medium is inserted" + awaited() + ".", Reason::AwaitingMedium};
 }
 
@@ -180,6 +186,7 @@ void Keeper::Impl::refused(SlotRecord& record, Error why) {
 void Keeper::Impl::opened(const base::Uuid& medium, SlotRecord* record) {
   open_ = true;
   opener_ = medium;
+  by_.clear();
   base_ = Reason::AwaitingMedium;
   watch_.reset();
   openedFrom_ = record == nullptr ? kTyped : record->slot.id.uri();

@@ -71,6 +71,10 @@ ServerStatus Keeper::Impl::describe() {
     for (const SlotRecord* record : book_.records())
       if (record->there() && record->refusal && (latest == nullptr || record->refusedAs > latest->refusedAs))
         latest = record;
+    for (const SlotRecord* record : book_.records())
+      if (latest == nullptr && record->slot.error && base_ == Reason::AwaitingMedium)
+        status.detail = "The server waits for its key medium, and a place for it cannot be looked at: " +
+                        record->slot.error->what + ".";
     if (latest != nullptr) {
       const Reason reason = stateReason(latest->refusal->reason);
       if (reason != Reason::None) status.reason = reason;
@@ -78,6 +82,7 @@ ServerStatus Keeper::Impl::describe() {
     }
   }
   status.event = rowOf(status.reason).event;
+  status.by = by_;
   return status;
 }
 

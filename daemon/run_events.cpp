@@ -37,7 +37,8 @@ void RunEvents::stateChanged(const ServerStatus& status) {
   }
   const kms::Event event = status.sealed ? kms::Event::Sealed : kms::Event::Unsealed;
   log::info(line, static_cast<int>(event));
-  audit(event, status.medium ? status.medium->text() : "", std::string(rowOf(status.reason).name));
+  audit(event, status.medium ? status.medium->text() : "", status.detail,
+        status.by.empty() ? "kmsd" : status.by);
 }
 
 void RunEvents::mediumMoved(const hal::Slot& slot, bool inserted) {
@@ -52,10 +53,21 @@ void RunEvents::mediumRefused(const std::string& uri, const base::Error& why) {
   audit(kms::Event::MediumRefused, uri, why.what);
 }
 
-void RunEvents::audit(kms::Event event, std::string object, std::string detail) {
+void RunEvents::databaseDamaged(const std::string& what) {
+  {
+    const auto now = std::chrono::steady_clock::now();
+    const std::lock_guard lock(mutex_);
+    if (damageTold_ && now < *damageTold_ + std::chrono::minutes(1)) return;
+    damageTold_ = now;
+  }
+  log::error(what, static_cast<int>(kms::Event::DatabaseUnusable));
+  audit(kms::Event::DatabaseUnusable, "", what);
+}
+
+void RunEvents::audit(kms::Event event, std::string object, std::string detail, std::string actor) {
   if (store_ == nullptr) return;
   const base::Time at = clock_.now();
-  kms::AuditEntry entry{event, "kmsd", std::move(object), std::move(detail)};
+  kms::AuditEntry entry{event, std::move(actor), std::move(object), std::move(detail)};
   store_->write([at, entry = std::move(entry)](kms::Txn& txn) { return kms::record(txn, at, entry); },
                 [](base::Result<void> done) {
                   if (!done) log::error("the audit log could not be written: " + done.error().what);

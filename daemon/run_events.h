@@ -16,17 +16,20 @@ class RunEvents {
 
   // They point to this object, which outlives the keeper.
   Keeper::Events events();
+  // A row that does not open, met at any time: event 5085, once a minute at most. Any thread.
+  void databaseDamaged(const std::string& what);
 
  private:
   void stateChanged(const ServerStatus& status);
   void mediumMoved(const hal::Slot& slot, bool inserted);
   void mediumRefused(const std::string& uri, const base::Error& why);
-  void audit(kms::Event event, std::string object, std::string detail);
+  void audit(kms::Event event, std::string object, std::string detail, std::string actor = "kmsd");
 
   kms::Store* store_;
   const base::Clock& clock_;
   std::mutex mutex_;
   bool sealed_ = true;
+  std::optional<std::chrono::steady_clock::time_point> damageTold_;
 };
 
 // "unsealed" or "sealed: why".

@@ -15,8 +15,11 @@ constexpr int kNice = 19;
 
 }  // namespace
 
-Tidier::Tidier(const kms::Vault& vault, kms::TokenService& tokens)
-    : vault_(vault), tokens_(tokens), thread_([this](std::stop_token stop) { run(std::move(stop)); }) {}
+Tidier::Tidier(const kms::Vault& vault, kms::TokenService& tokens, Damaged damaged)
+    : vault_(vault),
+      tokens_(tokens),
+      damaged_(std::move(damaged)),
+      thread_([this](std::stop_token stop) { run(std::move(stop)); }) {}
 
 void Tidier::run(std::stop_token stop) {
   // Linux gives each thread its own nice value; not getting it does no harm.
@@ -28,8 +31,11 @@ void Tidier::run(std::stop_token stop) {
       continue;
     }
     auto more = tokens_.tidy();
-    if (!more && more.error().reason != base::Reason::Sealed)
+    if (!more && more.error().reason == base::Reason::DatabaseCorrupt) {
+      damaged_(more.error().what);
+    } else if (!more && more.error().reason != base::Reason::Sealed) {
       log::warning("tidying failed: " + more.error().what);
+    }
     rest(stop, !more ? kAfter : *more ? kBetween : kIdle);
   }
 }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
+#include <string>
 #include <thread>
 
 #include "kms/tokens/token_service.h"
@@ -11,8 +13,10 @@ namespace kmsd {
 
 class Tidier {
  public:
-  // Both outlive it. The thread runs until the destructor, which waits for one batch at most.
-  Tidier(const kms::Vault& vault, kms::TokenService& tokens);
+  using Damaged = std::function<void(const std::string& what)>;
+  // All of them outlive it. `damaged` is told of rows that do not open. The thread runs until the destructor,
+  // which waits for one batch at most.
+  Tidier(const kms::Vault& vault, kms::TokenService& tokens, Damaged damaged);
 
  private:
   void run(std::stop_token stop);
@@ -21,6 +25,7 @@ class Tidier {
 
   const kms::Vault& vault_;
   kms::TokenService& tokens_;
+  const Damaged damaged_;
   std::mutex mutex_;
   std::condition_variable_any wake_;
   std::jthread thread_;

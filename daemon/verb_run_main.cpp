@@ -123,15 +123,18 @@ base::Result<Exit> serve(const RunOptions& options, const DataDir& dir, const ba
                 events.events());
   http::Api api{keeper, parts != nullptr ? &parts->users : nullptr,
                 parts != nullptr ? &parts->tokens : nullptr, ::geteuid(), adminGroup()};
-  http::Background background;  // after the keeper, which its jobs use; before the server, which gives them
-  http::Server server(http::ServerOptions{}, http::makeHandler(api, background));
-  if (auto serving = startServing(server, options); !serving) return std::move(serving).error();
+  api.databaseDamaged = [&events](const std::string& what) { events.databaseDamaged(what); };
+  // After the keeper, which their jobs use; before the server, which gives them.
+  http::Background sealing;
+  http::Background unsealing;
+  http::Server server(http::ServerOptions{}, http::makeHandler(api, sealing, unsealing));
   if (auto keeps = keeper.start(); !keeps) return std::move(keeps).error();  // a medium URI that is none
+  if (auto serving = startServing(server, options); !serving) return std::move(serving).error();
   notifyReady();
   notifyStatus(statusLine(keeper.status()));
 
   std::optional<Tidier> tidier;
-  if (parts != nullptr) tidier.emplace(parts->vault, parts->tokens);
+  if (parts != nullptr) tidier.emplace(parts->vault, parts->tokens, api.databaseDamaged);
   if (typed.pwd) {
     auto opened = keeper.unseal(std::move(typed));
     if (!opened)
@@ -144,7 +147,8 @@ base::Result<Exit> serve(const RunOptions& options, const DataDir& dir, const ba
   tidier.reset();
   server.stop();
   keeper.stop();  // also answers what the background waits for
-  background.end();
+  sealing.end();
+  unsealing.end();
   if (parts != nullptr) {
     parts->drain();
     parts->vault.seal();

@@ -37,6 +37,7 @@ struct Response {
   std::string contentType = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
   base::SecretText body;
+  std::string damage;             // not sent: what the operator must hear of the database
   std::chrono::seconds delay{0};  // the answer is held back this long, without holding a thread
 };
 

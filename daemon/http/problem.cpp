@@ -61,6 +61,10 @@ Response problem(int status, std::string_view code, std::string_view detail) {
   return response;
 }
 
-Response problem(const base::Error& error) { return problem(httpOf(error), nameOf(error), error.what); }
+Response problem(const base::Error& error) {
+  Response response = problem(httpOf(error), nameOf(error), error.what);
+  if (error.reason == base::Reason::DatabaseCorrupt) response.damage = error.what;
+  return response;
+}
 
 }  // namespace kmsd::http

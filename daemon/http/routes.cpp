@@ -120,6 +120,9 @@ bool isJson(std::string_view contentType) {
 base::Result<kms::Actor> actorOf(const Api& api, const Request& request, bool open) {
   std::string_view bearer = base::view(request.authorization);
   if (bearer.empty()) return peerActor(api, request.peer, open);
+  if (bearer.size() <= 7 && startsWithoutCase("bearer ", bearer)) {
+    return Error{Code::Denied, "the token behind Bearer is missing", Reason::Unauthenticated};
+  }
   if (!startsWithoutCase(bearer, "bearer ")) {
     return Error{Code::Denied, "the one authorization served is Bearer", Reason::Unauthenticated};
   }
@@ -135,7 +138,8 @@ Error refusal(const Request& request, const Route& route, const kms::Actor& acto
   return {Code::Denied, needed, Reason::Forbidden};
 }
 
-void dispatch(Api& api, Background& background, const Request& request, const Respond& respond) {
+void dispatch(Api& api, Background& sealing, Background& unsealing, const Request& request,
+              const Respond& respond) {
   Match found = match(request);
   if (found.route == nullptr) return respond(unmatched(request, found));
   const Route& route = *found.route;
@@ -153,18 +157,28 @@ void dispatch(Api& api, Background& background, const Request& request, const Re
   if (!request.body.empty() && !isJson(request.contentType)) {
     return respond(problem(415, "unsupported_media_type", "send the body as application/json"));
   }
-  Call call{api, request, std::move(actor), std::move(found.name), background};
+  Call call{api, request, std::move(actor), std::move(found.name), sealing, unsealing};
   route.handle(call, respond);
+}
+
+// Tells the operator of damage that a request has met, whoever asked.
+Respond watching(const Api& api, const Respond& respond) {
+  if (!api.databaseDamaged) return respond;
+  return [&api, respond](Response response) {
+    if (!response.damage.empty()) api.databaseDamaged(response.damage);
+    respond(std::move(response));
+  };
 }
 
 }  // namespace
 
 std::span<const Route> routes() noexcept { return kRoutes; }
 
-Handler makeHandler(Api& api, Background& background) {
-  return [&api, &background](const Request& request, Respond respond) {
+Handler makeHandler(Api& api, Background& sealing, Background& unsealing) {
+  return [&](const Request& request, const Respond& answer) {
+    const Respond respond = watching(api, answer);
     try {
-      dispatch(api, background, request, respond);
+      dispatch(api, sealing, unsealing, request, respond);
     } catch (const std::bad_alloc&) {
       respond(problem(503, "unavailable", "no more memory can be locked now; try again"));
     } catch (const std::exception&) {

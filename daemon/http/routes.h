@@ -21,6 +21,8 @@ struct Api {
   kms::TokenService* tokens = nullptr;
   uid_t daemonUid = 0;
   std::optional<gid_t> adminGroup;  // members are admins
+  std::function<void(const std::string& what)> databaseDamaged =
+      {};  // told when a request met damage (event 5085)
 };
 
 class Background;  // daemon/http/background.h
@@ -29,8 +31,9 @@ struct Call {
   Api& api;
   const Request& request;
   kms::Actor actor;
-  std::string name;        // what stands for "{name}" in the path
-  Background& background;  // for what takes long
+  std::string name;     // what stands for "{name}" in the path
+  Background& sealing;  // what takes long has threads of its own; no seal waits behind an unseal
+  Background& unsealing;
 };
 
 struct Route {
@@ -44,6 +47,6 @@ struct Route {
 std::span<const Route> routes() noexcept;
 // Who is it, is it allowed, is it sealed; then the route's handler. `api` and `background` outlive the
 // handler. What runs in the background uses the keeper: end it before the keeper goes.
-Handler makeHandler(Api& api, Background& background);
+Handler makeHandler(Api& api, Background& sealing, Background& unsealing);
 
 }  // namespace kmsd::http

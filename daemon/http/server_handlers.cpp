@@ -6,9 +6,10 @@
 namespace kmsd::http {
 namespace {
 
-// Seal and unseal do their work on the background thread and answer with the new state.
-void inBackground(Call& call, const Respond& respond, std::function<base::Result<void>(Keeper&)> work) {
-  const bool taken = call.background.run([&keeper = call.api.keeper, respond, work = std::move(work)] {
+// Seal and unseal do their work on a background thread and answer with the new state.
+void inBackground(Background& background, Call& call, const Respond& respond,
+                  std::function<base::Result<void>(Keeper&)> work) {
+  const bool taken = background.run([&keeper = call.api.keeper, respond, work = std::move(work)] {
     respondWith(respond, [&] {
       auto done = work(keeper);
       return done ? jsonResponse(statusJson(keeper.status())) : problem(done.error());
@@ -40,8 +41,8 @@ void postSeal(Call& call, const Respond& respond) {
     if (auto empty = parseNothing(base::view(call.request.body)); !empty)
       return respond(problem(empty.error()));
   }
-  inBackground(call, respond, [](Keeper& keeper) -> base::Result<void> {
-    keeper.seal();
+  inBackground(call.sealing, call, respond, [by = call.actor.name](Keeper& keeper) -> base::Result<void> {
+    keeper.seal(by);
     return {};
   });
 }
@@ -57,10 +58,12 @@ void postUnseal(Call& call, const Respond& respond) {
     if (!parsed) return respond(problem(parsed.error()));
     request = *std::move(parsed);
   }
+  request.by = call.actor.name;
   // A std::function must be copyable, a secret is not.
-  inBackground(call, respond, [held = std::make_shared<UnsealRequest>(std::move(request))](Keeper& keeper) {
-    return keeper.unseal(std::move(*held));
-  });
+  inBackground(call.unsealing, call, respond,
+               [held = std::make_shared<UnsealRequest>(std::move(request))](Keeper& keeper) {
+                 return keeper.unseal(std::move(*held));
+               });
 }
 
 }  // namespace kmsd::http

@@ -1,5 +1,7 @@
 #include "daemon/http/target.h"
 
+#include "hal/base/utf8.h"
+
 namespace kmsd::http {
 namespace {
 
@@ -29,6 +31,7 @@ std::optional<std::string> decode(std::string_view in, bool plusIsBlank) {
       i += 2;
     }
   }
+  if (!base::validUtf8(out)) return std::nullopt;
   return out;
 }
 

@@ -14,7 +14,7 @@ struct Target {
 };
 
 // Origin form ("/v1/users?limit=5") or absolute form ("http://host/v1/users"). Nothing for any other form, a
-// broken percent escape or one that stands for NUL.
+// broken percent escape, one that stands for NUL, or what is not UTF-8.
 std::optional<Target> parseTarget(std::string_view text);
 
 // For use in a path segment or a query value: all but RFC 3986's unreserved characters are escaped.

@@ -58,8 +58,10 @@ bool shield(int socket, bool writable) {
   if (::prctl(PR_SET_DUMPABLE, 0) != 0 || ::setrlimit(RLIMIT_CORE, &none) != 0) return false;
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
   ::fcntl(socket, F_SETFD, FD_CLOEXEC);
-  // kmsd ends it; a terminal's Ctrl-C is kmsd's to answer.
+  // A signal to the whole group (Ctrl-C, a service manager's stop) is kmsd's to answer; kmsd ends this
+  // process.
   ::signal(SIGINT, SIG_IGN);
+  ::signal(SIGTERM, SIG_IGN);
   ::signal(SIGPIPE, SIG_IGN);
   if (::close_range(static_cast<unsigned>(socket) + 1, ~0U, 0) != 0) return false;
   return (writable || keepPaths()) && installFilter(writable);

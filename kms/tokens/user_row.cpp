@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "hal/base/utf8.h"
+
 namespace kms {
 namespace {
 
@@ -37,7 +39,8 @@ base::Error corruptRow(const char* what) {
 }
 
 base::Error noSuchUser(std::string_view name) {
-  return {base::Code::NotFound, "there is no user " + std::string(name)};
+  const bool shown = base::validUtf8(name) && !base::hasControl(name);  // it is echoed to terminals and logs
+  return {base::Code::NotFound, shown ? "there is no user " + std::string(name) : "there is no such user"};
 }
 
 base::Bytes encodeUser(const UserRow& row) {

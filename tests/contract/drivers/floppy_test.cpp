@@ -126,7 +126,7 @@ TEST_F(FloppyDriverTest, EachRefusalIsAClearSentence) {
   } const refusals[] = {{EBUSY, Code::Unavailable, Reason::MediumBusy, "unmount"},
                         {EACCES, Code::Denied, Reason::MediumNotPermitted, "group"},
                         {EPERM, Code::Denied, Reason::MediumNotPermitted, "group"},
-                        {ENODEV, Code::NotFound, Reason::None, "no drive"},
+                        {ENODEV, Code::NotFound, Reason::AwaitingMedium, "no drive"},
                         {EIO, Code::Io, Reason::None, "cannot open"}};
   drive_->insert(diskBytes(Disk::Blank, ""));
   for (const auto& each : refusals) {

@@ -59,7 +59,8 @@ class Api : public ::testing::Test {
   }
   void serve(std::optional<base::Error> fault = std::nullopt) {
     handler = nullptr;
-    background.reset();
+    sealing.reset();
+    unsealing.reset();
     api.reset();
     kmsd::KeeperOptions options;
     options.server = server;
@@ -70,8 +71,9 @@ class Api : public ::testing::Test {
         std::make_unique<kms::TokenService>(*vault, *store, base::systemClock(), base::systemRng(), policy);
     api.emplace(kmsd::http::Api{*keeper, fault ? nullptr : users.get(), fault ? nullptr : tokens.get(),
                                 kDaemon, kAdmins});
-    background.emplace();
-    handler = kmsd::http::makeHandler(*api, *background);
+    sealing.emplace();
+    unsealing.emplace();
+    handler = kmsd::http::makeHandler(*api, *sealing, *unsealing);
   }
 
   Response ask(Request request) {
@@ -119,7 +121,8 @@ class Api : public ::testing::Test {
   std::unique_ptr<kms::UserService> users;
   std::unique_ptr<kms::TokenService> tokens;
   std::optional<kmsd::http::Api> api;
-  std::optional<kmsd::http::Background> background;
+  std::optional<kmsd::http::Background> sealing;
+  std::optional<kmsd::http::Background> unsealing;
   kmsd::http::Handler handler;
 };
 

@@ -26,6 +26,8 @@ base::Result<hal::MediumId> writeMedium(MediumPort& port, base::BytesView text, 
 }
 
 base::Result<base::SecretBuffer> typedPwd(const Parsed& parsed) {
+  if (parsed.has("pwd-file") && parsed.has("type"))
+    return base::Error{base::Code::Invalid, "--type and --pwd-file exclude each other"};
   if (parsed.has("pwd-file")) return base::readSecretFile(parsed.text("pwd-file"), kMaxTyped);
   if (!canAsk())
     return base::Error{base::Code::Invalid,

@@ -23,6 +23,8 @@ constexpr OptionSpec kListOptions[] = {
 constexpr OptionSpec kCheckOptions[] = {
     {"data-dir", "DIR", "also say whether it opens the server in DIR (takes about a second)"}, kJson};
 constexpr OptionSpec kCreateOptions[] = {
+    {"type", "", "ask for the 14 characters on the terminal, as is done without --pwd-file", "", false, false,
+     true},
     {"pwd-file", "FILE", "read the 14 characters from FILE, or from standard input where it is '-'", "",
      false, false, true},
     {"server-id", "UUID", "the server whose key it is; with --medium-id", "", false, false, true},
@@ -44,7 +46,7 @@ constexpr VerbSpec kVerbs[] = {
      "kmsd medium check floppy:A:\nkmsd medium check image:/mnt/backup.img --data-dir /var/lib/kms\n",
      mediumCheck},
     {"medium create", "make a key medium from 14 typed characters", kUri, kCreateOptions,
-     "kmsd medium create floppy:A:                      # asks for them, and shows nothing\n"
+     "kmsd medium create floppy:A: --type               # asks for them, and shows nothing\n"
      "kmsd medium create image:key.img --pwd-file -     # reads them from standard input\n",
      mediumCreate},
     {"medium copy", "make an exact copy: as good as the original", kTwoUris, kCopyOptions,

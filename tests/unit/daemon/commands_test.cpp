@@ -323,6 +323,17 @@ TEST_F(CommandsTest, CreateTakesTypedCharactersAndChecksThem) {
   EXPECT_FALSE(std::filesystem::exists(path("typed.img")));
 }
 
+TEST_F(CommandsTest, AMediumMadeOfTheCharactersOpensTheServer) {
+  makeServer();
+  const std::string text = run({"mtype", "-i", path("key.img"), "::KMSPWD.INI"}).out;
+  const std::string pwd = text.substr(text.find("pwd=") + 4, 14);
+  const Ran made = kmsd({"medium", "create", image("typed.img"), "--pwd-file", "-"}, pwd + "\n");
+  EXPECT_EQ(made.exit, 0) << made.err;
+  EXPECT_EQ(made.out.find(pwd), std::string::npos);
+  EXPECT_EQ(kmsd({"medium", "check", image("typed.img"), "--data-dir", path("D")}).exit, 0);
+  refused({"medium", "create", image("x.img"), "--type", "--pwd-file", "-"}, 2, "exclude");
+}
+
 TEST_F(CommandsTest, ShowNeedsATerminal) {
   makeServer();
   refused({"medium", "show", image("key.img")}, 6, "on a terminal only");

@@ -38,12 +38,12 @@ std::string joined(std::span<const std::string_view> names) {
 // The verb that words[at] and what follows name. `length`: how many words it has.
 base::Result<const VerbSpec*> findVerb(const ProgramSpec& program, const std::vector<std::string>& words,
                                        std::size_t at, std::size_t& length) {
-  const std::string first = words[at];
+  const std::string& first = words[at];
   const std::string both = at + 1 < words.size() ? first + " " + words[at + 1] : first;
   std::vector<std::string_view> all;
   std::vector<std::string_view> family;  // second words of the verbs that begin with this one
   for (const VerbSpec& verb : program.verbs) {
-    length = verb.name.find(" ") != std::string_view::npos ? 2 : 1;
+    length = verb.name.find(' ') != std::string_view::npos ? 2 : 1;
     if (verb.name == (length == 2 ? both : first)) return &verb;
     all.push_back(verb.name);
     if (verb.name.starts_with(first + " ")) family.push_back(verb.name.substr(first.size() + 1));
@@ -119,7 +119,7 @@ base::Result<CommandLine::Split> CommandLine::split(const std::vector<std::strin
       if (global == nullptr)
         return usage("no option " + inQuotes(word.substr(0, word.find('='))) + " stands before the verb");
       split.words.push_back(word);
-      if (!global->value.empty() && word.find("=") == std::string::npos && i + 1 < words.size())
+      if (!global->value.empty() && word.find('=') == std::string::npos && i + 1 < words.size())
         split.words.push_back(words[++i]);
     } else if (split.verb == nullptr && word != "-h") {
       std::size_t length = 1;

@@ -16,11 +16,12 @@ constexpr std::uint64_t kMostSectors = UINT64_MAX / kSector;
 
 // A decimal number and a line end.
 base::Result<std::uint64_t> number(const std::string& path) {
-  auto text = base::readSmallFile(path, kMaxValue);
-  if (!text) return std::move(text).error();
+  const auto file = base::readSmallFile(path, kMaxValue);
+  if (!file) return file.error();
+  const std::string_view text = *file;
   std::uint64_t value = 0;
-  const auto [end, failed] = std::from_chars(text->data(), text->data() + text->size(), value);
-  const std::string_view rest(end, static_cast<std::size_t>(text->data() + text->size() - end));
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string_view rest = text.substr(static_cast<std::size_t>(end - text.data()));
   if (failed != std::errc() || (rest != "\n" && !rest.empty())) {
     return base::Error{base::Code::Io, path + " does not hold a number"};
   }

@@ -108,7 +108,7 @@ Result<void> Surveyor::noteForeign(Extent where) {
   constexpr std::size_t kDescriptor = 512;
   if (where.size >= kIsoAt + kDescriptor) {
     const auto descriptor = look_.bytes().first(kDescriptor);
-    const auto done = device_.read(where.offset + kIsoAt, descriptor, by_);
+    auto done = device_.read(where.offset + kIsoAt, descriptor, by_);
     if (!done && final(done.error())) return done;
     if (done && looksLikeIso(descriptor)) return note(notFat("ISO 9660"));
   }

@@ -54,4 +54,3 @@ FORBIDDEN = [
      "bytes and socket addresses only", ["tests/"]),
 ]
 UNFINISHED = r"\b(TODO|FIXME|XXX|HACK|BOOTSTRAP)\b"
-FOREIGN = [r"\.\./shared", r"/work/"]

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "hal/base/clock.h"
 #include "hal/base/secret_pool.h"
 
 namespace kmsd::http {
@@ -22,6 +24,18 @@ struct Peer {
   std::vector<gid_t> groups;  // the primary one included
 };
 
+enum class Transport : std::uint8_t {
+  Unix,   // who asks is known to the kernel
+  Https,  // TLS over TCP
+  Http    // in clear over TCP: only what is public
+};
+
+// A client certificate that TLS has verified against the authority for clients.
+struct ClientCertificate {
+  std::string commonName;  // of its subject; the user's name
+  base::Time notAfter{};
+};
+
 struct Request {
   std::string method;
   std::string path;                          // decoded, without the query
@@ -29,7 +43,9 @@ struct Request {
   std::string contentType;
   base::SecretText authorization;  // the header's value
   base::SecretText body;
-  std::optional<Peer> peer;  // on a Unix socket
+  Transport transport = Transport::Unix;
+  std::optional<Peer> peer;                      // on a Unix socket
+  std::optional<ClientCertificate> certificate;  // over Https, where one was shown
 };
 
 struct Response {

@@ -1,6 +1,6 @@
-// Server: HTTP/1.1 with keep-alive on Unix sockets. One thread a core; connections are coroutines; the
-// handler sees whole requests only. Slow, silent and oversized clients are dropped without troubling the
-// others.
+// Server: HTTP/1.1 with keep-alive on Unix sockets, over TLS, and in clear. One thread a core; connections
+// are coroutines; the handler sees whole requests only. Slow, silent and oversized clients are dropped
+// without troubling the others.
 #pragma once
 
 #include <chrono>
@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "daemon/http/message.h"
+#include "daemon/http/tls.h"
 #include "hal/base/result.h"
 
 namespace kmsd::http {
@@ -31,6 +32,12 @@ class Server {
   // Errors: Conflict / AddressInUse (a live server listens there; a dead one's socket is replaced); Denied;
   // Invalid (path over 107 bytes).
   base::Result<void> listenUnix(const std::filesystem::path& path);
+  // REQUIRES: setTls() before the first Https one. `host`: a name or an address; every address it has is
+  // listened on. Errors: Conflict / AddressInUse; Denied; Invalid (no such host).
+  base::Result<void> listenTcp(const std::string& host, std::uint16_t port, Transport transport);
+  // For connections from now on. Any thread. Those that have shown a client certificate finish, so that what
+  // the new files no longer admit is out.
+  void setTls(std::shared_ptr<const TlsContext> context);
   void start();
   // Stops accepting, lets requests under way end, returns when all is closed.
   void stop();

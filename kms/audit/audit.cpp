@@ -71,12 +71,14 @@ std::string_view eventName(Event event) noexcept {
 }
 
 base::Result<void> record(Txn& txn, base::Time at, const AuditEntry& entry) {
-  const boost::json::object line{{"event", static_cast<unsigned>(entry.event)},
-                                 {"name", eventName(entry.event)},
-                                 {"actor", bounded(entry.actor)},
-                                 {"object", bounded(entry.object)},
-                                 {"detail", bounded(entry.detail)},
-                                 {"at", base::formatTime(at)}};
+  boost::json::object line{{"event", static_cast<unsigned>(entry.event)},
+                           {"name", eventName(entry.event)},
+                           {"actor", bounded(entry.actor)},
+                           {"object", bounded(entry.object)}};
+  if (!entry.user.empty()) line["user"] = bounded(entry.user);
+  if (entry.until) line["until"] = base::formatTime(*entry.until);
+  line["detail"] = bounded(entry.detail);
+  line["at"] = base::formatTime(at);
   return txn.appendAudit(base::asBytes(boost::json::serialize(line)));
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -40,10 +41,13 @@ struct AuditEntry {
   std::string actor;   // who did it: "uid 0", "user alice", "kmsd"
   std::string object;  // what it was done to: a user's name, an accessor, a medium's URI; never a secret
   std::string detail;  // free text for the reader
+  std::string user{};  // whose the object is, where it is a token
+  std::optional<base::Time> until{};  // when it ends, where it does
 };
 
-// Appends {"event", "name", "actor", "object", "detail", "at"} as one line of JSON (kms/FORMATS.md). A text
-// above kAuditText bytes is cut and marked; what is no UTF-8 in it is replaced. Errors: as Txn::appendAudit.
+// Appends {"event", "name", "actor", "object", "detail", "at"} as one line of JSON, with "user" and "until"
+// behind "object" where they are known (kms/FORMATS.md). A text above kAuditText bytes is cut and marked;
+// what is no UTF-8 in it is replaced. Errors: as Txn::appendAudit.
 inline constexpr std::size_t kAuditText = 1024;  // bytes, without the mark
 inline constexpr std::string_view kAuditCut = " [cut]";
 base::Result<void> record(Txn& txn, base::Time at, const AuditEntry& entry);

@@ -29,7 +29,13 @@ CREATE TABLE numbers(name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STR
 CREATE TABLE outbox(sequence INTEGER PRIMARY KEY AUTOINCREMENT, entry BLOB NOT NULL) STRICT;
 )sql";
 
-constexpr const char* kMigrations[] = {kFirst};
+// One row: how far the files of the audit log reach.
+constexpr const char* kAuditHead = R"sql(
+CREATE TABLE audit_head(one INTEGER PRIMARY KEY CHECK(one=1), segment INTEGER NOT NULL, length INTEGER NOT NULL,
+  number INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
+)sql";
+
+constexpr const char* kMigrations[] = {kFirst, kAuditHead};
 
 Error damaged(const std::string& why) {
   return Error{Code::Corrupt, "the database is damaged: " + why + "; restore it from a backup",

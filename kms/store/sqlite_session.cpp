@@ -166,6 +166,23 @@ Result<std::vector<AuditRow>> Session::outbox(std::size_t limit) {
       });
 }
 
+Result<AuditHead> Session::auditHead() {
+  auto head = first<AuditHead>(
+      db_, "SELECT segment,length,number,hash FROM audit_head", [](Query&) {},
+      [](const Query& q) -> Result<AuditHead> {
+        AuditHead out{q.integer(0), q.integer(1), q.integer(2), {}};
+        const base::Bytes hash = q.bytes(3);
+        if (hash.size() != out.hash.size()) {
+          return Error{Code::Corrupt, "the database is damaged: the hash of the audit log has a wrong size",
+                       base::Reason::DatabaseCorrupt};
+        }
+        std::copy(hash.begin(), hash.end(), out.hash.begin());
+        return out;
+      });
+  if (!head) return std::move(head).error();
+  return head->value_or(AuditHead{});
+}
+
 Result<void> Session::put(Table table, const SealedRow& row) {
   return change(db_, sqlOf(table).put, [&](Query& q) {
     q.bind(row.key).bind(std::int64_t{row.revision}).bind(std::int64_t{row.generation}).bind(row.epoch);
@@ -238,6 +255,12 @@ Result<void> Session::appendAudit(BytesView entry) {
 
 Result<void> Session::dropAudit(std::int64_t through) {
   return change(db_, "DELETE FROM outbox WHERE sequence<=?", [&](Query& q) { q.bind(through); });
+}
+
+Result<void> Session::setAuditHead(const AuditHead& head) {
+  return change(
+      db_, "INSERT OR REPLACE INTO audit_head(one,segment,length,number,hash) VALUES(1,?,?,?,?)",
+      [&](Query& q) { q.bind(head.segment).bind(head.length).bind(head.number).bind(BytesView(head.hash)); });
 }
 
 }  // namespace kms::sqlite

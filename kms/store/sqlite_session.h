@@ -22,6 +22,7 @@ class Session final : public Txn {
   base::Result<std::optional<EpochRow>> epoch(std::int64_t id) override;
   base::Result<std::optional<std::int64_t>> number(std::string_view name) override;
   base::Result<std::vector<AuditRow>> outbox(std::size_t limit) override;
+  base::Result<AuditHead> auditHead() override;
 
   base::Result<void> put(Table table, const SealedRow& row) override;
   base::Result<void> erase(Table table, std::int64_t key) override;
@@ -35,6 +36,7 @@ class Session final : public Txn {
   base::Result<void> setNumber(std::string_view name, std::int64_t value) override;
   base::Result<void> appendAudit(base::BytesView entry) override;
   base::Result<void> dropAudit(std::int64_t through) override;
+  base::Result<void> setAuditHead(const AuditHead& head) override;
 
   // A slot was removed: its wrapping shall leave the WAL too. Asking clears it.
   bool takeSlotRemoved() noexcept { return std::exchange(slotRemoved_, false); }

@@ -6,6 +6,7 @@
 // `done`.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -45,9 +46,19 @@ struct EpochRow {
   base::Bytes salt;  // 32 random bytes
 };
 
+// What one transaction put on record: one or more entries, a line each, with LF between them.
 struct AuditRow {
   std::int64_t sequence = 0;
   base::Bytes entry;
+};
+
+// How far the files of the audit log reach, as the database knows it. What lies behind it in the newest file
+// was never relied on: its entries are still in the outbox.
+struct AuditHead {
+  std::int64_t segment = 0;          // number of the newest file; 0: none yet
+  std::int64_t length = 0;           // bytes of it
+  std::int64_t number = 0;           // of its last line
+  std::array<std::byte, 32> hash{};  // SHA-256 of its last line, without the LF
 };
 
 class StoreReader {
@@ -66,6 +77,8 @@ class StoreReader {
   virtual base::Result<std::optional<std::int64_t>> number(
       std::string_view name) = 0;  // named counters and marks
   virtual base::Result<std::vector<AuditRow>> outbox(std::size_t limit) = 0;
+  // All zero where no file was written yet.
+  virtual base::Result<AuditHead> auditHead() = 0;
 };
 
 class Txn : public StoreReader {
@@ -90,6 +103,7 @@ class Txn : public StoreReader {
   virtual base::Result<void> appendAudit(base::BytesView entry) = 0;
   // Erases the outbox up to and with this sequence number. A number is never given again.
   virtual base::Result<void> dropAudit(std::int64_t through) = 0;
+  virtual base::Result<void> setAuditHead(const AuditHead& head) = 0;
 };
 
 class Store {

@@ -47,6 +47,9 @@ class FaultyTxn final : public Txn {
   Result<std::vector<kms::AuditRow>> outbox(std::size_t limit) override {
     return pass([&] { return reader_.outbox(limit); });
   }
+  Result<kms::AuditHead> auditHead() override {
+    return pass([&] { return reader_.auditHead(); });
+  }
   Result<void> put(Table table, const SealedRow& row) override {
     return pass([&] { return txn_->put(table, row); });
   }
@@ -82,6 +85,10 @@ class FaultyTxn final : public Txn {
   }
   Result<void> dropAudit(std::int64_t through) override {
     return pass([&] { return txn_->dropAudit(through); });
+  }
+
+  Result<void> setAuditHead(const kms::AuditHead& head) override {
+    return pass([&] { return txn_->setAuditHead(head); });
   }
 
  private:

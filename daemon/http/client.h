@@ -1,8 +1,10 @@
-// The client's side, for kmsctl: one connection to a Unix socket, requests in turn.
+// The client's side, for kmsctl: one connection over a Unix socket or TLS, requests in turn.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "daemon/http/message.h"
 #include "hal/base/clock.h"
@@ -10,11 +12,23 @@
 
 namespace kmsd::http {
 
+// Whom a client trusts over TLS, and what it shows of itself.
+struct TlsTrust {
+  std::filesystem::path authority;  // PEM: the authorities that may vouch for the server; empty: the system's
+  std::filesystem::path certificate;  // PEM: the client's own certificate, then its chain; empty: shows none
+  std::filesystem::path key;          // PEM, its private key, without a passphrase
+};
+
 class Client {
  public:
   // Errors: Unavailable / ServerUnreachable; Denied.
   static base::Result<std::unique_ptr<Client>> connectUnix(const std::filesystem::path& path,
                                                            base::Deadline by);
+  // TLS 1.2 or 1.3 to `host`, a name or an address without brackets, which the server's certificate must
+  // name. Errors: Unavailable / ServerUnreachable; Denied / ServerUnreachable (its certificate is not
+  // trusted, or another host's); Timeout; as base::readSmallFile and Invalid for the files.
+  static base::Result<std::unique_ptr<Client>> connectTls(const std::string& host, std::uint16_t port,
+                                                          const TlsTrust& trust, base::Deadline by);
   virtual ~Client() = default;
   // Any status is an answer. Errors: Unavailable / ServerUnreachable; Timeout.
   virtual base::Result<Response> call(const Request& request, base::Deadline by) = 0;

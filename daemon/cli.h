@@ -25,6 +25,8 @@ struct OptionSpec {
   bool repeated = false;
   bool required = false;
   bool typedOnly = false;  // never taken from the configuration file: its effect must be meant each time
+  // What the value may be, apart by blanks; empty: anything. "grace:" stands for all that begins so.
+  std::string_view choices{};
 };
 
 struct ArgumentSpec {

@@ -8,15 +8,6 @@ namespace {
 
 constexpr std::size_t kWidth = 100;  // columns
 
-constexpr std::string_view kExitCodes =
-    "Exit codes:\n"
-    "  0  yes, done                    5    no medium\n"
-    "  1  no (not active, not found)   6    refused (role, policy, lock held)\n"
-    "  2  usage                        7    server not reachable\n"
-    "  3  sealed                       8    other failure\n"
-    "  4  wrong or damaged medium      9    in use or already there\n"
-    "                                  130  interrupted\n";
-
 // "  left    right", the right part wrapped at kWidth under itself.
 void addRow(std::string& out, std::string_view left, std::size_t column, std::string_view right) {
   std::string line = "  " + std::string(left);
@@ -46,9 +37,18 @@ std::string synopsisOf(const ArgumentSpec& argument) {
   return argument.required ? text : "[" + text + "]";
 }
 
+// "keep, seal, grace:..."
+std::string wordsOf(const OptionSpec& option) {
+  std::string words;
+  for (const std::string_view choice : choicesOf(option))
+    words += (words.empty() ? "" : ", ") + std::string(choice) + (choice.ends_with(':') ? "..." : "");
+  return words;
+}
+
 void addOptions(std::string& out, std::span<const OptionSpec> options) {
   for (const OptionSpec& option : options) {
     std::string help(option.help);
+    if (!option.choices.empty()) help += ": " + wordsOf(option);
     if (!option.fallback.empty()) help += " (default: " + std::string(option.fallback) + ")";
     if (option.repeated) help += " (may be given several times)";
     if (option.required) help += " (needed)";
@@ -72,7 +72,10 @@ std::string programHelp(const ProgramSpec& program) {
   if (!program.configFile.empty())
     out += "\nOptions may also stand in " + std::string(program.configFile) +
            ", one name=value a line; the command line wins.\n";
-  out += "\n" + std::string(kExitCodes) + "\n'" + name + " VERB --help' tells more about a verb.\n";
+  out += "\nExit codes:\n";
+  for (const ExitRow& row : exitTable())
+    addRow(out, std::to_string(static_cast<int>(row.exit)), 7, row.meaning);
+  out += "\n'" + name + " VERB --help' tells more about a verb.\n";
   return out;
 }
 

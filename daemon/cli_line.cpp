@@ -81,6 +81,27 @@ const OptionSpec* findOption(std::span<const OptionSpec> options, std::string_vi
   return at == options.end() ? nullptr : &*at;
 }
 
+std::vector<std::string_view> choicesOf(const OptionSpec& option) {
+  std::vector<std::string_view> all;
+  for (std::string_view rest = option.choices; !rest.empty();) {
+    const std::size_t end = std::min(rest.find(' '), rest.size());
+    all.push_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return all;
+}
+
+bool allows(const OptionSpec& option, std::string_view value) noexcept {
+  std::string_view rest = option.choices;
+  if (rest.empty()) return true;
+  while (!rest.empty()) {
+    const std::string_view choice = rest.substr(0, rest.find(' '));
+    if (choice.ends_with(':') ? value.starts_with(choice) : value == choice) return true;
+    rest.remove_prefix(std::min(choice.size() + 1, rest.size()));
+  }
+  return false;
+}
+
 std::string_view nearest(std::string_view word, std::span<const std::string_view> names) {
   std::string_view best;
   std::size_t least = std::min<std::size_t>(3, word.size() / 2 + 1);  // more changes than this are no slip
@@ -206,6 +227,11 @@ base::Result<void> CommandLine::checkComplete(const Parsed& parsed) const {
   for (const OptionSpec& option : optionsOf(program_, &verb)) {
     if (option.required && !parsed.has(option.name))
       return usage("--" + std::string(option.name) + " " + std::string(option.value) + " is missing");
+    for (const std::string& value : parsed.texts(option.name)) {
+      if (allows(option, value)) continue;
+      return usage("--" + std::string(option.name) + " takes " + joined(choicesOf(option)) + ", not " +
+                   inQuotes(value));
+    }
   }
   const std::size_t given = parsed.arguments().size();
   std::size_t least = 0;

@@ -55,6 +55,10 @@ base::Result<std::vector<ConfigLine>> parseConfig(std::string_view text, std::st
 std::vector<OptionSpec> optionsOf(const ProgramSpec& program, const VerbSpec* verb);
 const OptionSpec* findOption(std::span<const OptionSpec> options, std::string_view name) noexcept;
 
+// Whether the option's choices allow this value.
+bool allows(const OptionSpec& option, std::string_view value) noexcept;
+std::vector<std::string_view> choicesOf(const OptionSpec& option);
+
 // The closest of `names` to a mistyped word; empty where none is close.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> names);
 

@@ -31,9 +31,16 @@ struct ReasonRow {
   int event;              // 0: none
   Exit exit;
   int http;
+  std::string_view meaning{};  // for the manual pages: one clause
+};
+
+struct ExitRow {
+  Exit exit;
+  std::string_view meaning;
 };
 
 std::span<const ReasonRow> reasonTable() noexcept;
+std::span<const ExitRow> exitTable() noexcept;
 const ReasonRow& rowOf(base::Reason reason) noexcept;
 // An error with no reason of its own is told by its code ("not_found", "conflict", ...).
 std::string_view nameOf(const base::Error& error) noexcept;

@@ -48,7 +48,7 @@ std::string wordsOf(const OptionSpec& option) {
 void addOptions(std::string& out, std::span<const OptionSpec> options) {
   for (const OptionSpec& option : options) {
     std::string help(option.help);
-    if (!option.choices.empty()) help += ": " + wordsOf(option);
+    if (!option.choices.empty()) help += "; one of: " + wordsOf(option);
     if (!option.fallback.empty()) help += " (default: " + std::string(option.fallback) + ")";
     if (option.repeated) help += " (may be given several times)";
     if (option.required) help += " (needed)";

@@ -40,10 +40,12 @@ constexpr VerbSpec kVerbs[] = {
      "show drivers and what is inserted",
      {},
      kListOptions,
-     "kmsd medium list\nkmsd medium list --medium image:/srv/keys --json\n",
+     "kmsd medium list                             # in the usual drives\n"
+     "kmsd medium list --medium image:/srv/keys --json\n",
      mediumList},
     {"medium check", "say whether a medium is sound: 0 valid, 4 bad, 5 none", kUri, kCheckOptions,
-     "kmsd medium check floppy:A:\nkmsd medium check image:/mnt/backup.img --data-dir /var/lib/kms\n",
+     "kmsd medium check floppy:A:                  # reads it as the server would\n"
+     "kmsd medium check image:/mnt/backup.img --data-dir /var/lib/kms\n",
      mediumCheck},
     {"medium create", "make a key medium from 14 typed characters", kUri, kCreateOptions,
      "kmsd medium create floppy:A: --type               # asks for them, and shows nothing\n"
@@ -57,7 +59,7 @@ constexpr VerbSpec kVerbs[] = {
      "show a medium's 14 characters, on a terminal only",
      kUri,
      {},
-     "kmsd medium show floppy:A:\n",
+     "kmsd medium show floppy:A:       # asks first; to be written down or printed\n",
      mediumShow},
 };
 

@@ -194,8 +194,8 @@ constexpr OptionSpec kOptions[] = {
      true},
     {"listen", "ADDRESS", "serve on unix:PATH", "unix:/run/kms/kms.sock", true},
     {"on-removal", "POLICY",
-     "when the medium that opened is pulled: keep (stay open), seal, or grace:SECONDSs (seal after that)",
-     "keep"},
+     "when the medium that opened is pulled: stay open (keep), seal, or seal after a time, such as grace:30s",
+     "keep", false, false, false, "keep seal grace:"},
 };
 
 }  // namespace

@@ -127,7 +127,7 @@ constexpr std::array kVerbs = {
              "lists the slots where key media can be, and what is in them",
              {},
              {},
-             "kmsctl media",
+             "kmsctl media               # what is inserted, and where",
              runMedia},
     VerbSpec{"seal",
              "wipes every key from the server's memory",

@@ -147,7 +147,7 @@ constexpr OptionSpec kOwner{"user", "U", "whose it is; needed for enrol and reco
 
 constexpr std::array kIssueOptions = {
     OptionSpec{"user", "U", "whom the token is for", {}, false, true},
-    OptionSpec{"kind", "K", "access, enrol or recover", "access"},
+    OptionSpec{"kind", "K", "what it is for", "access", false, false, false, "access enrol recover"},
     OptionSpec{"ttl", "SPAN",
                "how long it holds, such as 90s, 24h or 7d; the server's default is 24h, or 72h for "
                "enrol and recover"},
@@ -165,26 +165,26 @@ constexpr std::array kVerbs = {
              "issues a token and prints it alone on stdout",
              {},
              kIssueOptions,
-             "T=$(kmsctl token issue --user alice)\n"
-             "kmsctl token issue --user alice --kind enrol --ttl 7d\n"
+             "T=$(kmsctl token issue --user alice)                    # an access token, in a shell\n"
+             "kmsctl token issue --user alice --kind enrol --ttl 7d   # a short one, to be used once\n"
              "kmsctl token issue --user ci --scope deploy --uses 1",
              runIssue},
     VerbSpec{"token verify", "says whether a token is active (exit 0) or not (exit 1)", kToken, kRefOptions,
-             "echo \"$T\" | kmsctl token verify -\n"
+             "echo \"$T\" | kmsctl token verify -            # not seen by other users of this host\n"
              "kmsctl token verify --accessor 0123456789ABCDEFGHJKMNPQRS",
              runVerify},
     VerbSpec{"token renew", "lets an access token count from now again", kToken, kRenewOptions,
-             "echo \"$T\" | kmsctl token renew -", runRenew},
+             "echo \"$T\" | kmsctl token renew -    # holds for its whole span again", runRenew},
     VerbSpec{"token revoke", "ends a token, or every token of a user", kToken, kRevokeOptions,
              "echo \"$T\" | kmsctl token revoke -\n"
              "kmsctl token revoke --accessor 0123456789ABCDEFGHJKMNPQRS\n"
-             "kmsctl token revoke --user alice",
+             "kmsctl token revoke --user alice            # every token that alice has",
              runRevoke},
     VerbSpec{"token list",
              "lists tokens by their accessors",
              {},
              kListOptions,
-             "kmsctl token list --user alice",
+             "kmsctl token list --user alice     # accessors, never the tokens",
              runList},
 };
 

@@ -126,7 +126,14 @@ constexpr std::array kAddOptions = {
     OptionSpec{"mail", "A", "mail address"},
     OptionSpec{"dns", "N", "a DNS name for its certificates", {}, true},
     OptionSpec{"common-name", "T", "common name for its certificates, where it is not the name"},
-    OptionSpec{"role", "R", "user, verifier, issuer or admin; the server's default is user"},
+    OptionSpec{"role",
+               "R",
+               "what the user may do; the server's default is user",
+               {},
+               false,
+               false,
+               false,
+               "user verifier issuer admin"},
     OptionSpec{"uid", "N", "the uid of this host that is this user on the socket"},
 };
 constexpr std::array kSetOptions = {
@@ -136,16 +143,27 @@ constexpr std::array kSetOptions = {
 
 constexpr std::array kVerbs = {
     VerbSpec{"user add", "adds people or machines", kNames, kAddOptions,
-             "kmsctl user add alice --mail alice@example.org\n"
+             "kmsctl user add alice --mail alice@example.org     # may present the own tokens\n"
              "kmsctl user add web1 --dns web1.example.org --dns www.example.org\n"
-             "kmsctl user add backup-job --role issuer --uid 998",
+             "kmsctl user add backup-job --role issuer --uid 998 # uid 998 of this host may issue tokens",
              runAdd},
     VerbSpec{"user set", "changes a user; what is not named stays", kName, kSetOptions,
-             "kmsctl user set alice --role issuer\n"
-             "kmsctl user set backup-job --no-uid",
+             "kmsctl user set alice --role issuer   # may issue tokens from now on\n"
+             "kmsctl user set backup-job --no-uid   # the uid means nobody again",
              runSet},
-    VerbSpec{"user list", "lists all users", {}, {}, "kmsctl user list", runList},
-    VerbSpec{"user show", "shows one user", kName, {}, "kmsctl user show alice", runShow},
+    VerbSpec{"user list",
+             "lists all users",
+             {},
+             {},
+             "kmsctl user list           # all, a line each\n"
+             "kmsctl --json user list    # for programs",
+             runList},
+    VerbSpec{"user show",
+             "shows one user",
+             kName,
+             {},
+             "kmsctl user show alice     # exit code 1: there is no such user",
+             runShow},
 };
 
 }  // namespace

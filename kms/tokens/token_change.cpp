@@ -3,7 +3,7 @@
 #include "hal/base/rfc3339.h"
 #include "kms/audit/audit.h"
 #include "kms/tokens/submit.h"
-#include "kms/tokens/token_core.h"
+#include "kms/tokens/token_jobs.h"
 
 namespace kms {
 namespace {
@@ -40,6 +40,8 @@ base::Result<void> clearPending(Txn& txn, OpenKeys& keys, UserRow& user) {
   return writeUser(txn, keys, user);
 }
 
+}  // namespace
+
 base::Result<TokenView> revokeToken(TokenCore& core, Txn& txn, OpenKeys& keys, const Actor& by,
                                     const Presented& presented) {
   auto now = core.clock.advance(txn);
@@ -61,6 +63,8 @@ base::Result<TokenView> revokeToken(TokenCore& core, Txn& txn, OpenKeys& keys, c
   if (!recorded) return std::move(recorded).error();
   return view;
 }
+
+namespace {
 
 base::Result<void> revokePending(Txn& txn, OpenKeys& keys, const UserRow& user) {
   if (user.oneTime == 0) return {};

@@ -1,8 +1,9 @@
+#include "kms/tokens/token_jobs.h"
+
 #include "hal/base/rfc3339.h"
 #include "kms/audit/audit.h"
 #include "kms/tokens/fields.h"
 #include "kms/tokens/submit.h"
-#include "kms/tokens/token_core.h"
 #include "kms/tokens/token_text.h"
 
 namespace kms {
@@ -19,8 +20,9 @@ base::Result<void> checkUses(const IssueRequest& request, const Policy& policy) 
   return {};
 }
 
-// What can be said without the database. Fills in the ttl.
-base::Result<void> checkRequest(const Actor& by, IssueRequest& request, const Policy& policy) {
+}  // namespace
+
+base::Result<void> checkIssue(const Actor& by, IssueRequest& request, const Policy& policy) {
   const bool access = request.kind == TokenKind::Access;
   if (auto good = checkUserName(request.user, policy); !good) return std::move(good).error();
   if (!request.ttl) request.ttl = access ? policy.accessTtl : policy.oneTimeTtl;
@@ -35,6 +37,8 @@ base::Result<void> checkRequest(const Actor& by, IssueRequest& request, const Po
     return forbidden("you cannot grant a scope above your own role, " + std::string(roleName(by.role)));
   return {};
 }
+
+namespace {
 
 base::Result<void> voidPending(Txn& txn, OpenKeys& keys, const Actor& by, const UserRow& user,
                                base::Time now) {
@@ -81,6 +85,8 @@ base::Result<base::SecretText> mint(OpenKeys& keys, TokenRow& row, base::Rng& rn
   return showOneTimeToken(base::view(row.oneTime));
 }
 
+}  // namespace
+
 base::Result<IssuedToken> issueToken(TokenCore& core, Txn& txn, OpenKeys& keys, const Actor& by,
                                      const IssueRequest& request) {
   auto now = core.clock.advanceToGrant(txn);
@@ -116,10 +122,8 @@ base::Result<IssuedToken> issueToken(TokenCore& core, Txn& txn, OpenKeys& keys, 
                      row.scopes,       row.issued,          row.expires};
 }
 
-}  // namespace
-
 void TokenService::issue(const Actor& by, IssueRequest request, Reply<IssuedToken> reply) {
-  if (auto good = checkRequest(by, request, core_->policy); !good) return reply(std::move(good).error());
+  if (auto good = checkIssue(by, request, core_->policy); !good) return reply(std::move(good).error());
   submit<IssuedToken>(
       core_->store,
       [core = core_.get(), by, request = std::move(request)](Txn& txn) {

@@ -26,6 +26,7 @@ struct Policy {
   std::uint32_t usesMost = 1'000'000;
   std::size_t pageMost = 1000;  // items of a list answer
   std::size_t page = 100;
+  std::size_t bulkBatch = 256;  // items of a bulk request
   std::chrono::seconds expiredKept =
       std::chrono::hours(24 * 7);  // rows, so that a clock that leapt and was mended costs none
   std::size_t tidyBatch = 256;     // rows looked at in one tidying transaction

@@ -76,8 +76,10 @@ base::Result<void> revokePending(Txn& txn, OpenKeys& keys, const UserRow& user) 
   return writeToken(txn, keys, **row);
 }
 
-base::Result<void> revokeAll(TokenCore& core, Txn& txn, OpenKeys& keys, const Actor& by,
-                             const std::string& name) {
+}  // namespace
+
+base::Result<void> revokeAllOf(TokenCore& core, Txn& txn, OpenKeys& keys, const Actor& by,
+                               const std::string& name) {
   auto now = core.clock.advance(txn);
   if (!now) return std::move(now).error();
   auto user = findUser(txn, keys, name);
@@ -93,6 +95,8 @@ base::Result<void> revokeAll(TokenCore& core, Txn& txn, OpenKeys& keys, const Ac
   if (auto written = writeUser(txn, keys, **user); !written) return std::move(written).error();
   return record(txn, *now, {Event::UserTokensRevoked, by.name, name, "all tokens issued so far"});
 }
+
+namespace {
 
 using Change = base::Result<TokenView> (*)(TokenCore&, Txn&, OpenKeys&, const Actor&, const Presented&);
 
@@ -129,7 +133,7 @@ void TokenService::revokeUser(const Actor& by, const std::string& user, Reply<vo
   submit<void>(
       core_->store,
       [core = core_.get(), by, user](Txn& txn) {
-        return withKeys(*core, [&](OpenKeys& keys) { return revokeAll(*core, txn, keys, by, user); });
+        return withKeys(*core, [&](OpenKeys& keys) { return revokeAllOf(*core, txn, keys, by, user); });
       },
       std::move(reply));
 }

@@ -20,4 +20,8 @@ base::Result<IssuedToken> issueToken(TokenCore& core, Txn& txn, OpenKeys& keys, 
 base::Result<TokenView> revokeToken(TokenCore& core, Txn& txn, OpenKeys& keys, const Actor& by,
                                     const Presented& presented);
 
+// Every token that this user has now. Errors: as TokenService::revokeUser.
+base::Result<void> revokeAllOf(TokenCore& core, Txn& txn, OpenKeys& keys, const Actor& by,
+                               const std::string& name);
+
 }  // namespace kms

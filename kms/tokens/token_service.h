@@ -27,6 +27,19 @@ struct IssueRequest {
   std::optional<std::uint32_t> uses{};  // access tokens only: verifications until it is used up
 };
 
+// The same for several users at once.
+struct BulkIssueRequest {
+  std::vector<std::string> users{};
+  TokenKind kind = TokenKind::Access;
+  std::optional<std::chrono::seconds> ttl{};
+  std::vector<std::string> scopes{};
+  std::optional<std::uint32_t> uses{};
+};
+
+// What became of each item of a bulk request, in their order.
+template <class T>
+using Outcomes = std::vector<base::Result<T>>;
+
 struct IssuedToken {
   base::SecretText token;
   std::string accessor;
@@ -87,6 +100,14 @@ class TokenService {
   // Every token the user has, and any issued before now that is still on its way; new ones can be issued at
   // once. Errors: NotFound; Denied / Forbidden.
   void revokeUser(const Actor& by, const std::string& user, Reply<void> reply);
+  // The same for 1 to policy.bulkBatch items in one transaction, which holds nobody else up for longer than
+  // some milliseconds. An item that is wrong, unknown or forbidden fails alone (Invalid, NotFound, Denied);
+  // whatever else goes wrong fails them all, and then nothing was done. Errors: those, and Invalid (no item,
+  // or too many; what all have in common).
+  void issueMany(const Actor& by, BulkIssueRequest request, Reply<Outcomes<IssuedToken>> reply);
+  // One-time tokens by their accessors only.
+  void revokeMany(const Actor& by, std::vector<TokenRef> tokens, Reply<Outcomes<TokenView>> reply);
+  void revokeUsers(const Actor& by, std::vector<std::string> users, Reply<Outcomes<void>> reply);
   // All tokens, or those of `user`, in the order of issue; the views are complete also where not active.
   // `after`: what `next` said, or empty. `limit`: 1 to policy.pageMost, or 0 for policy.page. A page may be
   // short, even empty, and yet have a `next`. Errors: NotFound (user); Invalid.

@@ -36,6 +36,9 @@ class OpenKeys {
   // Separated by `index`, so that a name and a uid never share a MAC.
   virtual Mac indexMac(Index index, base::BytesView value) = 0;
 
+  // For checkpoints of the audit log, under the audit key.
+  virtual Mac auditMac(base::BytesView message) = 0;
+
   // The public name of the token with this sequence number, and back; nothing for one that was not made here.
   virtual std::string accessor(std::int64_t sequence) = 0;
   virtual std::optional<std::int64_t> sequenceOf(std::string_view accessor) = 0;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kms/keys/key_use.h"
+
 namespace kms {
 namespace {
 
@@ -51,6 +53,11 @@ base::Result<std::unique_ptr<OpenKeys>> OpenKeysImpl::create(Store& store, const
   auto epochs = Epochs::create(root.bytes(), rootGeneration, server);
   if (!epochs) return std::move(epochs).error();
 
+  auto auditKey = deriveKey(root.bytes(), {}, KeyUse::Audit, server);
+  if (!auditKey) return std::move(auditKey).error();
+  auto audit = Hmac::create(auditKey->bytes());
+  if (!audit) return std::move(audit).error();
+
   std::int64_t epoch = 0;
   auto begun = store.writeAndWait([&](Txn& txn) -> base::Result<void> {
     auto id = epochs->begin(txn, rng);
@@ -64,7 +71,7 @@ base::Result<std::unique_ptr<OpenKeys>> OpenKeysImpl::create(Store& store, const
   if (!loaded) return std::move(loaded).error();
 
   std::unique_ptr<OpenKeysImpl> keys(
-      new OpenKeysImpl(std::move(root), *std::move(epochs), *std::move(keyring), epoch));
+      new OpenKeysImpl(std::move(root), *std::move(epochs), *std::move(keyring), *std::move(audit), epoch));
   for (auto& shard : keys->shards_) {
     auto cipher = KeyringCipher::create(keys->keyring_);
     if (!cipher) return std::move(cipher).error();
@@ -103,6 +110,11 @@ Mac OpenKeysImpl::indexMac(Index index, base::BytesView value) {
   Shard& mine = shard();
   const std::lock_guard lock(mine.mutex);
   return mine.keyring.indexMac(index, value);
+}
+
+Mac OpenKeysImpl::auditMac(base::BytesView message) {
+  const std::lock_guard lock(auditMutex_);
+  return audit_.compute(message);
 }
 
 std::string OpenKeysImpl::accessor(std::int64_t sequence) {

@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "hal/base/uuid.h"
+#include "kms/keys/crypto.h"
 #include "kms/keys/keyring.h"
 #include "kms/keys/row_cipher.h"
 
@@ -31,6 +32,7 @@ class OpenKeysImpl final : public OpenKeys {
   base::Result<SecretBytes> open(Table table, const SealedRow& row) override;
   Mac tokenMac(base::BytesView token) override;
   Mac indexMac(Index index, base::BytesView value) override;
+  Mac auditMac(base::BytesView message) override;
   std::string accessor(std::int64_t sequence) override;
   std::optional<std::int64_t> sequenceOf(std::string_view accessor) override;
 
@@ -44,13 +46,19 @@ class OpenKeysImpl final : public OpenKeys {
     KeyringCipher keyring;
   };
 
-  OpenKeysImpl(base::SecretBuffer root, Epochs epochs, Keyring keyring, std::int64_t epoch)
-      : root_(std::move(root)), epochs_(std::move(epochs)), keyring_(std::move(keyring)), epoch_(epoch) {}
+  OpenKeysImpl(base::SecretBuffer root, Epochs epochs, Keyring keyring, Hmac audit, std::int64_t epoch)
+      : root_(std::move(root)),
+        epochs_(std::move(epochs)),
+        keyring_(std::move(keyring)),
+        audit_(std::move(audit)),
+        epoch_(epoch) {}
   Shard& shard() noexcept;  // this thread's
 
   const base::SecretBuffer root_;
   const Epochs epochs_;
   const Keyring keyring_;
+  std::mutex auditMutex_;
+  Hmac audit_;                             // seldom used: one will do
   const std::int64_t epoch_;               // of this unsealing
   std::atomic<std::uint64_t> counter_{0};  // the next nonce
   std::array<std::unique_ptr<Shard>, kShards> shards_;

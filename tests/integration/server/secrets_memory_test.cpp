@@ -145,6 +145,7 @@ TEST_F(Secrets, NoKeyIsInMemoryAfterSealAndTheSearchFindsThemBefore) {
   EXPECT_TRUE(open.found.contains("root key"));
   EXPECT_TRUE(open.found.contains("row key 2 AES schedule")) << "the epoch of this unsealing";
   EXPECT_TRUE(open.found.contains("token-mac"));
+  EXPECT_TRUE(open.found.contains("keydisk/1/audit"));
   EXPECT_FALSE(open.found.contains("master key")) << "it has done its work";
   EXPECT_FALSE(open.found.contains("master key text"));
 

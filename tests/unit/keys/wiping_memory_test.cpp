@@ -102,6 +102,8 @@ class Wiping : public ::testing::Test {
     addKey(search, "root", root.bytes());
     const auto seal = *kms::deriveKey(root.bytes(), {}, KeyUse::RecordSeal, server);
     addKey(search, "record-seal", seal.bytes());
+    const auto audit = *kms::deriveKey(root.bytes(), {}, KeyUse::Audit, server);
+    addKey(search, "audit", audit.bytes());
     addKey(search, "first row key", kms::deriveKey(seal.bytes(), epoch(1), KeyUse::Epoch, server)->bytes());
     const auto ring = rng.last(3 * kms::kKeySize);
     addKey(search, "token-mac", ring.bytes().subspan(0, 32));
@@ -140,6 +142,7 @@ class Wiping : public ::testing::Test {
       }));
       EXPECT_EQ(hold->sequenceOf(hold->accessor(9)), 9);
       hold->tokenMac(asBytes("token"));
+      hold->auditMac(asBytes("a checkpoint"));
       hold->indexMac(kms::Index::UserName, asBytes("alice"));
     };
     work();
@@ -170,7 +173,7 @@ TEST_F(Wiping, SealLeavesNoKey) {
   useAllKeys();
   const Names open = search.found();
   for (const char* name : {"root", "record-seal", "first row key", "first row key schedule", "token-mac",
-                           "accessor", "accessor schedule", "index-mac"})
+                           "accessor", "accessor schedule", "index-mac", "audit"})
     EXPECT_TRUE(open.contains(name)) << name << " should be found while unsealed";
   for (const char* name : {"master", "slot", "slot schedule"})
     EXPECT_FALSE(open.contains(name)) << name << " is not needed any more";

@@ -5,9 +5,9 @@
 #include <thread>
 
 #include "kms/store/sqlite_store.h"
+#include "tests/support/failing_disk.h"
 #include "tests/support/scratch.h"
 #include "tests/support/store_rows.h"
-#include "tests/unit/store/failing_disk.h"
 
 namespace tests {
 namespace {
@@ -36,32 +36,32 @@ class DiskFailure : public ::testing::Test {
 };
 
 TEST_F(DiskFailure, AFullDiskFailsTheWriteAndNotTheStore) {
-  FailingDisk::full(true);
+  disk_.full(true);
   auto full = store_->writeAndWait(putJob(2));
   ASSERT_FALSE(full);
   EXPECT_EQ(full.error().code, Code::Unavailable);
   EXPECT_NE(full.error().what.find("no space"), std::string::npos);
   EXPECT_EQ(tokenKeys(*store_), (std::vector<std::int64_t>{1}));
-  FailingDisk::full(false);
+  disk_.full(false);
   EXPECT_TRUE(store_->writeAndWait(putJob(3)));
   reopen();
   EXPECT_EQ(tokenKeys(*store_), (std::vector<std::int64_t>{1, 3}));
 }
 
 TEST_F(DiskFailure, AFailedSyncClosesTheStoreForWritingForGood) {
-  FailingDisk::failSyncs(true);
+  disk_.failSyncs(true);
   auto failed = store_->writeAndWait(putJob(2));
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, Code::Io);
-  FailingDisk::failSyncs(false);
-  const auto syncs = FailingDisk::syncs();
+  disk_.failSyncs(false);
+  const auto syncs = disk_.syncs();
   auto later = store_->writeAndWait(putJob(3));
   ASSERT_FALSE(later);
   EXPECT_EQ(later.error().code, Code::Unavailable);
   EXPECT_NE(later.error().what.find("restart"), std::string::npos);
   EXPECT_EQ(tokenKeys(*store_), (std::vector<std::int64_t>{1}));
   store_.reset();
-  EXPECT_EQ(FailingDisk::syncs(), syncs);  // closing syncs nothing either
+  EXPECT_EQ(disk_.syncs(), syncs);  // closing syncs nothing either
   reopen();
   EXPECT_TRUE(store_->writeAndWait(putJob(4)));
   const auto keys = tokenKeys(*store_);  // 2 was not confirmed; it may be there or not
@@ -70,11 +70,11 @@ TEST_F(DiskFailure, AFailedSyncClosesTheStoreForWritingForGood) {
 }
 
 TEST_F(DiskFailure, AFailedWriteClosesTheStoreToo) {
-  FailingDisk::failWrites(true);
+  disk_.failWrites(true);
   auto failed = store_->writeAndWait(putJob(2));
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, Code::Io);
-  FailingDisk::failWrites(false);
+  disk_.failWrites(false);
   EXPECT_FALSE(store_->writeAndWait(putJob(3)));
   reopen();
   EXPECT_EQ(tokenKeys(*store_), (std::vector<std::int64_t>{1}));
@@ -97,18 +97,18 @@ TEST_F(DiskFailure, ABatchIsOneSyncAndFailsAsOne) {
     std::atomic<int> bad = 0;
     const auto count = [&](Result<void> outcome) { ++(outcome ? good : bad); };
     for (int i = 0; i < 50; ++i) store_->write(putJob(100 + i), count);
-    const auto before = FailingDisk::syncs();
+    const auto before = disk_.syncs();
     std::atomic<unsigned long> after = 0;
     store_->write([&](kms::Txn&) -> Result<void> { return {}; },
                   [&](Result<void> outcome) {
-                    after = FailingDisk::syncs();
+                    after = disk_.syncs();
                     count(std::move(outcome));
                   });
-    FailingDisk::full(full);
+    disk_.full(full);
     go.set_value();
     first.join();
     reopen();  // ends when all are done
-    FailingDisk::full(false);
+    disk_.full(false);
     EXPECT_EQ(good, full ? 0 : 51);
     EXPECT_EQ(bad, full ? 51 : 0);
     if (!full) {

@@ -17,6 +17,7 @@ Keeper::~Keeper() = default;
 Result<void> Keeper::start() { return impl_->start(); }
 void Keeper::stop() { impl_->stop(); }
 ServerStatus Keeper::status() const { return impl_->status(); }
+bool Keeper::sealed() const noexcept { return impl_->sealed(); }
 std::vector<MediumReport> Keeper::media() const { return impl_->media(); }
 void Keeper::seal(const std::string& by) { impl_->seal(by); }
 Result<void> Keeper::unseal(UnsealRequest request) { return impl_->unseal(std::move(request)); }
@@ -33,6 +34,7 @@ Keeper::Impl::Impl(KeeperOptions options, std::optional<VaultPort> vault, StartR
   if (!vault_ && !fault_) fault_ = Error{Code::NotFound, "There is no database.", Reason::DatabaseMissing};
   open_ = vault_ && !vault_->sealed();
   shown_ = describe();
+  shownSealed_ = shown_.sealed;
 }
 
 Result<void> Keeper::Impl::start() {

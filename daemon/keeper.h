@@ -94,6 +94,7 @@ class Keeper {
   void stop();
 
   ServerStatus status() const;
+  bool sealed() const noexcept;  // as status() says, without a lock
   std::vector<MediumReport> media() const;
   // Returns when no key is left in memory.
   void seal(const std::string& by = {});

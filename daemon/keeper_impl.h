@@ -2,6 +2,7 @@
 // status() and media() show.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <future>
@@ -26,6 +27,7 @@ class Keeper::Impl {
   base::Result<void> start();
   void stop();
   ServerStatus status() const;
+  bool sealed() const noexcept { return shownSealed_.load(std::memory_order_acquire); }
   std::vector<MediumReport> media() const;
   void seal(const std::string& by);
   base::Result<void> unseal(UnsealRequest request);
@@ -106,6 +108,7 @@ class Keeper::Impl {
   bool restartPending_ = false;  // a child was lost, and the next has not told of its slots
   ServerStatus shown_;
   std::vector<MediumReport> reports_;
+  std::atomic<bool> shownSealed_{true};  // of shown_; each request asks it
 
   std::optional<base::Error> fault_;
   MediaBook book_;

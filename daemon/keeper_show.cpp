@@ -122,6 +122,7 @@ void Keeper::Impl::refresh() {
     const bool moved = !told_ || status.sealed != shown_.sealed || status.reason != shown_.reason;
     status.since = moved ? clock_.now() : shown_.since;
     shown_ = status;
+    shownSealed_.store(status.sealed, std::memory_order_release);
   }
   told_ = true;
   if (events_.stateChanged) events_.stateChanged(status);

@@ -86,13 +86,15 @@ constexpr std::array kReasons = {
     ReasonRow{Reason::Interrupted, "interrupted", 0, Exit::Interrupted, 503, "a signal ended the program"},
     ReasonRow{Reason::FileMissing, "file_missing", 0, Exit::Failed, 503,
               "a file that was named is not there"},
+    ReasonRow{Reason::TlsRequired, "tls_required", 0, Exit::Refused, 403,
+              "the server does not answer that in clear; ask over https"},
 };
 
 constexpr bool inOrder() {
   for (std::size_t i = 0; i < kReasons.size(); ++i) {
     if (static_cast<std::size_t>(kReasons[i].reason) != i) return false;
   }
-  return static_cast<std::size_t>(Reason::FileMissing) + 1 == kReasons.size();
+  return static_cast<std::size_t>(Reason::TlsRequired) + 1 == kReasons.size();
 }
 static_assert(inOrder(), "one row for each reason, in the order of base::Reason");
 

@@ -127,7 +127,9 @@ base::Result<Exit> serve(const RunOptions& options, const DataDir& dir, const ba
   // After the keeper, which their jobs use; before the server, which gives them.
   http::Background sealing;
   http::Background unsealing;
-  http::Server server(http::ServerOptions{}, http::makeHandler(api, sealing, unsealing));
+  http::Background patient;
+  http::Threads threads{sealing, unsealing, patient};
+  http::Server server(http::ServerOptions{}, http::makeHandler(api, threads));
   if (auto keeps = keeper.start(); !keeps) return std::move(keeps).error();  // a medium URI that is none
   if (auto serving = startServing(server, options); !serving) return std::move(serving).error();
   notifyReady();
@@ -149,6 +151,7 @@ base::Result<Exit> serve(const RunOptions& options, const DataDir& dir, const ba
   keeper.stop();  // also answers what the background waits for
   sealing.end();
   unsealing.end();
+  patient.end();
   if (parts != nullptr) {
     parts->drain();
     parts->vault.seal();

@@ -34,6 +34,35 @@ constexpr std::array kTitles = {
 
 constexpr std::string_view kRetryAfter = "5";  // seconds
 
+Response documentOf(int status, const boost::json::object& document) {
+  Response response;
+  response.status = status;
+  try {
+    response.body = base::secretText(boost::json::serialize(document));
+  } catch (const std::bad_alloc&) {
+    // No more memory can be locked: the status has to do.
+  }
+  if (status == 503) response.headers.emplace_back("Retry-After", kRetryAfter);
+  return response;
+}
+
+std::string_view oauthCode(int status) {
+  if (status == 400) return "invalid_request";
+  if (status == 401) return "invalid_client";
+  if (status == 403) return "insufficient_scope";
+  return status == 503 ? "temporarily_unavailable" : "server_error";
+}
+
+// A description takes printable ASCII without quotation mark and backslash (RFC 6749, section 5.2).
+std::string describable(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c == '"' || c == '\\') c = '\'';
+    if (c < ' ' || c > '~') c = '?';
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string_view statusTitle(int status) noexcept {
@@ -43,26 +72,32 @@ std::string_view statusTitle(int status) noexcept {
 }
 
 Response problem(int status, std::string_view code, std::string_view detail) {
-  const boost::json::object document{{"type", "about:blank"},
-                                     {"title", statusTitle(status)},
-                                     {"status", status},
-                                     {"code", code},
-                                     {"detail", detail}};
-  Response response;
-  response.status = status;
+  Response response = documentOf(status, {{"type", "about:blank"},
+                                          {"title", statusTitle(status)},
+                                          {"status", status},
+                                          {"code", code},
+                                          {"detail", detail}});
   response.contentType = "application/problem+json";
-  try {
-    response.body = base::secretText(boost::json::serialize(document));
-  } catch (const std::bad_alloc&) {
-    // No more memory can be locked: the status has to do.
-  }
   if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
-  if (status == 503) response.headers.emplace_back("Retry-After", kRetryAfter);
   return response;
 }
 
 Response problem(const base::Error& error) {
   Response response = problem(httpOf(error), nameOf(error), error.what);
+  if (error.reason == base::Reason::DatabaseCorrupt) response.damage = error.what;
+  return response;
+}
+
+Response oauthProblem(int status, std::string_view code, std::string_view description) {
+  Response response = documentOf(status, {{"error", code}, {"error_description", describable(description)}});
+  if (status == 401)
+    response.headers.emplace_back("WWW-Authenticate", "Basic realm=\"keydisk\", charset=\"UTF-8\", Bearer");
+  return response;
+}
+
+Response oauthProblem(const base::Error& error) {
+  const int status = httpOf(error);
+  Response response = oauthProblem(status, oauthCode(status), error.what);
   if (error.reason == base::Reason::DatabaseCorrupt) response.damage = error.what;
   return response;
 }

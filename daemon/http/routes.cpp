@@ -5,6 +5,7 @@
 #include <new>
 
 #include "daemon/http/background.h"
+#include "daemon/http/caller.h"
 #include "daemon/http/handlers.h"
 
 namespace kmsd::http {
@@ -16,118 +17,96 @@ using base::Reason;
 using kms::Role;
 
 constexpr std::array kRoutes = {
-    Route{"GET", "/v1/status", Role::None, true, getStatus},
-    Route{"GET", "/v1/health", Role::None, true, getHealth},
-    Route{"GET", "/v1/media", Role::Admin, true, getMedia},
-    Route{"POST", "/v1/seal", Role::Admin, true, postSeal},
-    Route{"POST", "/v1/unseal", Role::Admin, true, postUnseal},
-    Route{"POST", "/v1/users", Role::Issuer, false, postUser},
-    Route{"GET", "/v1/users", Role::Issuer, false, getUsers},
-    Route{"GET", "/v1/users/{name}", Role::User, false, getUser},  // one's own; issuers: all
-    Route{"PATCH", "/v1/users/{name}", Role::Issuer, false, patchUser},
-    Route{"POST", "/v1/tokens", Role::Issuer, false, postToken},
-    Route{"GET", "/v1/tokens", Role::User, false, getTokens},            // one's own; issuers: all
-    Route{"POST", "/v1/tokens/verify", Role::User, false, verifyToken},  // one's own; verifiers: all
-    Route{"POST", "/v1/tokens/renew", Role::User, false, renewToken},    // one's own; issuers: all
-    Route{"POST", "/v1/tokens/revoke", Role::User, false, revokeToken},  // one's own; issuers: all
+    Route{"GET", "/v1/status", Role::None, Reach::Private, true, getStatus},
+    Route{"GET", "/v1/health", Role::None, Reach::Everywhere, true, getHealth},
+    Route{"GET", "/v1/media", Role::Admin, Reach::Private, true, getMedia},
+    Route{"POST", "/v1/seal", Role::Admin, Reach::Private, true, postSeal},
+    Route{"POST", "/v1/unseal", Role::Admin, Reach::UnixSocket, true, postUnseal},
+    Route{"POST", "/v1/users", Role::Issuer, Reach::Private, false, postUser},
+    Route{"GET", "/v1/users", Role::Issuer, Reach::Private, false, getUsers},
+    Route{"GET", "/v1/users/{name}", Role::User, Reach::Private, false, getUser},  // own; issuers: all
+    Route{"PATCH", "/v1/users/{name}", Role::Issuer, Reach::Private, false, patchUser},
+    Route{"POST", "/v1/tokens", Role::Issuer, Reach::Private, false, postToken},
+    Route{"GET", "/v1/tokens", Role::User, Reach::Private, false, getTokens},  // own; issuers: all
+    Route{"POST", "/v1/tokens/verify", Role::User, Reach::Private, false,
+          verifyToken},                                                                // own; verifiers: all
+    Route{"POST", "/v1/tokens/renew", Role::User, Reach::Private, false, renewToken},  // own; issuers: all
+    Route{"POST", "/v1/tokens/revoke", Role::User, Reach::Private, false, revokeToken},  // own; issuers: all
 };
 
 constexpr std::string_view kName = "{name}";
 
-// Whether `path` fits `pattern`; then `name` is what stands for "{name}".
-bool fits(std::string_view pattern, std::string_view path, std::string& name) {
+// Whether `path` fits `pattern`. What stands for "{name}" is the rest of the path behind the pattern's stem.
+bool fits(std::string_view pattern, std::string_view path) noexcept {
   if (!pattern.ends_with(kName)) return pattern == path;
   const std::string_view stem = pattern.substr(0, pattern.size() - kName.size());
-  if (!path.starts_with(stem) || path.size() == stem.size()) return false;
-  name = path.substr(stem.size());
-  return true;
+  return path.size() > stem.size() && path.starts_with(stem);
 }
 
-struct Match {
-  const Route* route = nullptr;
-  std::string name;
-  std::string allowed;  // the methods of the path, for Allow; empty: no such path
-};
-
-Match match(const Request& request) {
+const Route* match(const Request& request) noexcept {
   const std::string_view method = request.method == "HEAD" ? "GET" : std::string_view(request.method);
-  Match found;
-  for (const Route& route : kRoutes) {
-    std::string name;
-    if (!fits(route.path, request.path, name)) continue;
-    found.allowed += (found.allowed.empty() ? "" : ", ") + std::string(route.method);
-    if (route.method == "GET") found.allowed += ", HEAD";
-    if (route.method != method) continue;
-    found.route = &route;
-    found.name = std::move(name);
-  }
-  return found;
+  for (const Route& route : kRoutes)
+    if (route.method == method && fits(route.path, request.path)) return &route;
+  return nullptr;
 }
 
-Response unmatched(const Request& request, const Match& match) {
-  if (match.allowed.empty()) {
+std::string nameIn(const Route& route, const Request& request) {
+  if (!route.path.ends_with(kName)) return {};
+  return request.path.substr(route.path.size() - kName.size());
+}
+
+Response unmatched(const Request& request) {
+  std::string allowed;
+  for (const Route& route : kRoutes) {
+    if (!fits(route.path, request.path)) continue;
+    allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
+    if (route.method == "GET") allowed += ", HEAD";
+  }
+  if (allowed.empty()) {
     return problem(404, "not_found", "there is no " + request.path.substr(0, 200) + " here");
   }
-  Response response = problem(405, "method_not_allowed", "allowed here: " + match.allowed);
-  response.headers.emplace_back("Allow", match.allowed);
+  Response response = problem(405, "method_not_allowed", "allowed here: " + allowed);
+  response.headers.emplace_back("Allow", allowed);
   return response;
 }
 
+// Why a route is not served where the request came in; nothing where it is.
+std::optional<Error> outOfReach(const Route& route, const Request& request) {
+  if (route.reach == Reach::Everywhere || request.transport == Transport::Unix) return std::nullopt;
+  if (route.reach == Reach::UnixSocket) {
+    return Error{Code::Denied, "this is served over the server's Unix socket only", Reason::Forbidden};
+  }
+  if (request.transport == Transport::Https) return std::nullopt;
+  return Error{Code::Denied, "this is not served in clear; ask over https", Reason::TlsRequired};
+}
+
 // Why nothing but the state is served now.
-std::optional<Response> sealedProblem(const Api& api) {
-  const ServerStatus status = api.keeper.status();
-  if (status.sealed) {
-    return problem(Error{Code::Unavailable,
-                         "the server is sealed" + (status.detail.empty() ? "" : ": " + status.detail),
-                         Reason::Sealed});
+std::optional<Error> whySealed(const Api& api) {
+  if (api.keeper.sealed()) {
+    const std::string detail = api.keeper.status().detail;
+    return Error{Code::Unavailable, "the server is sealed" + (detail.empty() ? "" : ": " + detail),
+                 Reason::Sealed};
   }
   if (api.users == nullptr || api.tokens == nullptr) {
-    return problem(Error{Code::Unavailable, "the database cannot be used", Reason::DatabaseCorrupt});
+    return Error{Code::Unavailable, "the database cannot be used", Reason::DatabaseCorrupt};
   }
   return std::nullopt;
 }
 
-bool isHostAdmin(const Api& api, const Peer& peer) {
-  if (peer.uid == 0 || peer.uid == api.daemonUid) return true;
-  return api.adminGroup &&
-         std::find(peer.groups.begin(), peer.groups.end(), *api.adminGroup) != peer.groups.end();
-}
-
-kms::Actor peerActor(const Api& api, const std::optional<Peer>& peer, bool open) {
-  if (!peer) return {"anonymous", Role::None, std::nullopt};
-  const std::string name = "uid " + std::to_string(peer->uid);
-  if (isHostAdmin(api, *peer)) return {name, Role::Admin, std::nullopt};
-  if (open) {
-    if (auto user = api.users->actorForUid(peer->uid)) return *std::move(user);
-  }
-  return {name, Role::None, std::nullopt};
-}
-
-bool startsWithoutCase(std::string_view text, std::string_view start) {
-  return text.size() >= start.size() &&
-         std::equal(start.begin(), start.end(), text.begin(),
-                    [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b); });
-}
-
-bool isJson(std::string_view contentType) {
-  constexpr std::string_view kJson = "application/json";
-  if (!startsWithoutCase(contentType, kJson)) return false;
-  contentType.remove_prefix(kJson.size());
+bool isMediaType(std::string_view contentType, std::string_view wanted) {
+  if (!startsWithoutCase(contentType, wanted)) return false;
+  contentType.remove_prefix(wanted.size());
   return contentType.empty() || contentType.front() == ';' || contentType.front() == ' ';
 }
 
-// A bearer token decides alone: it may have fewer rights than the peer who shows it, or more.
-base::Result<kms::Actor> actorOf(const Api& api, const Request& request, bool open) {
-  std::string_view bearer = base::view(request.authorization);
-  if (bearer.empty()) return peerActor(api, request.peer, open);
-  if (bearer.size() <= 7 && startsWithoutCase("bearer ", bearer)) {
-    return Error{Code::Denied, "the token behind Bearer is missing", Reason::Unauthenticated};
+std::optional<Response> wrongBody(const Route& route, const Request& request) {
+  if (request.body.empty()) return std::nullopt;
+  if (route.speech == Speech::Json) {
+    if (isMediaType(request.contentType, "application/json")) return std::nullopt;
+    return problem(415, "unsupported_media_type", "send the body as application/json");
   }
-  if (!startsWithoutCase(bearer, "bearer ")) {
-    return Error{Code::Denied, "the one authorization served is Bearer", Reason::Unauthenticated};
-  }
-  bearer.remove_prefix(std::min(bearer.find_first_not_of(' ', 7), bearer.size()));
-  return api.tokens->authenticate(bearer);
+  if (isMediaType(request.contentType, "application/x-www-form-urlencoded")) return std::nullopt;
+  return oauthProblem({Code::Invalid, "send the body as application/x-www-form-urlencoded"});
 }
 
 Error refusal(const Request& request, const Route& route, const kms::Actor& actor) {
@@ -138,47 +117,59 @@ Error refusal(const Request& request, const Route& route, const kms::Actor& acto
   return {Code::Denied, needed, Reason::Forbidden};
 }
 
-void dispatch(Api& api, Background& sealing, Background& unsealing, const Request& request,
+// Who asks, where that may be asked for and is enough for the route.
+base::Result<kms::Actor> admit(const Api& api, const Route& route, const Request& request) {
+  auto sealed = whySealed(api);
+  if (sealed && !route.sealedToo) return *std::move(sealed);
+  // What anybody may have is not refused for a token that does not count; the check may be impossible now.
+  if (route.role == Role::None) return kms::Actor{"anonymous", Role::None, std::nullopt};
+  // While sealed, a token cannot be told from an invented one.
+  if (sealed && showsCredentials(request)) return *std::move(sealed);
+  auto actor = callerOf(api, request, !sealed, route.speech == Speech::OAuth);
+  if (actor && actor->role < route.role) return refusal(request, route, *actor);
+  return actor;
+}
+
+void dispatch(Api& api, Threads& threads, const Route& route, const Request& request,
               const Respond& respond) {
-  Match found = match(request);
-  if (found.route == nullptr) return respond(unmatched(request, found));
-  const Route& route = *found.route;
-  auto sealed = sealedProblem(api);
-  // While sealed, a token cannot be told from an invented one. What anybody may see is served all the same.
-  const bool tokenNeeded = !request.authorization.empty() && route.role != Role::None;
-  if (sealed && (!route.sealedToo || tokenNeeded)) return respond(*std::move(sealed));
-  kms::Actor actor{"anonymous", Role::None, std::nullopt};
-  if (!sealed || request.authorization.empty()) {
-    auto known = actorOf(api, request, !sealed);
-    if (!known) return respond(problem(known.error()));
-    actor = *std::move(known);
+  if (auto where = outOfReach(route, request)) return respond(problem(*where));
+  auto actor = admit(api, route, request);
+  if (!actor) {
+    return respond(route.speech == Speech::OAuth ? oauthProblem(actor.error()) : problem(actor.error()));
   }
-  if (actor.role < route.role) return respond(problem(refusal(request, route, actor)));
-  if (!request.body.empty() && !isJson(request.contentType)) {
-    return respond(problem(415, "unsupported_media_type", "send the body as application/json"));
-  }
-  Call call{api, request, std::move(actor), std::move(found.name), sealing, unsealing};
+  if (auto wrong = wrongBody(route, request)) return respond(*std::move(wrong));
+  Call call{api, request, *std::move(actor), nameIn(route, request), threads};
   route.handle(call, respond);
 }
 
-// Tells the operator of damage that a request has met, whoever asked.
-Respond watching(const Api& api, const Respond& respond) {
-  if (!api.databaseDamaged) return respond;
-  return [&api, respond](Response response) {
-    if (!response.damage.empty()) api.databaseDamaged(response.damage);
-    respond(std::move(response));
-  };
-}
+// Stands behind the Respond of each request: tells the operator of damage that the request has met, whoever
+// asked.
+class Watch {
+ public:
+  Watch(const Api& api, Respond respond) : api_(api), respond_(std::move(respond)) {}
+  void give(Response response) const {
+    if (!response.damage.empty() && api_.databaseDamaged) api_.databaseDamaged(response.damage);
+    respond_(std::move(response));
+  }
+
+ private:
+  const Api& api_;
+  const Respond respond_;
+};
 
 }  // namespace
 
 std::span<const Route> routes() noexcept { return kRoutes; }
 
-Handler makeHandler(Api& api, Background& sealing, Background& unsealing) {
-  return [&](const Request& request, const Respond& answer) {
-    const Respond respond = watching(api, answer);
+Handler makeHandler(Api& api, Threads& threads) {
+  return [&](const Request& request, Respond answer) {
+    // One object behind all copies of a Respond, which the services make.
+    const Respond respond = [watch = std::make_shared<const Watch>(api, std::move(answer))](
+                                Response response) { watch->give(std::move(response)); };
     try {
-      dispatch(api, sealing, unsealing, request, respond);
+      const Route* route = match(request);
+      if (route == nullptr) return respond(unmatched(request));
+      dispatch(api, threads, *route, request, respond);
     } catch (const std::bad_alloc&) {
       respond(problem(503, "unavailable", "no more memory can be locked now; try again"));
     } catch (const std::exception&) {

@@ -1,6 +1,8 @@
-// The API: its routes as rows of a table, each with the role it needs, over the services.
+// The API: its routes as rows of a table, each with the role it needs and where it is served, over the
+// services.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +12,10 @@
 #include "kms/tokens/actor.h"
 #include "kms/tokens/token_service.h"
 #include "kms/tokens/user_service.h"
+
+namespace kmsd {
+class Metrics;  // daemon/metrics.h
+}
 
 namespace kmsd::http {
 
@@ -22,31 +28,58 @@ struct Api {
   uid_t daemonUid = 0;
   std::optional<gid_t> adminGroup;  // members are admins
   std::function<void(const std::string& what)> databaseDamaged =
-      {};  // told when a request met damage (event 5085)
+      {};                      // told when a request met damage (event 5085)
+  Metrics* metrics = nullptr;  // counts requests and what they did; null: nothing is counted
+  // Checks the audit log from its first entry, with `store` each row of the database too, and gives the JSON
+  // of the answer. Takes long, so it runs on Call::patient. Empty where there is no log.
+  std::function<base::Result<base::SecretText>(bool store)> verifyAudit = {};
+  const base::Clock& clock = base::systemClock();
 };
 
 class Background;  // daemon/http/background.h
 
+// Threads for what takes long. No seal waits behind an unseal, and neither behind what an administrator has
+// checked.
+struct Threads {
+  Background& sealing;
+  Background& unsealing;
+  Background& patient;  // whole logs and lists
+};
+
 struct Call {
   Api& api;
-  const Request& request;
-  kms::Actor actor;
-  std::string name;     // what stands for "{name}" in the path
-  Background& sealing;  // what takes long has threads of its own; no seal waits behind an unseal
-  Background& unsealing;
+  const Request& request;  // until the handler returns
+  kms::Actor actor;        // nobody, where the route is for anybody
+  std::string name;        // what stands for "{name}" in the path
+  Threads& threads;
+};
+
+// Where a route is served.
+enum class Reach : std::uint8_t {
+  UnixSocket,  // what opens the server is told on its own host only
+  Private,     // Unix sockets and TLS
+  Everywhere   // also in clear: public by design
+};
+
+// How a route's bodies and errors look.
+enum class Speech : std::uint8_t {
+  Json,  // problem documents
+  OAuth  // form bodies, the errors of RFC 6749, section 5.2, and HTTP Basic beside Bearer
 };
 
 struct Route {
   std::string_view method;
   std::string_view path;  // "{name}" at the end stands for the rest, because names may hold a slash
-  kms::Role role;         // Role::None: anybody
-  bool sealedToo;         // served while sealed
+  kms::Role role;         // Role::None: anybody, and who it is is not asked
+  Reach reach;
+  bool sealedToo;  // served while sealed
   void (*handle)(Call& call, const Respond& respond);
+  Speech speech = Speech::Json;
 };
 
 std::span<const Route> routes() noexcept;
-// Who is it, is it allowed, is it sealed; then the route's handler. `api` and `background` outlive the
-// handler. What runs in the background uses the keeper: end it before the keeper goes.
-Handler makeHandler(Api& api, Background& sealing, Background& unsealing);
+// Where is it served, who is it, is it allowed, is it sealed; then the route's handler. `api` and `threads`
+// outlive the handler. What runs in the background uses the keeper: end it before the keeper goes.
+Handler makeHandler(Api& api, Threads& threads);
 
 }  // namespace kmsd::http

@@ -49,6 +49,8 @@ enum class Reason : std::uint8_t {
   ServerUnreachable,
   Interrupted,
   FileMissing,
+  // Of a request that came in clear.
+  TlsRequired,
 };
 
 }  // namespace base

@@ -61,6 +61,8 @@ class Api : public ::testing::Test {
     handler = nullptr;
     sealing.reset();
     unsealing.reset();
+    patient.reset();
+    threads.reset();
     api.reset();
     kmsd::KeeperOptions options;
     options.server = server;
@@ -73,7 +75,9 @@ class Api : public ::testing::Test {
                                 kDaemon, kAdmins});
     sealing.emplace();
     unsealing.emplace();
-    handler = kmsd::http::makeHandler(*api, *sealing, *unsealing);
+    patient.emplace();
+    threads.emplace(kmsd::http::Threads{*sealing, *unsealing, *patient});
+    handler = kmsd::http::makeHandler(*api, *threads);
   }
 
   Response ask(Request request) {
@@ -123,6 +127,8 @@ class Api : public ::testing::Test {
   std::optional<kmsd::http::Api> api;
   std::optional<kmsd::http::Background> sealing;
   std::optional<kmsd::http::Background> unsealing;
+  std::optional<kmsd::http::Background> patient;
+  std::optional<kmsd::http::Threads> threads;
   kmsd::http::Handler handler;
 };
 

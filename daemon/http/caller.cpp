@@ -1,0 +1,92 @@
+#include "daemon/http/caller.h"
+
+#include <algorithm>
+
+#include "daemon/http/oauth_form.h"
+
+namespace kmsd::http {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Reason;
+using kms::Actor;
+using kms::Role;
+
+Error unauthenticated(std::string what) { return {Code::Denied, std::move(what), Reason::Unauthenticated}; }
+
+Actor nobody() { return {"anonymous", Role::None, std::nullopt}; }
+
+bool isHostAdmin(const Api& api, const Peer& peer) {
+  if (peer.uid == 0 || peer.uid == api.daemonUid) return true;
+  return api.adminGroup &&
+         std::find(peer.groups.begin(), peer.groups.end(), *api.adminGroup) != peer.groups.end();
+}
+
+Actor peerActor(const Api& api, const Peer& peer, bool open) {
+  const bool admin = isHostAdmin(api, peer);
+  if (!admin && open) {
+    if (auto user = api.users->actorForUid(peer.uid)) return *std::move(user);
+  }
+  return {"uid " + std::to_string(peer.uid), admin ? Role::Admin : Role::None, std::nullopt};
+}
+
+// TLS has checked the certificate at the handshake; a connection may outlive it.
+base::Result<Actor> certificateActor(const Api& api, const ClientCertificate& certificate) {
+  if (certificate.notAfter <= api.clock.now()) {
+    return unauthenticated("the client certificate has expired; connect with a new one");
+  }
+  auto user = api.users->show(certificate.commonName);
+  if (user) return Actor{"user " + user->name, user->role, user->id};
+  if (user.error().code != Code::NotFound) return std::move(user).error();
+  return unauthenticated("the client certificate names nobody who is a user of this server");
+}
+
+base::Result<Actor> basicActor(const Api& api, std::string_view credentials) {
+  const auto basic = parseBasic(credentials);
+  if (!basic) return basic.error();
+  auto actor = api.tokens->authenticate(base::view(basic->token));
+  if (actor && actor->name != "user " + basic->user) {
+    return unauthenticated("the token behind Basic is not this user's");
+  }
+  return actor;
+}
+
+// What stands behind the scheme's name.
+std::string_view credentialsOf(std::string_view authorization, std::size_t scheme) {
+  authorization.remove_prefix(scheme);
+  return authorization.substr(std::min(authorization.find_first_not_of(' '), authorization.size()));
+}
+
+}  // namespace
+
+bool startsWithoutCase(std::string_view text, std::string_view start) noexcept {
+  return text.size() >= start.size() &&
+         std::equal(start.begin(), start.end(), text.begin(),
+                    [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b); });
+}
+
+bool showsCredentials(const Request& request) noexcept {
+  return !request.authorization.empty() || request.certificate.has_value();
+}
+
+base::Result<Actor> callerOf(const Api& api, const Request& request, bool open, bool basic) {
+  constexpr std::string_view kBearer = "bearer ";
+  constexpr std::string_view kBasic = "basic ";
+  const std::string_view given = base::view(request.authorization);
+  if (given.empty()) {
+    if (request.transport == Transport::Unix && request.peer) return peerActor(api, *request.peer, open);
+    if (request.transport == Transport::Https && request.certificate && open)
+      return certificateActor(api, *request.certificate);
+    return nobody();
+  }
+  if (!open) return nobody();
+  if (startsWithoutCase(given, kBearer))
+    return api.tokens->authenticate(credentialsOf(given, kBearer.size()));
+  if (basic && startsWithoutCase(given, kBasic)) return basicActor(api, credentialsOf(given, kBasic.size()));
+  if (startsWithoutCase(kBearer, given)) return unauthenticated("the token behind Bearer is missing");
+  return unauthenticated(basic ? "the authorizations served here are Bearer and Basic"
+                               : "the one authorization served is Bearer");
+}
+
+}  // namespace kmsd::http

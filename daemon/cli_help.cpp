@@ -37,18 +37,10 @@ std::string synopsisOf(const ArgumentSpec& argument) {
   return argument.required ? text : "[" + text + "]";
 }
 
-// "keep, seal, grace:..."
-std::string wordsOf(const OptionSpec& option) {
-  std::string words;
-  for (const std::string_view choice : choicesOf(option))
-    words += (words.empty() ? "" : ", ") + std::string(choice) + (choice.ends_with(':') ? "..." : "");
-  return words;
-}
-
 void addOptions(std::string& out, std::span<const OptionSpec> options) {
   for (const OptionSpec& option : options) {
     std::string help(option.help);
-    if (!option.choices.empty()) help += "; one of: " + wordsOf(option);
+    if (!option.choices.empty()) help += "; one of: " + choiceWords(option);
     if (!option.fallback.empty()) help += " (default: " + std::string(option.fallback) + ")";
     if (option.repeated) help += " (may be given several times)";
     if (option.required) help += " (needed)";

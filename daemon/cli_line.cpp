@@ -91,6 +91,16 @@ std::vector<std::string_view> choicesOf(const OptionSpec& option) {
   return all;
 }
 
+std::string choiceWords(const OptionSpec& option) {
+  const auto choices = choicesOf(option);
+  std::string words;
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    if (i > 0) words += i + 1 == choices.size() ? " or " : ", ";
+    words += std::string(choices[i]) + (choices[i].ends_with(':') ? "..." : "");
+  }
+  return words;
+}
+
 bool allows(const OptionSpec& option, std::string_view value) noexcept {
   std::string_view rest = option.choices;
   if (rest.empty()) return true;
@@ -229,7 +239,7 @@ base::Result<void> CommandLine::checkComplete(const Parsed& parsed) const {
       return usage("--" + std::string(option.name) + " " + std::string(option.value) + " is missing");
     for (const std::string& value : parsed.texts(option.name)) {
       if (allows(option, value)) continue;
-      return usage("--" + std::string(option.name) + " takes " + joined(choicesOf(option)) + ", not " +
+      return usage("--" + std::string(option.name) + " takes " + choiceWords(option) + ", not " +
                    inQuotes(value));
     }
   }

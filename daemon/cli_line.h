@@ -58,6 +58,7 @@ const OptionSpec* findOption(std::span<const OptionSpec> options, std::string_vi
 // Whether the option's choices allow this value.
 bool allows(const OptionSpec& option, std::string_view value) noexcept;
 std::vector<std::string_view> choicesOf(const OptionSpec& option);
+std::string choiceWords(const OptionSpec& option);  // "keep, seal or grace:..."
 
 // The closest of `names` to a mistyped word; empty where none is close.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> names);

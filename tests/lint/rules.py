@@ -16,11 +16,11 @@ INCLUDES = {
     "kms": {"project": ["hal/base", "kms"], "third": ["openssl/", "sqlite3.h", "boost/json"]},
     "daemon": {
         "project": ["hal", "kms", "daemon", "drivers/builtin.h"],
-        "third": ["boost/program_options", "boost/json", "openssl/", "spdlog/", "systemd/"],
+        "third": ["boost/program_options", "boost/json", "openssl/", "spdlog/", "systemd/", "prometheus/"],
     },
     "daemon/http": {
         "project": ["hal", "kms", "daemon"],
-        "third": ["boost/json", "boost/asio", "boost/beast"],
+        "third": ["boost/json", "boost/asio", "boost/beast", "openssl/"],
     },
     "tests": {
         "project": ["hal", "drivers", "kms", "daemon", "tests"],

@@ -63,6 +63,8 @@ class Parsed {
   std::vector<std::string> texts(std::string_view name) const;
   const std::vector<std::string>& arguments() const noexcept { return arguments_; }
   const VerbSpec& verb() const noexcept { return *verb_; }
+  // The same command line, with the configuration file read anew. Errors: as CommandLine::parse.
+  base::Result<Parsed> again() const;
 
  private:
   friend class CommandLine;
@@ -70,6 +72,8 @@ class Parsed {
   std::map<std::string, std::string, std::less<>> fallbacks_;
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
   std::vector<std::string> arguments_;
+  const ProgramSpec* program_ = nullptr;
+  std::vector<std::string> words_;
 };
 
 // Parses, answers `--help` and `--version`, runs the verb. A usage error is one line on stderr that says what

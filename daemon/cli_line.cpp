@@ -173,7 +173,15 @@ base::Result<CommandLine::Outcome> CommandLine::parse(const std::vector<std::str
   if (split->verb == nullptr) return usage("a verb is missing");
   auto parsed = complete(*split->verb, *split);
   if (!parsed) return std::move(parsed).error();
+  parsed->program_ = &program_;
+  parsed->words_ = words;
   return Outcome{Wants::Run, split->verb, *std::move(parsed)};
+}
+
+base::Result<Parsed> Parsed::again() const {
+  auto outcome = CommandLine(*program_).parse(words_);
+  if (!outcome) return std::move(outcome).error();
+  return std::move(outcome->parsed);
 }
 
 const VerbSpec* CommandLine::verbOf(const std::vector<std::string>& words) const {

@@ -20,6 +20,7 @@ ServerStatus Keeper::status() const { return impl_->status(); }
 bool Keeper::sealed() const noexcept { return impl_->sealed(); }
 std::vector<MediumReport> Keeper::media() const { return impl_->media(); }
 void Keeper::seal(const std::string& by) { impl_->seal(by); }
+void Keeper::ask(std::function<void()> answer) { impl_->ask(std::move(answer)); }
 Result<void> Keeper::unseal(UnsealRequest request) { return impl_->unseal(std::move(request)); }
 
 Keeper::Impl::Impl(KeeperOptions options, std::optional<VaultPort> vault, StartReader startReader,
@@ -107,6 +108,12 @@ Result<void> Keeper::Impl::unseal(UnsealRequest request) {
   return done.get();
 }
 
+void Keeper::Impl::ask(std::function<void()> answer) {
+  const std::lock_guard lock(mutex_);
+  inbox_.asked.push_back(std::move(answer));
+  wake_.notify_all();
+}
+
 void Keeper::Impl::run() {
   refresh();
   for (;;) {
@@ -128,7 +135,8 @@ Keeper::Impl::Inbox Keeper::Impl::nextWork() {
   const auto due = wakeAt();
   std::unique_lock lock(mutex_);
   const auto arrived = [this] {
-    return inbox_.stop || inbox_.restarted || inbox_.slots || !inbox_.commands.empty();
+    return inbox_.stop || inbox_.restarted || inbox_.slots || !inbox_.commands.empty() ||
+           !inbox_.asked.empty();
   };
   if (due) {
     wake_.wait_until(lock, *due, arrived);
@@ -141,6 +149,7 @@ Keeper::Impl::Inbox Keeper::Impl::nextWork() {
 }
 
 void Keeper::Impl::handle(Inbox work) {
+  for (const auto& answer : work.asked) answer();
   if (work.restarted) {
     const bool matters = !open_ || options_.onRemoval != OnRemoval::Keep;
     if (matters && !std::exchange(restartNoted_, true)) note(*std::move(work.restarted));

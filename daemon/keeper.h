@@ -12,6 +12,7 @@
 
 #include "daemon/reader_client.h"
 #include "hal/base/uuid.h"
+#include "kms/audit/audit_log.h"
 #include "kms/keys/vault.h"
 
 namespace kmsd {
@@ -58,15 +59,25 @@ struct UnsealRequest {
   std::optional<base::SecretBuffer> pwd;  // 14 typed characters, instead of a medium
   std::optional<base::SecretBuffer> passphrase;
   std::string by;  // who asks, for the audit log
+  bool acceptBrokenAudit = false;  // go on with a new file where the audit log is broken
 };
 
-// What the keeper needs of the vault; kms::Vault's methods of the same names.
+// What the keeper needs of the vault: kms::Vault's methods of the same names, and of the audit log.
 struct VaultPort {
   std::function<base::Result<base::Uuid>(kms::KeyOffer)> unseal;
   std::function<base::Result<base::Uuid>(const kms::KeyOffer&)> check;
   std::function<void()> seal;
   std::function<bool()> sealed;
+  // Verifies the audit log when the vault was opened, before the server is. `acceptedBy`: who goes on where it
+  // is broken; empty: nobody. Errors: Corrupt / AuditBroken. May be empty: there is no log.
+  std::function<base::Result<void>(const std::string& acceptedBy)> verifyAudit = {};
 };
+
+// Null gives none.
+std::optional<VaultPort> portOf(kms::Vault* vault);
+// Verifies the audit log at each unsealing, and ends its lines with a checkpoint before each seal. Both
+// outlive it.
+VaultPort portOf(kms::Vault& vault, kms::AuditLog& audit);
 
 class Keeper {
  public:
@@ -82,6 +93,9 @@ class Keeper {
   // `vault` is null where the database cannot be used; then `fault` says why and nothing unseals.
   Keeper(KeeperOptions options, kms::Vault* vault, std::optional<base::Error> fault, const base::Clock& clock,
          Events events);
+  // With a port that knows the audit log too (see portOf).
+  Keeper(KeeperOptions options, std::optional<VaultPort> vault, std::optional<base::Error> fault,
+         const base::Clock& clock, Events events);
   // The same over any vault and reader.
   using StartReader =
       std::function<base::Result<std::unique_ptr<ReaderClient>>(ReaderOptions, ReaderClient::Events)>;
@@ -98,6 +112,8 @@ class Keeper {
   std::vector<MediumReport> media() const;
   // Returns when no key is left in memory.
   void seal(const std::string& by = {});
+  // Has the keeper's thread call `answer`, in its turn: for a watchdog. Not called any more once it stops.
+  void ask(std::function<void()> answer);
   // Tries what is inserted (or the typed key) now, also after a commanded seal.
   // Errors: as Vault::unseal; NotFound / AwaitingMedium; Denied (refused a moment ago, says how long to
   // wait).

@@ -30,6 +30,7 @@ class Keeper::Impl {
   bool sealed() const noexcept { return shownSealed_.load(std::memory_order_acquire); }
   std::vector<MediumReport> media() const;
   void seal(const std::string& by);
+  void ask(std::function<void()> answer);
   base::Result<void> unseal(UnsealRequest request);
 
  private:
@@ -48,6 +49,7 @@ class Keeper::Impl {
     bool afterRestart = false;             // `slots` are the first of a new child
     std::optional<std::vector<hal::Slot>> slots;
     std::deque<Command> commands;
+    std::vector<std::function<void()>> asked;
   };
   // The medium that opened the server, under Seal and Grace.
   struct Watch {
@@ -73,7 +75,9 @@ class Keeper::Impl {
   base::Result<void> unsealTyped(UnsealRequest request);
   base::Result<void> unsealInserted(const UnsealRequest& request);
   // Reads and offers what is in the slot. The error is not yet noted.
-  base::Result<base::Uuid> attempt(SlotRecord& record, const std::optional<base::SecretBuffer>& passphrase);
+  base::Result<base::Uuid> attempt(SlotRecord& record, const UnsealRequest& request);
+  // Opens the vault and verifies the audit log; where that is broken, the vault is sealed again.
+  base::Result<base::Uuid> openVault(kms::KeyOffer offer, const std::string& acceptedBy);
   base::Result<kms::KeyOffer> readOffer(SlotRecord& record,
                                         const std::optional<base::SecretBuffer>& passphrase);
   void refused(SlotRecord& record, base::Error why);

@@ -1,27 +1,111 @@
 #include "daemon/run_options.h"
 
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "daemon/data_dir.h"
 #include "daemon/media_port.h"
 
 namespace kmsd {
 namespace {
 
+using http::Transport;
+
+constexpr std::size_t kHostMost = 253;  // characters of a name (RFC 1123, section 2.1)
+
 base::Error invalid(std::string what) { return {base::Code::Invalid, std::move(what)}; }
+
+bool isHost(std::string_view host, bool bracketed) {
+  if (host.empty() || host.size() > kHostMost) return false;
+  if (bracketed) {
+    in6_addr address{};
+    return ::inet_pton(AF_INET6, std::string(host).c_str(), &address) == 1;
+  }
+  return std::ranges::all_of(host, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_';
+  });
+}
+
+// "HOST:PORT" or "[ADDRESS]:PORT", into host and port.
+bool parseHostPort(std::string_view text, Listen& out) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == text.npos) return false;
+  std::string_view host = text.substr(0, colon);
+  const std::string_view port = text.substr(colon + 1);
+  const bool bracketed = host.starts_with('[') && host.ends_with(']') && host.size() > 2;
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  const auto [end, failed] = std::from_chars(port.data(), port.data() + port.size(), out.port);
+  if (failed != std::errc() || end != port.data() + port.size() || !isHost(host, bracketed)) return false;
+  out.host = host;
+  return true;
+}
+
+base::Result<Listen> parseUnix(std::string_view path) {
+  constexpr std::size_t kLongest = 107;  // bytes, of sun_path
+  if (path.empty() || path.size() > kLongest || path.find('\0') != std::string_view::npos)
+    return invalid("--listen unix:PATH needs a path of 1 to 107 bytes");
+  Listen listen;
+  listen.path = path;
+  return listen;
+}
+
+base::Result<void> parseTls(const Parsed& parsed, RunOptions& options) {
+  options.tls = {parsed.text("tls-certificate"), parsed.text("tls-key"), parsed.text("tls-client-ca")};
+  if (options.overTls() && (options.tls.certificate.empty() || options.tls.key.empty()))
+    return invalid(
+        "--listen https://HOST:PORT needs --tls-certificate FILE and --tls-key FILE: a PEM file with a "
+        "certificate for HOST and its chain, and one with its private key");
+  if (!options.tls.clientAuthority.empty() && !options.overTls())
+    return invalid("--tls-client-ca is for --listen https://HOST:PORT, and nothing listens there");
+  return {};
+}
 
 }  // namespace
 
-base::Result<std::filesystem::path> parseListen(std::string_view address) {
+std::string Listen::text() const {
+  if (transport == Transport::Unix) return "unix:" + path.string();
+  const bool bracketed = host.find(':') != std::string::npos;
+  return (transport == Transport::Https ? "https://" : "http://") + (bracketed ? "[" + host + "]" : host) +
+         ":" + std::to_string(port);
+}
+
+bool RunOptions::overTls() const noexcept {
+  return std::ranges::any_of(listen, [](const Listen& at) { return at.transport == Transport::Https; });
+}
+
+base::Result<Listen> parseListen(std::string_view address) {
   constexpr std::string_view kUnix = "unix:";
-  constexpr std::size_t kLongest = 107;  // bytes, of sun_path
-  if (address.starts_with("http://") || address.starts_with("https://"))
-    return base::Error{
-        base::Code::Unsupported,
-        "--listen " + std::string(address) + ": only Unix sockets (unix:PATH) are served in this version"};
-  if (!address.starts_with(kUnix))
-    return invalid("--listen takes unix:PATH, not '" + std::string(address) + "'");
-  address.remove_prefix(kUnix.size());
-  if (address.empty() || address.size() > kLongest || address.find('\0') != std::string_view::npos)
-    return invalid("--listen unix:PATH needs a path of 1 to 107 bytes");
-  return std::filesystem::path(address);
+  constexpr std::string_view kHttps = "https://";
+  constexpr std::string_view kHttp = "http://";
+  if (address.starts_with(kUnix)) return parseUnix(address.substr(kUnix.size()));
+  Listen listen;
+  listen.transport = address.starts_with(kHttps) ? Transport::Https : Transport::Http;
+  const bool tcp = listen.transport == Transport::Https || address.starts_with(kHttp);
+  if (tcp) address.remove_prefix(listen.transport == Transport::Https ? kHttps.size() : kHttp.size());
+  if (!tcp || !parseHostPort(address, listen))
+    return invalid("--listen takes unix:PATH, https://HOST:PORT or http://HOST:PORT, not '" +
+                   std::string(address) + "'; an IPv6 address stands in brackets, such as [::1]");
+  return listen;
+}
+
+base::Result<Listen> parseLoopback(std::string_view address) {
+  Listen listen;
+  listen.transport = Transport::Http;
+  const auto loopback = [&] {
+    in_addr v4{};
+    if (::inet_pton(AF_INET, listen.host.c_str(), &v4) == 1) return (::ntohl(v4.s_addr) >> 24U) == 127;
+    in6_addr v6{};
+    return ::inet_pton(AF_INET6, listen.host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+  };
+  if (parseHostPort(address, listen) && loopback()) return listen;
+  return invalid(
+      "--metrics-http takes an address of this host's loopback interface, such as 127.0.0.1:9464 "
+      "or [::1]:9464, not '" +
+      std::string(address) + "'");
 }
 
 base::Result<void> parseOnRemoval(std::string_view text, RunOptions& options) {
@@ -52,13 +136,43 @@ base::Result<RunOptions> runOptions(const Parsed& parsed) {
     }
   }
   for (const std::string& address : parsed.texts("listen")) {
-    auto path = parseListen(address);
-    if (!path) return std::move(path).error();
-    options.sockets.push_back(*std::move(path));
+    auto listen = parseListen(address);
+    if (!listen) return std::move(listen).error();
+    options.listen.push_back(*std::move(listen));
   }
+  if (parsed.has("metrics-http")) {
+    auto metrics = parseLoopback(parsed.text("metrics-http"));
+    if (!metrics) return std::move(metrics).error();
+    options.metrics = *std::move(metrics);
+  }
+  if (auto tls = parseTls(parsed, options); !tls) return std::move(tls).error();
   if (auto policy = parseOnRemoval(parsed.text("on-removal"), options); !policy)
     return std::move(policy).error();
   return options;
+}
+
+std::span<const OptionSpec> runOptionSpecs() noexcept {
+  static constexpr std::array kOptions = {
+      OptionSpec{"data-dir", "DIR", "the server's data directory", kDefaultDataDir},
+      OptionSpec{"medium", "URI",
+                 "where the key medium will be, tried in turn; without it: the disk in drive A:", "", true},
+      OptionSpec{"listen", "ADDRESS",
+                 "serve on unix:PATH, on https://HOST:PORT, or, what is public, on http://HOST:PORT",
+                 "unix:/run/kms/kms.sock", true},
+      OptionSpec{"tls-certificate", "FILE",
+                 "PEM: the certificate that https shows, then its chain; read anew on SIGHUP"},
+      OptionSpec{"tls-key", "FILE", "PEM: its private key, which nobody else may read; read anew on SIGHUP"},
+      OptionSpec{"tls-client-ca", "FILE",
+                 "PEM: the authorities whose client certificates count, each as the user that its common "
+                 "name says; with CRLs, these are checked; read anew on SIGHUP"},
+      OptionSpec{"metrics-http", "ADDRESS",
+                 "serve /metrics in clear and to anybody on this loopback address, such as 127.0.0.1:9464"},
+      OptionSpec{"on-removal", "POLICY",
+                 "when the medium that opened is pulled: stay open (keep), seal, or seal after a time, such "
+                 "as grace:30s",
+                 "keep", false, false, false, "keep seal grace:"},
+  };
+  return kOptions;
 }
 
 }  // namespace kmsd

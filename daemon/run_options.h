@@ -2,28 +2,52 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "daemon/cli.h"
+#include "daemon/http/message.h"
+#include "daemon/http/tls.h"
 #include "daemon/keeper.h"
 
 namespace kmsd {
+
+// Where the server listens.
+struct Listen {
+  http::Transport transport = http::Transport::Unix;
+  std::filesystem::path path;  // of a Unix socket
+  std::string host;            // else: a name or an address, without brackets
+  std::uint16_t port = 0;      // 0: the system chooses
+
+  std::string text() const;  // as it is given
+  bool operator==(const Listen&) const = default;
+};
 
 struct RunOptions {
   std::filesystem::path root;
   std::vector<std::string> media;  // medium URIs; none: each driver's usual one
   bool prompt = false;             // the key is typed at the start
-  std::vector<std::filesystem::path> sockets;
+  std::vector<Listen> listen;
+  http::TlsFiles tls;
+  std::optional<Listen> metrics;  // where /metrics is served in clear; a loopback address
   OnRemoval onRemoval = OnRemoval::Keep;
   std::chrono::seconds grace{30};
+
+  bool overTls() const noexcept;  // listens on https somewhere
 };
 
-// Errors: Invalid; Unsupported for addresses that are no Unix sockets.
+// The table of `kmsd run`.
+std::span<const OptionSpec> runOptionSpecs() noexcept;
+
+// Errors: Invalid.
 base::Result<RunOptions> runOptions(const Parsed& parsed);
 
-// "unix:PATH". Errors: Invalid; Unsupported.
-base::Result<std::filesystem::path> parseListen(std::string_view address);
+// "unix:PATH", "https://HOST:PORT" or "http://HOST:PORT", an IPv6 address in brackets. Errors: Invalid.
+base::Result<Listen> parseListen(std::string_view address);
+// "ADDRESS:PORT" of this host's loopback interface: 127.x.x.x or [::1]. Errors: Invalid.
+base::Result<Listen> parseLoopback(std::string_view address);
 // "keep", "seal" or "grace:SPAN", into `options`. Errors: Invalid.
 base::Result<void> parseOnRemoval(std::string_view text, RunOptions& options);
 

@@ -4,22 +4,25 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <cerrno>
-
 #include "daemon/data_dir.h"
 #include "daemon/harden.h"
 #include "daemon/http/background.h"
+#include "daemon/http/metrics_handler.h"
 #include "daemon/http/routes.h"
 #include "daemon/http/server.h"
 #include "daemon/log.h"
+#include "daemon/metrics.h"
 #include "daemon/notify.h"
 #include "daemon/run_events.h"
+#include "daemon/run_gauges.h"
 #include "daemon/run_options.h"
+#include "daemon/run_reload.h"
+#include "daemon/run_services.h"
+#include "daemon/run_signals.h"
 #include "daemon/terminal.h"
 #include "daemon/tidier.h"
 #include "daemon/verb_run.h"
-#include "hal/base/rng.h"
-#include "kms/store/sqlite_store.h"
+#include "daemon/watchdog.h"
 
 namespace kmsd {
 namespace {
@@ -35,106 +38,122 @@ std::optional<gid_t> adminGroup() {
   return found->gr_gid;
 }
 
-// The signals that end or wake the daemon. Blocked before any thread is there, so that all threads inherit it
-// and only wait() takes them.
-class Signals {
- public:
-  Signals() {
-    ::sigemptyset(&set_);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set_, signal);
-    ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+// What systemd's watchdog is told as long as every part answers; nothing where there is none.
+std::optional<Watchdog> watchdogOver(Keeper& keeper, Services* parts) {
+  const auto span = watchdogSpan();
+  if (!span) return std::nullopt;
+  std::vector<Watchdog::Part> all;
+  all.push_back({"the keeper", [&keeper](auto answer) { keeper.ask(std::move(answer)); }});
+  if (parts != nullptr) {
+    all.push_back({"the database", [parts](auto answer) {
+                     parts->store->write([](kms::Txn&) -> base::Result<void> { return {}; },
+                                         [answer](const base::Result<void>&) { answer(); });
+                   }});
   }
-  // SIGTERM or SIGINT.
-  int wait() const {
-    for (;;) {
-      const int signal = ::sigwaitinfo(&set_, nullptr);
-      if (signal == SIGTERM || signal == SIGINT) return signal;
-      if (signal == SIGHUP) log::info("SIGHUP: there is nothing to read anew; restart to change options");
-    }
-  }
-
- private:
-  sigset_t set_{};
-};
-
-// The services over an open database; none of it where the database cannot be used. Jobs that wait for the
-// store's writer refer to the services, so they are done before the services go.
-struct Services {
-  explicit Services(std::unique_ptr<kms::Store> opened, const base::Uuid& server)
-      : store(std::move(opened)),
-        vault(*store, server, base::systemRng()),
-        users(vault, *store, base::systemClock(), policy),
-        tokens(vault, *store, base::systemClock(), base::systemRng(), policy) {}
-  ~Services() { drain(); }
-  Services(const Services&) = delete;
-  Services& operator=(const Services&) = delete;
-
-  // Returns when all that was given to the writer so far is done. It is done in turn, so one more job shows
-  // that. REQUIRES: nobody gives it more.
-  void drain() {
-    auto done = store->writeAndWait([](kms::Txn&) -> base::Result<void> { return {}; });
-    if (!done) log::warning("the database failed while the server stopped: " + done.error().what);
-  }
-
-  kms::Policy policy;
-  std::unique_ptr<kms::Store> store;
-  kms::Vault vault;
-  kms::UserService users;
-  kms::TokenService tokens;
-};
-
-base::Result<std::unique_ptr<Services>> openServices(const DataDir& dir, const base::Uuid& server,
-                                                     std::optional<base::Error>& fault) {
-  auto store = kms::openSqliteStore(dir.database());
-  if (store) return std::make_unique<Services>(*std::move(store), server);
-  const base::Reason reason = store.error().reason;
-  if (reason != base::Reason::DatabaseMissing && reason != base::Reason::DatabaseCorrupt)
-    return std::move(store).error();
-  fault = std::move(store).error();
-  log::error(fault->what, rowOf(reason).event);
-  return std::unique_ptr<Services>();
+  Watchdog::Events events;
+  events.alive = notifyAlive;
+  events.silent = [](const std::string& name) {
+    log::error(name + " does not answer; systemd restarts the server unless that changes soon");
+  };
+  events.answering = [](const std::string& name) { log::info(name + " answers again"); };
+  return std::optional<Watchdog>(std::in_place, std::chrono::ceil<std::chrono::milliseconds>(*span / 2),
+                                 std::move(all), std::move(events));
 }
 
-base::Result<void> startServing(http::Server& server, const RunOptions& options) {
-  for (const auto& socket : options.sockets) {
-    if (auto listening = server.listenUnix(socket); !listening) return listening;
-    log::info("listening on unix:" + socket.string());
+base::Result<void> useTls(http::Server& server, const http::TlsFiles& files) {
+  auto context = http::TlsContext::load(files);
+  if (!context) return std::move(context).error();
+  server.setTls(*std::move(context));
+  return {};
+}
+
+base::Result<void> startServing(http::Server& server, const std::vector<Listen>& listen) {
+  for (Listen at : listen) {
+    if (at.transport == http::Transport::Unix) {
+      if (auto listening = server.listenUnix(at.path); !listening) return listening;
+    } else {
+      auto port = server.listenTcp(at.host, at.port, at.transport);
+      if (!port) return std::move(port).error();
+      at.port = *port;
+    }
+    log::info("listening on " + at.text());
   }
   server.start();
   return {};
 }
 
-// Runs until a signal. Errors: what keeps it from starting.
-base::Result<Exit> serve(const RunOptions& options, const DataDir& dir, const base::Uuid& id,
-                         UnsealRequest typed) {
-  const Signals signals;
-  std::optional<base::Error> fault;
-  auto services = openServices(dir, id, fault);
-  if (!services) return std::move(services).error();
-  Services* parts = services->get();
+// /metrics in clear has a server of its own, so that no other address can be asked for it.
+http::ServerOptions metricsServer() {
+  http::ServerOptions options;
+  options.connectionsMost = 64;
+  options.connectionsForRoot = 0;
+  options.threads = 1;
+  return options;
+}
 
-  RunEvents events(parts != nullptr ? parts->store.get() : nullptr, base::systemClock());
+std::vector<Metrics::RouteName> routeNames() {
+  std::vector<Metrics::RouteName> names;
+  for (const http::Route& route : http::routes())
+    names.push_back({std::string(route.method), std::string(route.path)});
+  return names;
+}
+
+KeeperOptions keeperOptions(const RunOptions& options, const base::Uuid& id) {
   KeeperOptions keeping;
   keeping.server = id;
   keeping.reader.uris = options.media;
   keeping.onRemoval = options.onRemoval;
   keeping.grace = options.grace;
-  Keeper keeper(std::move(keeping), parts != nullptr ? &parts->vault : nullptr, fault, base::systemClock(),
-                events.events());
-  http::Api api{keeper, parts != nullptr ? &parts->users : nullptr,
-                parts != nullptr ? &parts->tokens : nullptr, ::geteuid(), adminGroup()};
-  api.databaseDamaged = [&events](const std::string& what) { events.databaseDamaged(what); };
-  // After the keeper, which their jobs use; before the server, which gives them.
+  return keeping;
+}
+
+struct Workers {
   http::Background sealing;
   http::Background unsealing;
   http::Background patient;
   http::Threads threads{sealing, unsealing, patient};
-  http::Server server(http::ServerOptions{}, http::makeHandler(api, threads));
+
+  void end() {
+    for (http::Background* thread : {&sealing, &unsealing, &patient}) thread->end();
+  }
+};
+
+// Runs until a signal. Errors: what keeps it from starting.
+base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const DataDir& dir,
+                         const base::Uuid& id, UnsealRequest typed) {
+  const Signals signals;
+  Metrics metrics(routeNames());
+  kms::SqliteOptions storing;
+  storing.committed = [&metrics](std::size_t jobs, auto took) { metrics.committed(jobs, took); };
+  std::optional<base::Error> fault;
+  auto services = openServices(dir, id, std::move(storing), fault);
+  if (!services) return std::move(services).error();
+  Services* parts = services->get();
+
+  RunEvents events(parts != nullptr ? parts->store.get() : nullptr, base::systemClock());
+  Keeper keeper(keeperOptions(options, id), parts != nullptr ? &parts->vault : nullptr, fault,
+                base::systemClock(), events.events());
+  addKeeperGauges(metrics, keeper);
+  http::Api api{keeper, parts != nullptr ? &parts->users : nullptr,
+                parts != nullptr ? &parts->tokens : nullptr, ::geteuid(), adminGroup()};
+  api.databaseDamaged = [&events](const std::string& what) { events.databaseDamaged(what); };
+  api.metrics = &metrics;
+  // After the keeper, which their jobs use; before the server, which gives them.
+  Workers workers;
+  http::Server server(http::ServerOptions{}, http::makeHandler(api, workers.threads));
+  std::optional<http::Server> metricsOnly;
+  if (options.overTls())
+    if (auto used = useTls(server, options.tls); !used) return std::move(used).error();
   if (auto keeps = keeper.start(); !keeps) return std::move(keeps).error();  // a medium URI that is none
-  if (auto serving = startServing(server, options); !serving) return std::move(serving).error();
+  if (auto serving = startServing(server, options.listen); !serving) return std::move(serving).error();
+  if (options.metrics) metricsOnly.emplace(metricsServer(), http::makeMetricsHandler(metrics));
+  if (metricsOnly)
+    if (auto serving = startServing(*metricsOnly, {*options.metrics}); !serving)
+      return std::move(serving).error();
   notifyReady();
   notifyStatus(statusLine(keeper.status()));
 
+  auto watchdog = watchdogOver(keeper, parts);
   std::optional<Tidier> tidier;
   if (parts != nullptr) tidier.emplace(parts->vault, parts->tokens, api.databaseDamaged);
   if (typed.pwd) {
@@ -143,15 +162,16 @@ base::Result<Exit> serve(const RunOptions& options, const DataDir& dir, const ba
       log::warning("the typed key was refused: " + opened.error().what, rowOf(opened.error().reason).event);
   }
 
-  const int signal = signals.wait();
+  Reload reload(parsed, options, [&server](const http::TlsFiles& files) { return useTls(server, files); });
+  const int signal = signals.wait([&reload] { reload.run(); });
   log::info("stopping");
   notifyStopping();
+  watchdog.reset();
   tidier.reset();
   server.stop();
+  if (metricsOnly) metricsOnly->stop();
   keeper.stop();  // also answers what the background waits for
-  sealing.end();
-  unsealing.end();
-  patient.end();
+  workers.end();
   if (parts != nullptr) {
     parts->drain();
     parts->vault.seal();
@@ -175,8 +195,6 @@ base::Result<UnsealRequest> askKey(const RunOptions& options) {
 Exit run(const Parsed& parsed) {
   if (auto hard = harden(); !hard) return fail(hard.error());
   auto options = runOptions(parsed);
-  if (!options && options.error().code == base::Code::Unsupported)
-    return fail(Exit::Usage, options.error().what);
   if (!options) return fail(options.error());
   log::start(errorIsJournal());
   const DataDir dir(options->root);
@@ -187,19 +205,9 @@ Exit run(const Parsed& parsed) {
   if (!lock) return fail(lock.error());
   auto typed = askKey(*options);
   if (!typed) return fail(typed.error());
-  auto exit = serve(*options, dir, header->server, *std::move(typed));
+  auto exit = serve(parsed, *options, dir, header->server, *std::move(typed));
   return exit ? *exit : fail(exit.error());
 }
-
-constexpr OptionSpec kOptions[] = {
-    {"data-dir", "DIR", "the server's data directory", kDefaultDataDir},
-    {"medium", "URI", "where the key medium will be, tried in turn; without it: the disk in drive A:", "",
-     true},
-    {"listen", "ADDRESS", "serve on unix:PATH", "unix:/run/kms/kms.sock", true},
-    {"on-removal", "POLICY",
-     "when the medium that opened is pulled: stay open (keep), seal, or seal after a time, such as grace:30s",
-     "keep", false, false, false, "keep seal grace:"},
-};
 
 }  // namespace
 
@@ -207,11 +215,13 @@ const VerbSpec kRunVerb = {
     "run",
     "run the server: sealed until its key medium is there",
     {},
-    kOptions,
+    runOptionSpecs(),
     "kmsd run                                    # Start with the disk in drive A:\n"
     "kmsd run --medium image:/srv/keys --listen unix:/tmp/kms.sock --data-dir /srv/kms\n"
     "kmsd run --medium floppy:A: --on-removal grace:30s\n"
-    "kmsd run --medium prompt:                   # the 14 characters are typed\n",
+    "kmsd run --medium prompt:                   # the 14 characters are typed\n"
+    "kmsd run --listen unix:/run/kms/kms.sock --listen https://[::]:8443 --tls-certificate /etc/kms/tls.crt "
+    "--tls-key /etc/kms/tls.key\n",
     run};
 
 }  // namespace kmsd

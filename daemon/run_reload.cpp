@@ -1,0 +1,49 @@
+#include "daemon/run_reload.h"
+
+#include "daemon/log.h"
+#include "daemon/notify.h"
+
+namespace kmsd {
+
+std::vector<std::string> needsRestart(const RunOptions& running, const RunOptions& wanted) {
+  std::vector<std::string> out;
+  if (wanted.root != running.root) out.emplace_back("data-dir");
+  if (wanted.media != running.media || wanted.prompt != running.prompt) out.emplace_back("medium");
+  if (wanted.listen != running.listen) out.emplace_back("listen");
+  if (wanted.metrics != running.metrics) out.emplace_back("metrics-http");
+  if (wanted.onRemoval != running.onRemoval ||
+      (wanted.onRemoval == OnRemoval::Grace && wanted.grace != running.grace))
+    out.emplace_back("on-removal");
+  return out;
+}
+
+// What was done, in words. Errors: what is wrong with the files; then nothing was done.
+base::Result<std::string> Reload::apply() {
+  const auto parsed = parsed_.again();
+  if (!parsed) return parsed.error();
+  auto wanted = runOptions(*parsed);
+  if (!wanted) return std::move(wanted).error();
+  std::string done = "the configuration was read anew";
+  if (running_.overTls() && wanted->overTls()) {
+    if (auto used = useTls_(wanted->tls); !used) return std::move(used).error();
+    running_.tls = wanted->tls;
+    done += "; new connections are served with the TLS files as they are now";
+  }
+  std::string names;
+  for (const std::string& name : needsRestart(running_, *wanted)) names += (names.empty() ? "" : ", ") + name;
+  if (!names.empty()) done += "; restart the server to change " + names;
+  return done;
+}
+
+void Reload::run() {
+  notifyReloading();
+  const auto done = apply();
+  if (done) {
+    log::info("SIGHUP: " + *done);
+  } else {
+    log::error("SIGHUP: " + done.error().what + "; nothing was changed");
+  }
+  notifyReady();
+}
+
+}  // namespace kmsd

@@ -1,0 +1,33 @@
+#include "daemon/run_services.h"
+
+#include "daemon/log.h"
+#include "daemon/reasons.h"
+#include "hal/base/rng.h"
+
+namespace kmsd {
+
+Services::Services(std::unique_ptr<kms::Store> opened, const base::Uuid& server)
+    : store(std::move(opened)),
+      vault(*store, server, base::systemRng()),
+      users(vault, *store, base::systemClock(), policy),
+      tokens(vault, *store, base::systemClock(), base::systemRng(), policy) {}
+
+void Services::drain() {
+  auto done = store->writeAndWait([](kms::Txn&) -> base::Result<void> { return {}; });
+  if (!done) log::warning("the database failed while the server stopped: " + done.error().what);
+}
+
+base::Result<std::unique_ptr<Services>> openServices(const DataDir& dir, const base::Uuid& server,
+                                                     kms::SqliteOptions options,
+                                                     std::optional<base::Error>& fault) {
+  auto store = kms::openSqliteStore(dir.database(), std::move(options));
+  if (store) return std::make_unique<Services>(*std::move(store), server);
+  const base::Reason reason = store.error().reason;
+  if (reason != base::Reason::DatabaseMissing && reason != base::Reason::DatabaseCorrupt)
+    return std::move(store).error();
+  fault = std::move(store).error();
+  log::error(fault->what, rowOf(reason).event);
+  return std::unique_ptr<Services>();
+}
+
+}  // namespace kmsd

@@ -1,0 +1,39 @@
+// The services over an open database, as `kmsd run` needs them.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "daemon/data_dir.h"
+#include "kms/keys/vault.h"
+#include "kms/store/sqlite_store.h"
+#include "kms/tokens/token_service.h"
+#include "kms/tokens/user_service.h"
+
+namespace kmsd {
+
+// Jobs that wait for the store's writer refer to the services, so they are done before the services go.
+struct Services {
+  Services(std::unique_ptr<kms::Store> opened, const base::Uuid& server);
+  ~Services() { drain(); }
+  Services(const Services&) = delete;
+  Services& operator=(const Services&) = delete;
+
+  // Returns when all that was given to the writer so far is done. It is done in turn, so one more job shows
+  // that. REQUIRES: nobody gives it more.
+  void drain();
+
+  kms::Policy policy;
+  std::unique_ptr<kms::Store> store;
+  kms::Vault vault;
+  kms::UserService users;
+  kms::TokenService tokens;
+};
+
+// Null where the database is missing or damaged; then `fault` says so, and the log. Errors: those that keep
+// the server from starting.
+base::Result<std::unique_ptr<Services>> openServices(const DataDir& dir, const base::Uuid& server,
+                                                     kms::SqliteOptions options,
+                                                     std::optional<base::Error>& fault);
+
+}  // namespace kmsd

@@ -1,0 +1,137 @@
+#include "daemon/help/prose.h"
+
+namespace kmsd::help {
+namespace {
+
+constexpr std::string_view kUris =
+    "A key medium is named by a URI. *image:FILE* is a disk image. *image:DIRECTORY* is a drive made of a "
+    "directory: each *.img file in it is an inserted disk, and a removed file is a pulled disk. *floppy:A:*, "
+    "*floppy:B:* and *floppy:/dev/NAME* are diskette drives and other block devices. *prompt:* is no medium: "
+    "the "
+    "14 characters of the key are typed.";
+
+constexpr ProseItem kKmsdFiles[] = {
+    {"/etc/kms/kmsd.conf", "Options, as kmsd.conf(5) tells. Need not be there."},
+    {"/var/lib/kms",
+     "The data directory, where --data-dir names no other. All is in its folder security, which only "
+     "the server may enter: the database kms.db, the header with the server's id, the lock, and "
+     "the audit log in audit."},
+    {"/run/kms/kms.sock", "The Unix socket, where --listen names no other address."},
+    {"KMSPWD.INI", "On the key medium, in the root directory of its FAT volume: a text file with the key."},
+};
+
+constexpr ProseItem kKmsdSignals[] = {
+    {"SIGTERM, SIGINT", "End the server: requests that run are answered, all keys are wiped."},
+    {"SIGHUP", "Does not end the server; the log says what was read anew."},
+};
+
+constexpr ProseSection kKmsdMore[] = {
+    {"MEDIUM URIS", kUris, {}},
+    {"SIGNALS", "", kKmsdSignals},
+    {"FILES", "", kKmsdFiles},
+    {"SECURITY",
+     "The key on the medium and the database open everything together and nothing apart: keep them apart. "
+     "Who finds "
+     "a medium needs the database as well; who copies the database needs a medium.\n\n"
+     "kmsd takes no secret as an argument or from the environment. It refuses core dumps and debuggers, and "
+     "holds "
+     "keys in locked memory; *ulimit -l* must allow some. Switch swap off or encrypt it: the work space of "
+     "scrypt "
+     "is wiped, but not locked.\n\n"
+     "On the Unix socket root, the user of the server and members of the group kms-admin are administrators. "
+     "Everybody else of this host may ask for the state and present a token.",
+     {}},
+    {"EXAMPLES",
+     "A server to try, with a directory as its drive:\n\n"
+     "    mkdir drive safe\n"
+     "    kmsd setup --data-dir data --medium image:safe/key.img --backup-medium image:safe/backup.img\n"
+     "    kmsd run --data-dir data --medium image:drive --listen unix:kms.sock &\n"
+     "    cp safe/key.img drive/\n"
+     "    kmsctl --server unix:kms.sock status\n\n"
+     "A server with a diskette drive, as a service:\n\n"
+     "    kmsd setup --medium floppy:A: --backup-medium image:/media/usb/backup.img\n"
+     "    systemctl enable --now kmsd",
+     {}},
+};
+
+constexpr ProseItem kKmsctlFiles[] = {
+    {"/run/kms/kms.sock", "The Unix socket, where --server names no other address."},
+};
+
+constexpr ProseSection kKmsctlMore[] = {
+    {"FILES", "", kKmsctlFiles},
+    {"SECURITY",
+     "A token that is given as an argument can be seen by every user of this host while the command runs. "
+     "Give it on "
+     "standard input, with *-*, or in a file that only you can read.\n\n"
+     "A printed token goes to standard output alone, and what is known of it to standard error, so that a "
+     "shell can "
+     "catch it. It is shown this once; the server keeps no access token in clear.",
+     {}},
+    {"EXAMPLES",
+     "Add a user, issue a token, and ask whether it is active:\n\n"
+     "    kmsctl user add alice --mail alice@example.org\n"
+     "    TOKEN=$(kmsctl token issue --user alice --ttl 8h --scope mail:read)\n"
+     "    kmsctl token verify - <<<\"$TOKEN\" && echo active\n\n"
+     "Seal the server now, and open it again with the inserted medium:\n\n"
+     "    kmsctl seal\n"
+     "    kmsctl unseal",
+     {}},
+};
+
+constexpr ProseSection kConfMore[] = {
+    {"EXAMPLES",
+     "    # The disk in drive A: or, where that is none, an image\n"
+     "    medium=floppy:A:\n"
+     "    medium=image:/srv/keys\n"
+     "    on-removal=grace:30s",
+     {}},
+};
+
+constexpr Prose kProse[] = {
+    {"kmsd", 8, "System administration",
+     "kmsd is a key management server. Its 64-bit master key lies on a key medium, such as a diskette or a "
+     "disk "
+     "image, and nowhere else. With the medium inserted, kmsd decrypts its database and issues, verifies and "
+     "revokes "
+     "tokens. Without it, kmsd runs *sealed*: it holds no key, answers only what is public, says what it "
+     "waits for, "
+     "and opens by itself when the medium comes.\n\n"
+     "*kmsd setup* makes a server and its key media, *kmsd run* is the server, and the *kmsd medium* "
+     "commands look "
+     "after media. They all work on this host's data and devices. kmsctl(1) talks to a running server.\n\n"
+     "Options may also stand in the file that kmsd.conf(5) tells of; the command line wins.",
+     kKmsdMore, "kmsctl(1), kmsd.conf(5), mtools(1), systemctl(1)"},
+    {"kmsctl", 1, "User commands",
+     "kmsctl asks a running kmsd(8) to do something. On the server's Unix socket the kernel tells the server "
+     "who "
+     "asks; a user of the server can also show an access token, with *--token-file*.\n\n"
+     "Answers are made for people. With *--json* one JSON document is printed, and nothing else, which is "
+     "the answer "
+     "of the server's HTTP interface.",
+     kKmsctlMore, "kmsd(8), kmsd.conf(5)"},
+    {"kmsd.conf", 5, "File formats",
+     "The file holds options of kmsd(8), one a line, as *name=value* with the names of the command line. An "
+     "option "
+     "that may be given several times has a line each. A switch is *yes* or *no*. What is given on the "
+     "command line "
+     "takes the place of all lines of that name. Empty lines, and lines that begin with # or ; say nothing. "
+     "The only "
+     "section there may be is *[kmsd]*. A line that is none of these is an error, and so is a name that no "
+     "command "
+     "knows.\n\n"
+     "*--config* names another file. Options whose effect must be meant each time, such as those that let "
+     "data be "
+     "lost, are taken from the command line only.",
+     kConfMore, "kmsd(8), kmsctl(1)"},
+};
+
+}  // namespace
+
+const Prose& proseOf(std::string_view program) noexcept {
+  for (const Prose& prose : kProse)
+    if (prose.program == program) return prose;
+  return kProse[0];
+}
+
+}  // namespace kmsd::help

@@ -1,6 +1,6 @@
-// The handlers behind the table of routes: server_handlers.cpp, user_handlers.cpp, token_handlers.cpp. By the
-// time one runs, the caller has the route's role and, unless the route is served while sealed, the services
-// are there.
+// The handlers behind the table of routes: server_handlers.cpp, user_handlers.cpp, token_handlers.cpp,
+// bulk_handlers.cpp. By the time one runs, the caller has the route's role and, unless the route is served
+// while sealed, the services are there.
 #pragma once
 
 #include <new>
@@ -26,6 +26,8 @@ void getTokens(Call& call, const Respond& respond);
 void verifyToken(Call& call, const Respond& respond);
 void renewToken(Call& call, const Respond& respond);
 void revokeToken(Call& call, const Respond& respond);
+void postTokensBulk(Call& call, const Respond& respond);
+void postTokensBulkRevoke(Call& call, const Respond& respond);
 
 // What the handlers share.
 inline Response jsonResponse(base::SecretText body, int status = 200) {

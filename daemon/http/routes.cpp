@@ -32,6 +32,9 @@ constexpr std::array kRoutes = {
           verifyToken},                                                                // own; verifiers: all
     Route{"POST", "/v1/tokens/renew", Role::User, Reach::Private, false, renewToken},  // own; issuers: all
     Route{"POST", "/v1/tokens/revoke", Role::User, Reach::Private, false, revokeToken},  // own; issuers: all
+    Route{"POST", "/v1/tokens/bulk", Role::Issuer, Reach::Private, false, postTokensBulk},
+    Route{"POST", "/v1/tokens/bulk-revoke", Role::User, Reach::Private, false,
+          postTokensBulkRevoke},  // own; issuers: all
 };
 
 constexpr std::string_view kName = "{name}";

@@ -55,14 +55,20 @@ std::vector<std::string> Document::texts(std::string_view name) const {
   return out;
 }
 
-std::vector<Document> Document::items() const {
+std::vector<Document> Document::list(std::string_view name) const {
   std::vector<Document> out;
-  const json::value* found = member(*value_, "items");
+  const json::value* found = member(*value_, name);
   if (found == nullptr || !found->is_array()) return out;
   for (const json::value& item : found->get_array()) {
     if (item.is_object()) out.push_back(Document(owner_, &item));
   }
   return out;
+}
+
+std::optional<Document> Document::part(std::string_view name) const {
+  const json::value* found = member(*value_, name);
+  if (found == nullptr || !found->is_object()) return std::nullopt;
+  return Document(owner_, found);
 }
 
 base::SecretText Document::json() const { return http::secretTextOf(*value_); }
@@ -87,7 +93,20 @@ Body& Body::texts(std::string_view name, const std::vector<std::string>& values)
   return *this;
 }
 
+Body& Body::secrets(std::string_view name, const std::vector<base::SecretText>& values) {
+  json::array& array = content_->object[name].emplace_array();
+  array.reserve(values.size());
+  for (const base::SecretText& value : values)
+    array.emplace_back(nullptr).emplace_string().assign(base::view(value));
+  return *this;
+}
+
 Body& Body::number(std::string_view name, std::int64_t value) {
+  content_->object[name] = value;
+  return *this;
+}
+
+Body& Body::truth(std::string_view name, bool value) {
   content_->object[name] = value;
   return *this;
 }

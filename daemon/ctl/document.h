@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +28,9 @@ class Document {
   base::SecretText secret(std::string_view name) const;
   bool flag(std::string_view name) const;
   std::vector<std::string> texts(std::string_view name) const;
-  std::vector<Document> items() const;  // of a list answer
+  std::vector<Document> items() const { return list("items"); }  // of a list answer
+  std::vector<Document> list(std::string_view name) const;       // the objects in a list
+  std::optional<Document> part(std::string_view name) const;     // an object in this one
   base::SecretText json() const;
 
  private:
@@ -44,7 +47,9 @@ class Body {
   ~Body();
   Body& text(std::string_view name, std::string_view value);
   Body& texts(std::string_view name, const std::vector<std::string>& values);
+  Body& secrets(std::string_view name, const std::vector<base::SecretText>& values);
   Body& number(std::string_view name, std::int64_t value);
+  Body& truth(std::string_view name, bool value);
   Body& null(std::string_view name);
   bool empty() const;
   base::SecretText json() const;

@@ -1,7 +1,7 @@
 #include <array>
-#include <charconv>
 #include <iostream>
 
+#include "daemon/ctl/bulk_verbs.h"
 #include "daemon/ctl/output.h"
 #include "daemon/ctl/remote.h"
 #include "daemon/ctl/verbs.h"
@@ -65,23 +65,18 @@ Exit printIssued(const Parsed& parsed, const Document& token) {
 }
 
 Exit runIssue(const Parsed& parsed) {
+  if (parsed.has("user") == parsed.has("users-file")) {
+    return fail(Exit::Usage, "give --user for one user, or --users-file for a list of them");
+  }
+  if (parsed.has("users-file")) return runBulkIssue(parsed);
+  if (parsed.has("report") || parsed.has("output")) {
+    return fail(Exit::Usage, "--report and --output go with --users-file");
+  }
+  const auto options = issueOptions(parsed);
+  if (!options) return fail(options.error());
   Body body;
-  body.text("user", parsed.text("user")).text("kind", parsed.text("kind"));
-  if (parsed.has("ttl")) {
-    const auto ttl = parseSpan(parsed.text("ttl"));
-    if (!ttl) return fail(Exit::Usage, "--ttl: " + ttl.error().what);
-    body.number("ttl", ttl->count());
-  }
-  if (parsed.has("scope")) body.texts("scopes", parsed.texts("scope"));
-  if (parsed.has("uses")) {
-    const std::string& text = parsed.text("uses");
-    std::uint32_t uses = 0;
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), uses);
-    if (failed != std::errc() || end != text.data() + text.size() || uses == 0) {
-      return fail(Exit::Usage, "--uses takes a number from 1, not '" + text + "'");
-    }
-    body.number("uses", uses);
-  }
+  body.text("user", parsed.text("user"));
+  putIssueOptions(*options, body);
   return callThen(parsed, "POST", std::string(kTokens), &body,
                   [&](const Answer& answer) { return printIssued(parsed, answer.document); });
 }
@@ -104,6 +99,8 @@ Exit runRenew(const Parsed& parsed) {
 }
 
 Exit runRevoke(const Parsed& parsed) {
+  if (wantsBulkRevoke(parsed)) return runBulkRevoke(parsed);
+  if (parsed.has("report")) return fail(Exit::Usage, "--report goes with a list");
   Body body;
   const bool allOfUser = parsed.has("user") && parsed.arguments().empty() && !parsed.has("accessor");
   if (allOfUser) {
@@ -145,8 +142,17 @@ constexpr std::array kToken = {ArgumentSpec{
 constexpr OptionSpec kAccessor{"accessor", "A", "the token with this accessor"};
 constexpr OptionSpec kOwner{"user", "U", "whose it is; needed for enrol and recover tokens"};
 
+constexpr OptionSpec kReport{"report", "F",
+                             "with a list: write here what became of each line; run again with it, the "
+                             "command goes on where it ended"};
+
 constexpr std::array kIssueOptions = {
-    OptionSpec{"user", "U", "whom the token is for", {}, false, true},
+    OptionSpec{"user", "U", "whom the token is for"},
+    OptionSpec{"users-file", "F",
+               "for each user of this list, one a line; - reads it from stdin; prints user, token and "
+               "expiry with tabs between them"},
+    kReport,
+    OptionSpec{"output", "F", "with a list: write the tokens to this file (mode 0600), not to stdout"},
     OptionSpec{"kind", "K", "what it is for", "access", false, false, false, "access enrol recover"},
     OptionSpec{"ttl", "SPAN",
                "how long it holds, such as 90s, 24h or 7d; the server's default is 24h, or 72h for "
@@ -157,7 +163,13 @@ constexpr std::array kIssueOptions = {
 constexpr std::array kRefOptions = {kAccessor, kOwner};
 constexpr std::array kRenewOptions = {kAccessor};
 constexpr std::array kRevokeOptions = {
-    kAccessor, OptionSpec{"user", "U", "alone: every token of this user; with TOKEN: whose it is"}};
+    kAccessor,
+    OptionSpec{"user", "U", "alone: every token of this user; with TOKEN: whose it is"},
+    OptionSpec{"accessors-file", "F", "the tokens with these accessors, one a line; - reads stdin"},
+    OptionSpec{"tokens-file", "F", "these access tokens, one a line; - reads stdin"},
+    OptionSpec{"users-file", "F", "every token of these users, one a line; - reads stdin"},
+    kReport,
+};
 constexpr std::array kListOptions = {OptionSpec{"user", "U", "only this user's"}};
 
 constexpr std::array kVerbs = {
@@ -167,7 +179,8 @@ constexpr std::array kVerbs = {
              kIssueOptions,
              "T=$(kmsctl token issue --user alice)                    # an access token, in a shell\n"
              "kmsctl token issue --user alice --kind enrol --ttl 7d   # a short one, to be used once\n"
-             "kmsctl token issue --user ci --scope deploy --uses 1",
+             "kmsctl token issue --user ci --scope deploy --uses 1\n"
+             "kmsctl token issue --users-file staff --kind enrol --output tokens --report report",
              runIssue},
     VerbSpec{"token verify", "says whether a token is active (exit 0) or not (exit 1)", kToken, kRefOptions,
              "echo \"$T\" | kmsctl token verify -            # not seen by other users of this host\n"
@@ -178,7 +191,9 @@ constexpr std::array kVerbs = {
     VerbSpec{"token revoke", "ends a token, or every token of a user", kToken, kRevokeOptions,
              "echo \"$T\" | kmsctl token revoke -\n"
              "kmsctl token revoke --accessor 0123456789ABCDEFGHJKMNPQRS\n"
-             "kmsctl token revoke --user alice            # every token that alice has",
+             "kmsctl token revoke --user alice            # every token that alice has\n"
+             "kmsctl token revoke --users-file leavers --report report\n"
+             "awk -F'\\t' '$1 == \"ok\" {print $3}' report | kmsctl token revoke --accessors-file -",
              runRevoke},
     VerbSpec{"token list",
              "lists tokens by their accessors",

@@ -1,0 +1,44 @@
+// BulkOutput: what a bulk command gives its caller: a line for each item that is done, on stdout or in a file
+// of its own, or with --json one document with all items. It may hold tokens.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "daemon/cli.h"
+#include "hal/base/fd.h"
+#include "hal/base/result.h"
+#include "hal/base/secret_pool.h"
+
+namespace kmsd::ctl {
+
+class BulkOutput {
+ public:
+  // `goesOn`: lines of an earlier run are kept and continued. Errors: Conflict (the file of --output has
+  // something in it that is not known to be ours); those of openLines.
+  static base::Result<BulkOutput> open(const Parsed& parsed, bool goesOn);
+
+  bool json() const noexcept { return json_; }
+  // Without --json; "" is a field's end. `last` ends the line.
+  void field(std::string_view text, bool last);
+  // With --json: an object.
+  void item(const base::SecretText& object);
+  // Returns when all is written; where it goes to a file, when the disk has it. Errors: as systemError.
+  base::Result<void> flush();
+  // The same, and ends the document.
+  base::Result<void> finish();
+
+ private:
+  BulkOutput() = default;
+  void put(std::string_view text);
+
+  bool json_ = false;
+  bool begun_ = false;  // the document has an item
+  base::Fd own_;
+  int fd_ = -1;
+  bool sync_ = false;
+  std::string name_;
+  base::SecretText waiting_;
+};
+
+}  // namespace kmsd::ctl

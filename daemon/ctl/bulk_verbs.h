@@ -1,0 +1,31 @@
+// The bulk forms of `token issue` and `token revoke`.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/cli.h"
+#include "daemon/ctl/document.h"
+
+namespace kmsd::ctl {
+
+// What --kind, --ttl, --scope and --uses ask for.
+struct IssueOptions {
+  std::string kind;
+  std::optional<std::int64_t> ttl;  // seconds
+  std::vector<std::string> scopes;
+  std::optional<std::uint32_t> uses;
+};
+// Errors: Invalid.
+base::Result<IssueOptions> issueOptions(const Parsed& parsed);
+void putIssueOptions(const IssueOptions& options, Body& body);
+
+// `token issue --users-file F`.
+Exit runBulkIssue(const Parsed& parsed);
+// `token revoke` with --accessors-file, --tokens-file or --users-file.
+bool wantsBulkRevoke(const Parsed& parsed);
+Exit runBulkRevoke(const Parsed& parsed);
+
+}  // namespace kmsd::ctl

@@ -1,8 +1,8 @@
 #include "kms/audit/audit.h"
 
 #include <algorithm>
-#include <boost/json.hpp>
-#include <cstdlib>
+#include <array>
+#include <charconv>
 
 #include "hal/base/rfc3339.h"
 #include "hal/base/utf8.h"
@@ -28,58 +28,67 @@ std::string bounded(std::string_view text) {
   return std::string(cutAt(clean, kAuditText)) + std::string(kAuditCut);
 }
 
+// The escape of a character that may not stand as it is in a JSON string (RFC 8259, section 7).
+void appendEscape(std::string& out, unsigned char c) {
+  constexpr std::string_view kShort = "\"\\\b\f\n\r\t";
+  constexpr std::string_view kLetter = "\"\\bfnrt";
+  constexpr std::string_view kHex = "0123456789abcdef";
+  out += '\\';
+  if (const auto at = kShort.find(static_cast<char>(c)); at != std::string_view::npos) {
+    out += kLetter[at];
+    return;
+  }
+  out += "u00";
+  out += kHex[c >> 4U];
+  out += kHex[c & 15U];
+}
+
+void appendEscaped(std::string& out, std::string_view text) {
+  std::size_t from = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x20U && c != '"' && c != '\\') continue;
+    out += text.substr(from, i - from);
+    appendEscape(out, c);
+    from = i + 1;
+  }
+  out += text.substr(from);
+}
+
+void appendMember(std::string& out, std::string_view name, std::string_view text) {
+  out += name;
+  if (text.size() <= kAuditText && base::validUtf8(text)) {
+    appendEscaped(out, text);
+  } else {
+    appendEscaped(out, bounded(text));
+  }
+  out += '"';
+}
+
 }  // namespace
 
-std::string_view eventName(Event event) noexcept {
-  switch (event) {
-    case Event::Unsealed:
-      return "unsealed";
-    case Event::Sealed:
-      return "sealed";
-    case Event::MediumInserted:
-      return "medium_inserted";
-    case Event::MediumRemoved:
-      return "medium_removed";
-    case Event::MediumRefused:
-      return "medium_refused";
-    case Event::DataDirectoryDamaged:
-      return "data_directory_damaged";
-    case Event::DatabaseUnusable:
-      return "database_unusable";
-    case Event::ServerFounded:
-      return "server_founded";
-    case Event::UserAdded:
-      return "user_added";
-    case Event::UserChanged:
-      return "user_changed";
-    case Event::TokenIssued:
-      return "token_issued";
-    case Event::TokenRenewed:
-      return "token_renewed";
-    case Event::TokenRevoked:
-      return "token_revoked";
-    case Event::TokenUsed:
-      return "token_used";
-    case Event::TokenVoided:
-      return "token_voided";
-    case Event::UserTokensRevoked:
-      return "user_tokens_revoked";
-    case Event::TokenGuessed:
-      return "token_guessed";
-  }
-  std::abort();  // not an event
+std::string auditText(base::Time at, const AuditEntry& entry) {
+  std::string out;
+  out.reserve(192 + entry.actor.size() + entry.object.size() + entry.user.size() + entry.detail.size());
+  std::array<char, 8> id{};
+  const auto end = std::to_chars(id.data(), id.data() + id.size(), static_cast<unsigned>(entry.event)).ptr;
+  out += "{\"event\":";
+  out.append(id.data(), end);
+  out += ",\"name\":\"";
+  out += eventName(entry.event);
+  out += '"';
+  appendMember(out, ",\"actor\":\"", entry.actor);
+  appendMember(out, ",\"object\":\"", entry.object);
+  if (!entry.user.empty()) appendMember(out, ",\"user\":\"", entry.user);
+  if (entry.until) appendMember(out, ",\"until\":\"", base::formatTime(*entry.until));
+  appendMember(out, ",\"detail\":\"", entry.detail);
+  appendMember(out, ",\"at\":\"", base::formatTime(at));
+  out += '}';
+  return out;
 }
 
 base::Result<void> record(Txn& txn, base::Time at, const AuditEntry& entry) {
-  boost::json::object line{{"event", static_cast<unsigned>(entry.event)},
-                           {"name", eventName(entry.event)},
-                           {"actor", bounded(entry.actor)},
-                           {"object", bounded(entry.object)}};
-  if (!entry.user.empty()) line["user"] = bounded(entry.user);
-  if (entry.until) line["until"] = base::formatTime(*entry.until);
-  line["detail"] = bounded(entry.detail);
-  line["at"] = base::formatTime(at);
-  return txn.appendAudit(base::asBytes(boost::json::serialize(line)));
+  return txn.appendAudit(base::asBytes(auditText(at, entry)));
 }
 
 }  // namespace kms

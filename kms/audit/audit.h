@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -31,9 +32,21 @@ enum class Event : std::uint16_t {
   TokenVoided = 5124,
   UserTokensRevoked = 5125,
   TokenGuessed = 5126,
+  AuditUnwritable = 5130,
+  AuditWritable = 5131,
+  AuditAccepted = 5132,
 };
 
-// The stable name of an event in the audit log: "token_issued".
+// A row of the one table of events.
+struct EventRow {
+  Event event;
+  std::string_view name;     // stable, as the audit log has it: "token_issued"
+  std::string_view meaning;  // one sentence for people
+};
+// All events, rising.
+std::span<const EventRow> eventTable() noexcept;
+
+// The event's name in the table.
 std::string_view eventName(Event event) noexcept;
 
 struct AuditEntry {
@@ -45,11 +58,14 @@ struct AuditEntry {
   std::optional<base::Time> until{};  // when it ends, where it does
 };
 
-// Appends {"event", "name", "actor", "object", "detail", "at"} as one line of JSON, with "user" and "until"
-// behind "object" where they are known (kms/FORMATS.md). A text above kAuditText bytes is cut and marked;
-// what is no UTF-8 in it is replaced. Errors: as Txn::appendAudit.
+// {"event", "name", "actor", "object", "detail", "at"} as one line of JSON, with "user" and "until" behind
+// "object" where they are known (kms/FORMATS.md). A text above kAuditText bytes is cut and marked; what is no
+// UTF-8 in it is replaced.
 inline constexpr std::size_t kAuditText = 1024;  // bytes, without the mark
 inline constexpr std::string_view kAuditCut = " [cut]";
+std::string auditText(base::Time at, const AuditEntry& entry);
+
+// Appends that line to the transaction. Errors: as Txn::appendAudit.
 base::Result<void> record(Txn& txn, base::Time at, const AuditEntry& entry);
 
 }  // namespace kms

@@ -1,0 +1,108 @@
+// AuditLog: one thread writes what is committed into the files of the audit log (kms/FORMATS.md, sections 9
+// and 10), a few times a second. While the files lag or fail, changes are refused (see GatedStore); sealing,
+// verifying and reading never are. Safe to use from several threads.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "kms/audit/audit_writer.h"
+#include "kms/keys/vault.h"
+
+namespace kms {
+
+// Called on threads of the log, and on that of a caller; they may write to the store.
+struct AuditEvents {
+  std::function<void(const base::Error& why)> closed;  // changes are refused from now on
+  std::function<void()> opened;                        // and are taken again
+};
+
+struct AuditHealth {
+  bool refuses = true;               // changes
+  std::string why;                   // while it refuses
+  std::chrono::milliseconds lag{0};  // since every committed entry was in the files
+  std::size_t waiting = 0;           // rows of the outbox when it was last looked at, one batch at most
+  std::int64_t segment = 0;          // number of the newest file
+  std::int64_t lines = 0;            // number of the last line
+};
+
+class AuditLog {
+ public:
+  // The store outlives it. Begins to write at once, also while the server is sealed.
+  AuditLog(Store& store, AuditMac mac, AuditOptions options, const base::Clock& clock, AuditEvents events);
+  ~AuditLog() { stop(); }
+  AuditLog(const AuditLog&) = delete;
+  AuditLog& operator=(const AuditLog&) = delete;
+
+  // Writes what is committed, and ends. Nothing is called after it.
+  void stop();
+
+  // Returns when all that was committed before is in the files. Errors: Corrupt / AuditBroken; Unavailable /
+  // AuditUnwritable; Timeout.
+  base::Result<AuditHead> flush(base::Deadline by);
+
+  // To be called when the vault was opened, before anybody may use it: verifies from the last checkpoint on.
+  // Where the log is broken and `acceptedBy` says who goes on all the same, begins a new file that tells it;
+  // nothing is put away. Errors: Corrupt / AuditBroken, with file and line; Unavailable / AuditUnwritable
+  // where the files cannot be read. That they cannot be written is no error here; then changes are refused.
+  base::Result<void> unsealed(const std::string& acceptedBy);
+  // To be called before the vault is sealed: ends the lines so far with a checkpoint. Waits for a second at
+  // most: no disk holds up a seal.
+  void sealing() noexcept;
+
+  bool refuses() const noexcept { return refuses_.load(std::memory_order_relaxed); }
+  // Why it refuses. REQUIRES: refuses() was true a moment ago.
+  base::Error refusal() const;
+  AuditHealth health() const;
+
+  const AuditOptions& options() const noexcept { return options_; }
+  const AuditMac& mac() const noexcept { return mac_; }
+
+ private:
+  using Steady = std::chrono::steady_clock;
+  using Task = std::function<void()>;
+
+  void run();
+  void watch();
+  bool rest(std::chrono::milliseconds span);
+  void work();  // one round
+  base::Result<void> write(bool checkpoint);
+  base::Result<void> open(const std::string& acceptedBy);
+  void close(const base::Error& why);
+  void reopen();
+  // Runs on the log's thread; broken_promise where it has ended.
+  template <class T>
+  std::future<T> ask(std::function<T()> what);
+  std::string writing() const;
+
+  Store& store_;
+  const AuditMac mac_;
+  const AuditOptions options_;
+  const AuditEvents events_;
+  AuditWriter writer_;  // the thread's
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Task> tasks_;
+  bool stopping_ = false;
+  bool told_ = false;  // of being closed
+  base::Error why_;    // while refuses_
+  AuditHealth health_;
+  Steady::time_point written_ = Steady::now();  // all that was committed before was in the files
+  std::string file_;
+  std::atomic<bool> refuses_{true};  // until the first round went well
+  std::atomic<bool> open_{false};    // verified since the server was opened
+
+  std::thread watcher_;
+  std::thread thread_;  // last: they use all of the above
+};
+
+// The audit key of this vault.
+AuditMac auditMacOf(const Vault& vault);
+
+}  // namespace kms

@@ -1,0 +1,153 @@
+// What is proved when the server is opened: the lines from the last checkpoint on. It takes as long as these
+// few lines do, however long the log is.
+#include <algorithm>
+
+#include "kms/audit/audit.h"
+#include "kms/audit/audit_writer.h"
+
+namespace kms {
+namespace {
+
+using base::Error;
+using base::Result;
+
+constexpr std::int64_t kFirstLook = std::int64_t{1}
+                                    << 20U;   // bytes from the end; four times as many each time
+constexpr std::size_t kCheckpointMost = 256;  // bytes of a checkpoint's line
+
+Error brokenAt(const std::filesystem::path& file, std::int64_t offset, const std::string& what) {
+  auto line = lineNumberAt(file, offset);
+  return auditBroken(file.filename().string() + (line ? ", line " + std::to_string(*line) : "") + ": " +
+                     what);
+}
+
+Error unreadable(const Error& error) {
+  return error.code == base::Code::Corrupt || error.code == base::Code::NotFound
+             ? auditBroken(error.what)
+             : auditUnwritable(error.what);
+}
+
+// Where the last checkpoint of the first `length` bytes begins; nothing where there is none.
+Result<std::optional<std::int64_t>> lastCheckpoint(const std::filesystem::path& file, std::int64_t length) {
+  for (std::int64_t look = kFirstLook;; look *= 4) {
+    const std::int64_t from = std::max<std::int64_t>(length - look, 0);
+    auto reader = SegmentReader::open(file, from, length);
+    if (!reader) return unreadable(reader.error());
+    std::optional<std::int64_t> found;
+    for (bool whole = from == 0;; whole = true) {  // the first piece may be the rest of a line
+      auto line = reader->next();
+      if (!line) return brokenAt(file, reader->position(), line.error().what);
+      if (!*line) break;
+      if (!whole || (*line)->size() > kCheckpointMost) continue;
+      const auto parsed = parseAuditLine(**line);
+      if (parsed && parsed->checkpoint) found = reader->lineAt();
+    }
+    if (found || from == 0) return found;
+  }
+}
+
+}  // namespace
+
+bool soundCheckpoint(const AuditMac& mac, const base::Uuid& server, const AuditLine& line) {
+  const auto wanted = mac(checkpointMessage(server, line.number, line.prev, line.at));
+  return line.checkpoint && wanted && base::equalConstantTime(*wanted, *line.checkpoint);
+}
+
+Result<bool> acceptedStart(const std::filesystem::path& file, std::int64_t length, const AuditMac& mac,
+                           const base::Uuid& server) {
+  auto reader = SegmentReader::open(file, 0, length);
+  if (!reader) return unreadable(reader.error());
+  auto text = reader->next();
+  if (!text || !*text) return false;
+  const auto first = parseAuditLine(**text);
+  if (!first || first->checkpoint || first->entry.event != static_cast<std::uint16_t>(Event::AuditAccepted))
+    return false;
+  const AuditHash hash = auditHash(**text);
+  const std::int64_t number = first->number;
+  text = reader->next();
+  if (!text || !*text) return false;
+  const auto second = parseAuditLine(**text);
+  return second && second->checkpoint && second->number == number + 1 && second->prev == hash &&
+         soundCheckpoint(mac, server, *second);
+}
+
+Result<void> AuditWriter::verifyTail() {
+  trusted_ = false;
+  ready_ = false;
+  if (auto done = recover(); !done) return done;
+  if (auto complete = checkComplete(); !complete) return complete;
+  if (auto sound = verifyLines(); !sound) return sound;
+  trusted_ = true;
+  return {};
+}
+
+// No file is missing, but for those whose loss was accepted.
+Result<void> AuditWriter::checkComplete() const {
+  auto segments = listSegments(options_.directory);
+  if (!segments) return auditUnwritable(segments.error().what);
+  for (std::int64_t segment = head_.segment; segment > 0; --segment) {
+    if (!std::binary_search(segments->begin(), segments->end(), segment))
+      return auditBroken(segmentName(segment) + " is missing");
+    if (segment > 1 && !std::binary_search(segments->begin(), segments->end(), segment - 1)) {
+      auto size = segmentSize(path(segment));
+      if (!size) return unreadable(size.error());
+      auto accepted = acceptedStart(path(segment), *size, mac_, options_.server);
+      if (!accepted) return std::move(accepted).error();
+      if (*accepted) return {};
+    }
+  }
+  return {};
+}
+
+// What the first line to be proved follows from: the end of the file before, which is a checkpoint.
+Result<AuditHead> AuditWriter::anchor() const {
+  AuditHead at;
+  if (head_.segment <= 1) return at;
+  const auto file = path(head_.segment - 1);
+  auto size = segmentSize(file);
+  if (!size) return unreadable(size.error());
+  if (*size == 0) return auditBroken(file.filename().string() + " is empty");
+  auto text = lastLine(file, *size);
+  if (!text) return unreadable(text.error());
+  const auto line = parseAuditLine(*text);
+  if (!line || !soundCheckpoint(mac_, options_.server, *line))
+    return brokenAt(file, *size - static_cast<std::int64_t>(text->size()) - 1,
+                    "is not its closing checkpoint");
+  at.number = line->number;
+  at.hash = auditHash(*text);
+  return at;
+}
+
+Result<void> AuditWriter::verifyLines() {
+  if (head_.segment == 0) return {};
+  const auto file = path(head_.segment);
+  auto start = lastCheckpoint(file, head_.length);
+  if (!start) return std::move(start).error();
+  AuditHead at;
+  if (!*start) {
+    auto before = anchor();
+    if (!before) return std::move(before).error();
+    at = *before;
+  }
+  auto reader = SegmentReader::open(file, start->value_or(0), head_.length);
+  if (!reader) return unreadable(reader.error());
+  for (bool first = true;; first = false) {
+    auto text = reader->next();
+    if (!text) return brokenAt(file, reader->position(), text.error().what);
+    if (!*text) break;
+    const auto line = parseAuditLine(**text);
+    if (!line) return brokenAt(file, reader->lineAt(), line.error().what);
+    const bool anchored = first && *start;
+    if (!anchored && (line->number != at.number + 1 || line->prev != at.hash))
+      return brokenAt(file, reader->lineAt(), "does not follow from the line before it");
+    if (line->checkpoint && !soundCheckpoint(mac_, options_.server, *line))
+      return brokenAt(file, reader->lineAt(), "the checkpoint is not one of this server's key");
+    at.number = line->number;
+    at.hash = auditHash(**text);
+  }
+  if (at.number != head_.number || at.hash != head_.hash)
+    return brokenAt(file, reader->lineAt(), "the last line is not the one that the database knows");
+  return {};
+}
+
+}  // namespace kms

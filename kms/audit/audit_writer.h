@@ -1,0 +1,107 @@
+// AuditWriter: takes committed rows out of the outbox and appends them, chained, to the files. The files and
+// the database's head always tell the same: a file is synced first, then the head moves and the rows go, in
+// one transaction. One thread at a time uses it.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "hal/base/clock.h"
+#include "hal/base/uuid.h"
+#include "kms/audit/audit_files.h"
+#include "kms/audit/audit_line.h"
+#include "kms/store/store.h"
+
+namespace kms {
+
+// The MAC under the audit key; nothing while the server is sealed. Safe to use from several threads.
+using AuditMac = std::function<std::optional<Mac>(base::BytesView)>;
+
+struct AuditOptions {
+  std::filesystem::path directory;  // D/security/audit
+  base::Uuid server;
+  std::int64_t segmentMost = std::int64_t{256} << 20U;  // bytes, after which the next file is begun
+  std::int64_t checkpointEvery = 10'000;                // lines
+  std::chrono::milliseconds flushEvery{200};            // so that it does not race with commits for the disk
+  std::chrono::milliseconds lagMost{5'000};             // after this changes are refused
+  std::chrono::milliseconds retryAfter{1'000};          // after a failure
+};
+
+class AuditWriter {
+ public:
+  // All of them outlive it.
+  AuditWriter(Store& store, const AuditMac& mac, const AuditOptions& options, const base::Clock& clock);
+
+  // Writes all that the outbox holds; with `checkpoint`, ends with one where the key is there. Errors:
+  // Corrupt / AuditBroken (the files are not what the database says); Unavailable / AuditUnwritable. After an
+  // error the next call begins anew with what the database says.
+  base::Result<void> flush(bool checkpoint);
+  // Proves the lines from the last checkpoint on, and that they end where the database says. From then until
+  // distrust() checkpoints are made. Errors: Corrupt / AuditBroken, with file and line.
+  base::Result<void> verifyTail();
+  // Begins a new file, whose first line says what was wrong and who went on all the same.
+  base::Result<void> accept(const std::string& by, const std::string& wrong);
+  // The server is being sealed: what follows is written as sealed, until verifyTail().
+  void distrust() noexcept { trusted_ = false; }
+
+  const AuditHead& head() const noexcept { return head_; }
+  std::size_t depth() const noexcept { return depth_; }  // rows that the outbox held when last looked at
+  std::filesystem::path file() const;                    // the one that is written
+
+ private:
+  struct Batch {
+    std::string text;
+    AuditHead head;
+    std::int64_t through = 0;  // of the outbox
+    std::int64_t sinceCheckpoint = 0;
+    bool checkpointed = false;  // its last line is a checkpoint
+  };
+
+  base::Result<void> recover();
+  base::Result<void> checkHead(const AuditHead& head);
+  base::Result<void> checkComplete() const;
+  base::Result<AuditHead> anchor() const;
+  base::Result<void> verifyLines();
+  base::Result<std::vector<AuditRow>> readOutbox(std::size_t limit);
+  Batch begin(std::int64_t segment) const;
+  // `open`: checkpoints can be made.
+  void add(Batch& batch, const AuditRow& row, bool open) const;
+  void addLine(Batch& batch, std::string_view entry, bool open) const;
+  void addCheckpoint(Batch& batch) const;
+  base::Result<void> commit(const Batch& batch);
+  base::Result<void> append(const Batch& batch);
+  void learn(std::size_t batchBytes, bool more);
+  bool open() const { return trusted_ && mac_({}).has_value(); }
+  std::filesystem::path path(std::int64_t segment) const { return options_.directory / segmentName(segment); }
+
+  Store& store_;
+  const AuditMac& mac_;
+  const AuditOptions& options_;
+  const base::Clock& clock_;
+  AuditHead head_;
+  std::optional<SegmentFile> file_;
+  bool ready_ = false;         // head_ and file_ are as the database says
+  bool trusted_ = false;       // the log was verified since the server was opened
+  bool full_ = false;          // the next line begins a new file
+  bool checkpointed_ = false;  // the last line is a checkpoint
+  std::int64_t sinceCheckpoint_ = 0;
+  std::size_t limit_ = 64;  // rows taken at once
+  std::size_t depth_ = 0;
+};
+
+// Whether it may go into the log as it is. That the log was accepted is told by the log itself, in its place,
+// and by no transaction.
+bool soundOutboxEntry(std::string_view text);
+
+bool soundCheckpoint(const AuditMac& mac, const base::Uuid& server, const AuditLine& line);
+// Whether the file begins with an acceptance that is proved by the checkpoint behind it.
+base::Result<bool> acceptedStart(const std::filesystem::path& file, std::int64_t length, const AuditMac& mac,
+                                 const base::Uuid& server);
+
+// A sentence about the log; the reason says what to do.
+base::Error auditBroken(const std::string& what);
+base::Error auditUnwritable(const std::string& what);
+
+}  // namespace kms

@@ -1,0 +1,57 @@
+// The one table of events.
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "kms/audit/audit.h"
+
+namespace kms {
+namespace {
+
+constexpr std::array kEvents = {
+    EventRow{Event::Unsealed, "unsealed", "The server was opened with a key."},
+    EventRow{Event::Sealed, "sealed", "The server wiped its keys from memory."},
+    EventRow{Event::MediumInserted, "medium_inserted", "A medium was put into a slot."},
+    EventRow{Event::MediumRemoved, "medium_removed", "A medium was taken out of a slot."},
+    EventRow{Event::MediumRefused, "medium_refused", "A medium or a typed key is wrong or damaged."},
+    EventRow{Event::DataDirectoryDamaged, "data_directory_damaged",
+             "The data directory or its audit log is damaged."},
+    EventRow{Event::DatabaseUnusable, "database_unusable", "The database is missing or damaged."},
+    EventRow{Event::ServerFounded, "server_founded", "The server was made, with its first key media."},
+    EventRow{Event::UserAdded, "user_added", "A user was added."},
+    EventRow{Event::UserChanged, "user_changed", "A user's role, uid or names were changed."},
+    EventRow{Event::TokenIssued, "token_issued", "A token was issued to a user."},
+    EventRow{Event::TokenRenewed, "token_renewed", "A token's time was counted anew."},
+    EventRow{Event::TokenRevoked, "token_revoked", "A token was revoked."},
+    EventRow{Event::TokenUsed, "token_used", "A token's last use was taken."},
+    EventRow{Event::TokenVoided, "token_voided", "A one-time token was ended by a newer one."},
+    EventRow{Event::UserTokensRevoked, "user_tokens_revoked",
+             "Every token that a user had so far was revoked."},
+    EventRow{Event::TokenGuessed, "token_guessed", "Wrong one-time tokens were shown again and again."},
+    EventRow{Event::AuditUnwritable, "audit_unwritable",
+             "The audit log could not be written, so changes were refused."},
+    EventRow{Event::AuditWritable, "audit_writable", "The audit log was written again; changes were taken."},
+    EventRow{Event::AuditAccepted, "audit_accepted",
+             "An administrator went on with a new file after the audit log was found broken."},
+};
+
+constexpr bool rising() {
+  for (std::size_t i = 1; i < kEvents.size(); ++i) {
+    if (kEvents[i - 1].event >= kEvents[i].event) return false;
+  }
+  return true;
+}
+static_assert(rising(), "events stand in the order of their ids, so that they are found by halving");
+
+}  // namespace
+
+std::span<const EventRow> eventTable() noexcept { return kEvents; }
+
+std::string_view eventName(Event event) noexcept {
+  const auto row = std::lower_bound(kEvents.begin(), kEvents.end(), event,
+                                    [](const EventRow& a, Event b) { return a.event < b; });
+  if (row == kEvents.end() || row->event != event) std::abort();  // not an event
+  return row->name;
+}
+
+}  // namespace kms

@@ -1,0 +1,24 @@
+// GatedStore: the store as the services see it. Changes are refused while the audit log cannot be written;
+// reading is not. The gate costs one relaxed load.
+#pragma once
+
+#include "kms/audit/audit_log.h"
+#include "kms/store/store.h"
+
+namespace kms {
+
+class GatedStore final : public Store {
+ public:
+  // Both outlive it. Without a log every change is refused.
+  GatedStore(Store& inner, const AuditLog* log) : inner_(inner), log_(log) {}
+
+  base::Result<void> read(const ReadJob& job) override { return inner_.read(job); }
+  // Errors: also Unavailable / AuditUnwritable, with which file and why.
+  void write(WriteJob job, Done done) override;
+
+ private:
+  Store& inner_;
+  const AuditLog* log_;
+};
+
+}  // namespace kms

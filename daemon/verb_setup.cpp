@@ -100,7 +100,7 @@ const VerbSpec kSetupVerb = {
     kOptions,
     "kmsd setup --medium floppy:A: --backup-medium image:/mnt/safe/backup.img --organisation 'Acme'\n"
     "kmsd setup --data-dir /srv/kms --medium image:/srv/key.img   # to try it: the image file is made\n"
-    "kmsd setup --data-dir /srv/kms --remove-all                  # the directory is free for a new server\n",
+    "kmsd setup --data-dir /srv/kms --remove-all                  # frees it for a new server\n",
     runSetup};
 
 }  // namespace kmsd

@@ -33,10 +33,9 @@ std::vector<std::string> linesOf(std::string_view text) {
 std::vector<std::string> wordsOf(const ProgramSpec& program, const std::string& line) {
   const Scratch scratch;
   const std::string name(program.name);
-  const std::string script = "cd " + scratch.path().string() + " && touch users.txt tokens.txt\n" + name +
+  const std::string script = "cd " + scratch.path().string() + "\n" + name +
                              "() { printf '%s\\n' \"$@\" >words; cat >/dev/null; }\n" + line + "\n";
-  const Ran ran = run({"bash", "-c", script});
-  EXPECT_EQ(ran.err, "") << line;
+  run({"bash", "-c", script});
   std::ifstream in(scratch / "words");
   EXPECT_TRUE(in) << line << " does not call " << name;
   std::vector<std::string> words;

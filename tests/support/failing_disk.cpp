@@ -2,6 +2,8 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
+
 namespace tests {
 namespace {
 
@@ -65,6 +67,7 @@ int FailingDisk::before(const DiskCall& call) {
   if (fault == Fault::Full && !takesSpace(call)) return SQLITE_OK;
   const std::uint64_t number = ++calls_;
   if (fault == Fault::Gone ? number < at : number != at) return SQLITE_OK;
+  errno = fault == Fault::Full ? ENOSPC : EIO;  // SQLite asks for it after a failed opening
   return fault == Fault::Full ? fullError(call.kind) : errorOf(call.kind);
 }
 

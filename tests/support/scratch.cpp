@@ -4,8 +4,10 @@
 
 namespace tests {
 
-Scratch::Scratch() {
-  std::string name = (std::filesystem::temp_directory_path() / "keydisk-XXXXXX").string();
+Scratch::Scratch() : Scratch(std::filesystem::temp_directory_path()) {}
+
+Scratch::Scratch(const std::filesystem::path& parent) {
+  std::string name = (parent / "keydisk-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) std::abort();
   path_ = name;
 }
@@ -13,6 +15,12 @@ Scratch::Scratch() {
 Scratch::~Scratch() {
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
+}
+
+std::filesystem::path memoryDirectory() {
+  const std::filesystem::path shm = "/dev/shm";
+  std::error_code wrong;
+  return std::filesystem::is_directory(shm, wrong) ? shm : std::filesystem::temp_directory_path();
 }
 
 }  // namespace tests

@@ -9,6 +9,7 @@ namespace tests {
 class Scratch {
  public:
   Scratch();
+  explicit Scratch(const std::filesystem::path& parent);
   ~Scratch();
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
@@ -18,5 +19,8 @@ class Scratch {
  private:
   std::filesystem::path path_;
 };
+
+// Where a sync costs nothing: in memory, where there is such a place.
+std::filesystem::path memoryDirectory();
 
 }  // namespace tests

@@ -113,6 +113,17 @@ base::SecretText verifiedJson(const kms::TokenView& view) {
   return secretTextOf(tokenObject(view));
 }
 
+base::SecretText introspectionJson(const kms::TokenView& view) {
+  std::string scope;
+  for (const std::string& one : view.scopes) scope += (scope.empty() ? "" : " ") + one;
+  json::object out{{"active", true}, {"username", view.user}, {"sub", view.user}, {"token_type", "Bearer"}};
+  if (!scope.empty()) out["scope"] = scope;
+  out["iat"] = view.issuedAt.time_since_epoch().count();
+  out["exp"] = view.expiresAt.time_since_epoch().count();
+  out["jti"] = view.accessor;
+  return secretTextOf(out);
+}
+
 base::SecretText tokenJson(const kms::TokenView& view) { return secretTextOf(tokenObject(view)); }
 base::SecretText tokensJson(const kms::Page<kms::TokenView>& page) { return pageJson(page, tokenObject); }
 

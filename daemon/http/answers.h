@@ -18,6 +18,8 @@ base::SecretText usersJson(const kms::Page<kms::User>& page);
 base::SecretText issuedJson(const kms::IssuedToken& token);
 // {"active": false} and nothing else where it is not.
 base::SecretText verifiedJson(const kms::TokenView& view);
+// An active access token as OAuth clients see it. Source: RFC 7662, section 2.2.
+base::SecretText introspectionJson(const kms::TokenView& view);
 // Everything about a token, active or not, for those who manage it.
 base::SecretText tokenJson(const kms::TokenView& view);
 base::SecretText tokensJson(const kms::Page<kms::TokenView>& page);

@@ -1,6 +1,5 @@
-// The handlers behind the table of routes: server_handlers.cpp, user_handlers.cpp, token_handlers.cpp,
-// bulk_handlers.cpp. By the time one runs, the caller has the route's role and, unless the route is served
-// while sealed, the services are there.
+// The handlers behind the table of routes: NOUN_handlers.cpp. By the time one runs, the caller has the
+// route's role and, unless the route is served while sealed, the services are there.
 #pragma once
 
 #include <new>
@@ -15,6 +14,7 @@ void getHealth(Call& call, const Respond& respond);
 void getMedia(Call& call, const Respond& respond);
 void postSeal(Call& call, const Respond& respond);
 void postUnseal(Call& call, const Respond& respond);
+void getMetrics(Call& call, const Respond& respond);
 
 void postUser(Call& call, const Respond& respond);
 void getUsers(Call& call, const Respond& respond);
@@ -28,6 +28,9 @@ void renewToken(Call& call, const Respond& respond);
 void revokeToken(Call& call, const Respond& respond);
 void postTokensBulk(Call& call, const Respond& respond);
 void postTokensBulkRevoke(Call& call, const Respond& respond);
+
+void postIntrospect(Call& call, const Respond& respond);
+void postOauthRevoke(Call& call, const Respond& respond);
 
 // What the handlers share.
 inline Response jsonResponse(base::SecretText body, int status = 200) {

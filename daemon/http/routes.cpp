@@ -7,6 +7,7 @@
 #include "daemon/http/background.h"
 #include "daemon/http/caller.h"
 #include "daemon/http/handlers.h"
+#include "daemon/metrics.h"
 
 namespace kmsd::http {
 namespace {
@@ -22,6 +23,7 @@ constexpr std::array kRoutes = {
     Route{"GET", "/v1/media", Role::Admin, Reach::Private, true, getMedia},
     Route{"POST", "/v1/seal", Role::Admin, Reach::Private, true, postSeal},
     Route{"POST", "/v1/unseal", Role::Admin, Reach::UnixSocket, true, postUnseal},
+    Route{"GET", "/metrics", Role::Verifier, Reach::Private, true, getMetrics},
     Route{"POST", "/v1/users", Role::Issuer, Reach::Private, false, postUser},
     Route{"GET", "/v1/users", Role::Issuer, Reach::Private, false, getUsers},
     Route{"GET", "/v1/users/{name}", Role::User, Reach::Private, false, getUser},  // own; issuers: all
@@ -35,6 +37,10 @@ constexpr std::array kRoutes = {
     Route{"POST", "/v1/tokens/bulk", Role::Issuer, Reach::Private, false, postTokensBulk},
     Route{"POST", "/v1/tokens/bulk-revoke", Role::User, Reach::Private, false,
           postTokensBulkRevoke},  // own; issuers: all
+    Route{"POST", "/oauth2/introspect", Role::User, Reach::Private, false, postIntrospect,
+          Speech::OAuth},  // own; verifiers: all
+    Route{"POST", "/oauth2/revoke", Role::User, Reach::Private, false, postOauthRevoke,
+          Speech::OAuth},  // own; issuers: all
 };
 
 constexpr std::string_view kName = "{name}";
@@ -145,18 +151,26 @@ void dispatch(Api& api, Threads& threads, const Route& route, const Request& req
   route.handle(call, respond);
 }
 
-// Stands behind the Respond of each request: tells the operator of damage that the request has met, whoever
-// asked.
+// Stands behind the Respond of each request: counts the answer, and tells the operator of damage that the
+// request has met, whoever asked.
 class Watch {
  public:
-  Watch(const Api& api, Respond respond) : api_(api), respond_(std::move(respond)) {}
+  // `route`: null where there is none.
+  Watch(const Api& api, const Route* route, Respond respond)
+      : api_(api),
+        route_(route == nullptr ? kRoutes.size() : static_cast<std::size_t>(route - kRoutes.data())),
+        respond_(std::move(respond)) {}
   void give(Response response) const {
+    if (api_.metrics != nullptr)
+      api_.metrics->answered(route_, response.status, std::chrono::steady_clock::now() - began_);
     if (!response.damage.empty() && api_.databaseDamaged) api_.databaseDamaged(response.damage);
     respond_(std::move(response));
   }
 
  private:
   const Api& api_;
+  const std::size_t route_;
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   const Respond respond_;
 };
 
@@ -166,11 +180,11 @@ std::span<const Route> routes() noexcept { return kRoutes; }
 
 Handler makeHandler(Api& api, Threads& threads) {
   return [&](const Request& request, Respond answer) {
+    const Route* route = match(request);
     // One object behind all copies of a Respond, which the services make.
-    const Respond respond = [watch = std::make_shared<const Watch>(api, std::move(answer))](
+    const Respond respond = [watch = std::make_shared<const Watch>(api, route, std::move(answer))](
                                 Response response) { watch->give(std::move(response)); };
     try {
-      const Route* route = match(request);
       if (route == nullptr) return respond(unmatched(request));
       dispatch(api, threads, *route, request, respond);
     } catch (const std::bad_alloc&) {

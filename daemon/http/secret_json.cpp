@@ -1,6 +1,7 @@
 #include "daemon/http/secret_json.h"
 
 #include <boost/json.hpp>
+#include <boost/json/basic_parser_impl.hpp>
 
 namespace kmsd::http {
 namespace {
@@ -26,14 +27,99 @@ class PoolResource final : public json::memory_resource {
   base::wipe(used);
 }
 
-[[gnu::noinline]] void parseInto(json::value& value, std::string_view text, const json::storage_ptr& storage,
+// Members of all objects within a value.
+std::size_t membersIn(const json::value& value) {
+  std::size_t count = 0;
+  if (const json::object* object = value.if_object()) {
+    count = object->size();
+    for (const auto& member : *object) count += membersIn(member.value());
+  } else if (const json::array* array = value.if_array()) {
+    for (const json::value& item : *array) count += membersIn(item);
+  }
+  return count;
+}
+
+// Builds the value, as Boost.JSON's own parser does, and counts the members it reads: of those that stand
+// twice, the value keeps one.
+struct Builder {
+  static constexpr std::size_t max_object_size = std::size_t(-1);
+  static constexpr std::size_t max_array_size = std::size_t(-1);
+  static constexpr std::size_t max_key_size = std::size_t(-1);
+  static constexpr std::size_t max_string_size = std::size_t(-1);
+  using Error = json::error_code&;
+
+  // The stack holds what was read, so it lies in the same memory.
+  explicit Builder(const json::storage_ptr& storage) : stack(storage) { stack.reset(storage); }
+
+  json::value_stack stack;
+  std::size_t members = 0;
+
+  bool on_document_begin(Error) { return true; }
+  bool on_document_end(Error) { return true; }
+  bool on_object_begin(Error) { return true; }
+  bool on_object_end(std::size_t count, Error) {
+    members += count;
+    stack.push_object(count);
+    return true;
+  }
+  bool on_array_begin(Error) { return true; }
+  bool on_array_end(std::size_t count, Error) {
+    stack.push_array(count);
+    return true;
+  }
+  bool on_key_part(json::string_view part, std::size_t, Error) {
+    stack.push_chars(part);
+    return true;
+  }
+  bool on_key(json::string_view part, std::size_t, Error) {
+    stack.push_key(part);
+    return true;
+  }
+  bool on_string_part(json::string_view part, std::size_t, Error) {
+    stack.push_chars(part);
+    return true;
+  }
+  bool on_string(json::string_view part, std::size_t, Error) {
+    stack.push_string(part);
+    return true;
+  }
+  bool on_number_part(json::string_view, Error) { return true; }
+  bool on_int64(std::int64_t number, json::string_view, Error) {
+    stack.push_int64(number);
+    return true;
+  }
+  bool on_uint64(std::uint64_t number, json::string_view, Error) {
+    stack.push_uint64(number);
+    return true;
+  }
+  bool on_double(double number, json::string_view, Error) {
+    stack.push_double(number);
+    return true;
+  }
+  bool on_bool(bool truth, Error) {
+    stack.push_bool(truth);
+    return true;
+  }
+  bool on_null(Error) {
+    stack.push_null();
+    return true;
+  }
+  bool on_comment_part(json::string_view, Error) { return true; }
+  bool on_comment(json::string_view, Error) { return true; }
+};
+
+// False where an object has a member twice.
+[[gnu::noinline]] bool parseInto(json::value& value, std::string_view text, const json::storage_ptr& storage,
                                  json::error_code& failed) {
   json::parse_options options;
   options.max_depth = SecretJson::kDepthMost;
-  json::parser parser(storage, options);
-  parser.reset(storage);
-  parser.write(text, failed);
-  if (!failed) value = parser.release();
+  json::basic_parser<Builder> parser(options, storage);
+  const std::size_t read = parser.write_some(false, text.data(), text.size(), failed);
+  if (!failed && !parser.done()) failed = json::error::incomplete;
+  if (!failed && read != text.size()) failed = json::error::extra_data;
+  if (failed) return true;
+  value = parser.handler().stack.release();
+  return membersIn(value) == parser.handler().members;
 }
 
 }  // namespace
@@ -51,12 +137,13 @@ SecretJson::~SecretJson() = default;
 base::Result<SecretJson> SecretJson::parse(std::string_view text) try {
   SecretJson parsed;
   json::error_code failed;
-  parseInto(parsed.value(), text, parsed.storage(), failed);
+  const bool distinct = parseInto(parsed.value(), text, parsed.storage(), failed);
   wipeStackBelow();
   if (failed == json::error::too_deep) {
     return base::Error{base::Code::Invalid, "the body is nested too deeply"};
   }
   if (failed) return base::Error{base::Code::Invalid, "the body is not JSON: " + failed.message()};
+  if (!distinct) return base::Error{base::Code::Invalid, "an object in the body has a member twice"};
   return parsed;
 } catch (const std::bad_alloc&) {
   wipeStackBelow();

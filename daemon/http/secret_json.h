@@ -18,8 +18,9 @@ class SecretJson {
  public:
   static constexpr std::size_t kDepthMost = 8;  // arrays and objects within each other
 
-  // One whole document. Errors: Invalid (not JSON, nested too deeply; says where, never what); Unavailable
-  // (no locked memory).
+  // One whole document. An object with a member twice is refused, because two programs that read it may take
+  // different ones. Errors: Invalid (not JSON, nested too deeply; says where, never what); Unavailable (no
+  // locked memory).
   static base::Result<SecretJson> parse(std::string_view text);
   // Null, to be filled with values made over storage().
   static SecretJson create();

@@ -1,6 +1,7 @@
 #include "daemon/http/answers.h"
 #include "daemon/http/background.h"
 #include "daemon/http/handlers.h"
+#include "daemon/http/metrics_handler.h"
 #include "daemon/http/requests.h"
 
 namespace kmsd::http {
@@ -63,6 +64,11 @@ void postUnseal(Call& call, const Respond& respond) {
                [held = std::make_shared<UnsealRequest>(std::move(request))](Keeper& keeper) {
                  return keeper.unseal(std::move(*held));
                });
+}
+
+void getMetrics(Call& call, const Respond& respond) {
+  if (call.api.metrics == nullptr) return respond(problem(404, "not_found", "this server counts nothing"));
+  respond(metricsResponse(*call.api.metrics));
 }
 
 }  // namespace kmsd::http

@@ -3,6 +3,7 @@
 #include "daemon/http/answers.h"
 #include "daemon/http/handlers.h"
 #include "daemon/http/requests.h"
+#include "daemon/metrics.h"
 
 namespace kmsd::http {
 namespace {
@@ -11,8 +12,13 @@ using base::Code;
 using base::Error;
 using base::Reason;
 
+Metrics::Kind countedAs(kms::TokenKind kind) {
+  if (kind == kms::TokenKind::Access) return Metrics::Kind::Access;
+  return kind == kms::TokenKind::Enrol ? Metrics::Kind::Enrol : Metrics::Kind::Recover;
+}
+
 kms::Reply<kms::TokenView> tokenReply(const Respond& respond) {
-  return [respond](base::Result<kms::TokenView> view) {
+  return [respond](const base::Result<kms::TokenView>& view) {
     respondWith(respond, [&] { return view ? jsonResponse(tokenJson(*view)) : problem(view.error()); });
   };
 }
@@ -24,10 +30,13 @@ Error forbidden(std::string what) { return {Code::Denied, std::move(what), Reaso
 void postToken(Call& call, const Respond& respond) {
   auto request = parseIssue(base::view(call.request.body));
   if (!request) return respond(problem(request.error()));
-  call.api.tokens->issue(call.actor, *std::move(request), [respond](base::Result<kms::IssuedToken> issued) {
-    respondWith(respond,
-                [&] { return issued ? jsonResponse(issuedJson(*issued), 201) : problem(issued.error()); });
-  });
+  call.api.tokens->issue(call.actor, *std::move(request),
+                         [metrics = call.api.metrics, respond](const base::Result<kms::IssuedToken>& issued) {
+                           if (issued && metrics != nullptr) metrics->tokensIssued(countedAs(issued->kind));
+                           respondWith(respond, [&] {
+                             return issued ? jsonResponse(issuedJson(*issued), 201) : problem(issued.error());
+                           });
+                         });
 }
 
 void getTokens(Call& call, const Respond& respond) {
@@ -50,14 +59,16 @@ void verifyToken(Call& call, const Respond& respond) {
   if (!ref->token.empty() && call.actor.role < kms::Role::Verifier) {
     return respond(problem(forbidden("verifying a token by its text needs the role verifier")));
   }
-  call.api.tokens->verify(call.actor, *std::move(ref), [respond](base::Result<kms::TokenView> view) {
-    respondWith(respond, [&] {
-      if (!view) return problem(view.error());
-      Response response = jsonResponse(verifiedJson(*view));
-      response.delay = view->delay;
-      return response;
-    });
-  });
+  call.api.tokens->verify(call.actor, *std::move(ref),
+                          [metrics = call.api.metrics, respond](const base::Result<kms::TokenView>& view) {
+                            if (view && metrics != nullptr) metrics->tokenVerified(view->active);
+                            respondWith(respond, [&] {
+                              if (!view) return problem(view.error());
+                              Response response = jsonResponse(verifiedJson(*view));
+                              response.delay = view->delay;
+                              return response;
+                            });
+                          });
 }
 
 void renewToken(Call& call, const Respond& respond) {
@@ -69,11 +80,17 @@ void renewToken(Call& call, const Respond& respond) {
 void revokeToken(Call& call, const Respond& respond) {
   auto revocation = parseRevocation(base::view(call.request.body));
   if (!revocation) return respond(problem(revocation.error()));
+  Metrics* metrics = call.api.metrics;
   if (!revocation->allOfUser) {
-    return call.api.tokens->revoke(call.actor, std::move(revocation->token), tokenReply(respond));
+    return call.api.tokens->revoke(call.actor, std::move(revocation->token),
+                                   [metrics, reply = tokenReply(respond)](base::Result<kms::TokenView> view) {
+                                     if (view && metrics != nullptr) metrics->tokensRevoked();
+                                     reply(std::move(view));
+                                   });
   }
   const std::string user = revocation->token.user;
-  call.api.tokens->revokeUser(call.actor, user, [respond, user](base::Result<void> done) {
+  call.api.tokens->revokeUser(call.actor, user, [metrics, respond, user](const base::Result<void>& done) {
+    if (done && metrics != nullptr) metrics->tokensRevoked();
     respondWith(respond, [&] { return done ? jsonResponse(userRevokedJson(user)) : problem(done.error()); });
   });
 }

@@ -66,8 +66,10 @@ MediumId getId(ByteReader& in) {
   id.slot = in.text(kMaxUri);
   return id;
 }
-std::chrono::milliseconds getSpan(ByteReader& in) {
-  return std::min(kMostTimeout, std::chrono::milliseconds(in.u32()));
+std::chrono::milliseconds getSpan(ByteReader& in, bool& ok) {
+  const std::chrono::milliseconds span(in.u32());
+  if (span > kMostTimeout) ok = false;
+  return span;
 }
 
 // The reasons that a reader of media can have; all else is for kmsd to say.
@@ -248,17 +250,19 @@ Result<Open> parseOpen(BytesView body) {
 
 Result<Scan> parseScan(BytesView body) {
   ByteReader in(body);
-  const Scan message{getSpan(in)};
-  if (!in.atEnd()) return rubbish("a bad Scan");
+  bool ok = true;
+  const Scan message{getSpan(in, ok)};
+  if (!ok || !in.atEnd()) return rubbish("a bad Scan");
   return message;
 }
 
 Result<Read> parseRead(BytesView body) {
   ByteReader in(body);
   Read message;
+  bool ok = true;
   message.id = getId(in);
-  message.timeout = getSpan(in);
-  if (!in.atEnd() || !fits(message.id)) return rubbish("a bad Read");
+  message.timeout = getSpan(in, ok);
+  if (!ok || !in.atEnd() || !fits(message.id)) return rubbish("a bad Read");
   return message;
 }
 
@@ -267,9 +271,10 @@ Result<Write> parseWrite(BytesView body) {
   Write message;
   message.id = getId(in);
   const auto consent = in.u8();
-  message.timeout = getSpan(in);
+  bool ok = true;
+  message.timeout = getSpan(in, ok);
   const BytesView text = in.field(kMaxKeyFile);
-  if (!in.atEnd() || !fits(message.id) || consent > std::uint8_t(Overwrite::Key))
+  if (!ok || !in.atEnd() || !fits(message.id) || consent > std::uint8_t(Overwrite::Key))
     return rubbish("a bad Write");
   message.consent = static_cast<Overwrite>(consent);
   auto copy = SecretBuffer::copyOf(text);

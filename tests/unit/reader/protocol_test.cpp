@@ -62,6 +62,26 @@ TEST(ReaderProtocol, CarriesEveryRequest) {
   EXPECT_EQ(answer->secret.text(), "123456");
 }
 
+TEST(ReaderProtocol, RefusesATimeoutAboveItsBound) {
+  const auto bytes = [](std::string_view start, std::uint32_t span, std::string_view end = {}) {
+    base::ByteWriter out;
+    out.raw(base::asBytes(start));
+    out.u32(span);
+    out.raw(base::asBytes(end));
+    return std::move(out).take();
+  };
+  using namespace std::string_view_literals;
+  constexpr auto kId = "\5\0\0\0image\2\0\0\0/k"sv;
+  const std::string write = std::string(kId) + '\0';
+  constexpr std::uint32_t kMost = 600'000;
+  EXPECT_TRUE(parseScan(bytes("", kMost)));
+  EXPECT_FALSE(parseScan(bytes("", kMost + 1)));
+  EXPECT_TRUE(parseRead(bytes(kId, kMost)));
+  EXPECT_FALSE(parseRead(bytes(kId, kMost + 1)));
+  EXPECT_TRUE(parseWrite(bytes(write, kMost, "\0\0\0\0"sv)));
+  EXPECT_FALSE(parseWrite(bytes(write, 0xFFFFFFFF, "\0\0\0\0"sv)));
+}
+
 TEST(ReaderProtocol, CarriesEveryReply) {
   const Ready ready{kVersion,
                     {{"floppy", "a diskette", "floppy:A:", 3, "A:"}, {"image", "a file", "image:F", 1, {}}}};

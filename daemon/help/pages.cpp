@@ -5,6 +5,7 @@
 #include "daemon/cli_line.h"
 #include "daemon/help/prose.h"
 #include "daemon/help/roff.h"
+#include "kms/audit/audit.h"
 
 namespace kmsd::help {
 namespace {
@@ -90,6 +91,17 @@ void addReasons(Roff& page) {
   }
 }
 
+void addEvents(Roff& page) {
+  page.section("EVENTS");
+  page.text(
+      "What the audit log puts on record, and some lines of the daemon's log, carry these ids and names, "
+      "which "
+      "stay the same.");
+  for (const kms::EventRow& row : kms::eventTable())
+    page.item(std::to_string(static_cast<unsigned>(row.event)) + " " + std::string(row.name), "",
+              sentence(row.meaning));
+}
+
 void addExits(Roff& page) {
   page.section("EXIT STATUS");
   for (const ExitRow& row : exitTable())
@@ -170,6 +182,7 @@ std::string programPage(const ProgramSpec& program) {
   page.section("OPTIONS").text("These go with every command, before it or behind it.");
   addOptions(page, optionsOf(program, nullptr));
   addReasons(page);
+  if (!program.configFile.empty()) addEvents(page);  // the server's
   addExits(page);
   addProse(page, prose);
   return page.source();

@@ -7,6 +7,7 @@
 #include "daemon/cli_line.h"
 #include "daemon/help/pages.h"
 #include "daemon/help/roff.h"
+#include "kms/audit/audit.h"
 #include "tests/support/run.h"
 #include "tests/support/scratch.h"
 #include "tests/unit/help/programs.h"
@@ -78,6 +79,16 @@ TEST(ManualPages, TellEveryVerbOptionReasonAndExitCode) {
     }
     for (const kmsd::ExitRow& row : kmsd::exitTable())
       EXPECT_THAT(text, ::testing::ContainsRegex("\n +" + std::to_string(static_cast<int>(row.exit)) + " "));
+  }
+}
+
+TEST(ManualPages, OfTheServerTellsEveryEvent) {
+  std::string said;
+  const std::string text = shown(kmsd::help::programPage(kmsd::kmsdProgram()), said);
+  for (const kms::EventRow& row : kms::eventTable()) {
+    const auto id = std::to_string(static_cast<unsigned>(row.event));
+    EXPECT_THAT(text, HasSubstr("\n       " + id + " " + std::string(row.name)));
+    EXPECT_THAT(text, HasSubstr(std::string(row.meaning)));
   }
 }
 

@@ -97,6 +97,10 @@ if [ "$only" = all ] || [ "$only" = plain ]; then
   step "quickstart" ./daemon/quickstart.sh
 fi
 if [ $long = yes ]; then
+  durability=build/tests/test_integration_durability
+  step "1000 kills under load" env KEYDISK_KILLS=1000 timeout 4h $durability --gtest_filter='Killed.*'
+  step "10000 power cuts" env KEYDISK_POWER_CUTS=10000 timeout 2h $durability --gtest_filter='PowerCutTest.*'
+  step "an hour of mixed load" env KEYDISK_SOAK=3600 timeout 90m $durability --gtest_filter='Soak.*'
   step "clang-tidy" xargs -a <(git ls-files '*.cpp' ':!tests') clang-tidy -p build --quiet
 fi
 

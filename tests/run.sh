@@ -2,7 +2,7 @@
 # Installs what is needed, builds, and runs every test: plainly, under ASan with UBSan, and under TSan.
 #   ./tests/run.sh            all of it
 #   ./tests/run.sh --long     also what takes hours
-#   ./tests/run.sh --only plain|address|thread|lint    one part
+#   ./tests/run.sh --only plain|address|thread|lint|fuzz    one part
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,7 +11,7 @@ only=all
 while (($# > 0)); do
   case $1 in
     --long) long=yes ;;
-    --only) only=${2:?--only takes plain, address, thread or lint} && shift ;;
+    --only) only=${2:?--only takes plain, address, thread, lint or fuzz} && shift ;;
     *) echo "run.sh: unknown option $1; it takes --long and --only PART" >&2 && exit 2 ;;
   esac
   shift
@@ -23,7 +23,9 @@ mkdir -p "$logs"
 step() {
   local title=$1 log="$logs/${1//[^a-z0-9]/_}.log" start=$SECONDS
   shift
-  if "$@" >"$log" 2>&1; then
+  # In the background, because a condition would let a function go on behind a command that failed.
+  "$@" >"$log" 2>&1 &
+  if wait $!; then
     printf '%-44s ok, %d s\n' "$title" $((SECONDS - start))
   else
     printf '%-44s FAILED, %d s\n' "$title" $((SECONDS - start))
@@ -48,12 +50,18 @@ build() {  # build DIRECTORY SANITIZER
 
 # What `cmake --install` puts in place runs from there.
 installed() {
-  local root
+  local root page program
   root=$(mktemp -d)
   cmake --install build --prefix "$root"
   "$root/bin/kmsd" medium list
   "$root/bin/kmsctl" --version
   grep "^ExecStart=/.*/bin/kmsd run$" "$root/lib/systemd/system/kmsd.service"
+  for page in man8/kmsd.8 man1/kmsctl.1 man5/kmsd.conf.5; do
+    MANWIDTH=80 man --warnings -E UTF-8 -l "$root/share/man/$page" | grep -A1 '^NAME'
+  done
+  for program in kmsd kmsctl; do
+    bash -euc 'source "$1"; complete -p "$2"' bash "$root/share/bash-completion/completions/$program" $program
+  done
   rm -rf "$root"
 }
 
@@ -95,12 +103,21 @@ if [ "$only" = all ] || [ "$only" = plain ]; then
   step "README's commands" tests/lint/readme.py build
   step "install" installed
   step "quickstart" ./daemon/quickstart.sh
+  step "benchmark, smoke" tests/bench/run.py --smoke
+fi
+if [ "$only" = all ] || [ "$only" = fuzz ]; then
+  if [ $long = yes ]; then fuzz_seconds=300; else fuzz_seconds=10; fi
+  step "fuzz, $fuzz_seconds s each" tests/fuzz/run.sh "$fuzz_seconds"
 fi
 if [ $long = yes ]; then
   durability=build/tests/test_integration_durability
   step "1000 kills under load" env KEYDISK_KILLS=1000 timeout 4h $durability --gtest_filter='Killed.*'
   step "10000 power cuts" env KEYDISK_POWER_CUTS=10000 timeout 2h $durability --gtest_filter='PowerCutTest.*'
   step "an hour of mixed load" env KEYDISK_SOAK=3600 timeout 90m $durability --gtest_filter='Soak.*'
+  step "benchmark" tests/bench/run.py
+  cat "$logs/benchmark.log"
+  step "benchmark, start" tests/bench/run.py --start
+  cat "$logs/benchmark__start.log"
   step "clang-tidy" xargs -a <(git ls-files '*.cpp' ':!tests') clang-tidy -p build --quiet
 fi
 

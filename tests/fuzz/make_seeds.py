@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""make_seeds.py DIRECTORY: fills DIRECTORY/NAME for each fuzz target.
+
+Disks are made by the tools that others use and cut down to their sectors that are not zero (tests/fuzz/sparse_disk.h
+tells the form); texts come from the worked examples of hal/FORMATS.md and from the files in seeds/.
+"""
+
+import os
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SECTOR = 512
+PIECE_MOST = 4096
+PIECES_MOST = 64
+ENVIRONMENT = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin", "MTOOLS_SKIP_CHECK": "1"}
+
+
+def tool(*command, text=None):
+    subprocess.run(command, input=text, text=True, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                   env=ENVIRONMENT)
+
+
+def formats(folder):
+    with open(os.path.join(HERE, "..", "..", folder, "FORMATS.md"), encoding="utf-8") as file:
+        return file.read()
+
+
+def example(name):
+    """A worked example of hal/FORMATS.md."""
+    return re.search(f"```text example={name}\n(.*?)```", formats("hal"), re.S).group(1)
+
+
+class Disk:
+    """An image file, and where on it the volume is that the next step speaks of."""
+
+    def __init__(self, folder, kib):
+        self.path = os.path.join(folder, "disk.img")
+        with open(self.path, "wb") as file:
+            file.truncate(kib * 1024)
+
+    def mkfs(self, *options, sector=0, kib=None):
+        tool("mkfs.fat", "--offset", str(sector), *options, self.path, *([str(kib)] if kib else []))
+        return self
+
+    def put(self, name, text, sector=0):
+        with tempfile.NamedTemporaryFile("w", newline="") as file:
+            file.write(text)
+            file.flush()
+            tool("mcopy", "-i", f"{self.path}@@{sector * SECTOR}", "-o", file.name, "::" + name)
+        return self
+
+    def table(self, script):
+        tool("sfdisk", "--no-reread", "--no-tell-kernel", self.path, text=script)
+        return self
+
+    def run(self, *command):
+        tool(*command, self.path)
+        return self
+
+    def write(self, offset, content):
+        with open(self.path, "r+b") as file:
+            file.seek(offset)
+            file.write(content)
+        return self
+
+    def pieces(self):
+        """(sector, bytes) of all that is not zero, neighbours joined."""
+        found = []
+        with open(self.path, "rb") as file:
+            number = 0
+            while content := file.read(SECTOR):
+                used = content.rstrip(b"\0")
+                last = found[-1] if found else None
+                if used and last and last[0] * SECTOR + len(last[1]) > (number - 1) * SECTOR and \
+                        (number - last[0]) * SECTOR + len(used) <= PIECE_MOST and number - last[0] < 3:
+                    found[-1] = (last[0], last[1].ljust((number - last[0]) * SECTOR, b"\0") + used)
+                elif used:
+                    found.append((number, used))
+                number += 1
+        return number, found[:PIECES_MOST]
+
+    def seed(self, mode):
+        sectors, pieces = self.pieces()
+        out = struct.pack("<IB", sectors, mode)
+        return out + b"".join(struct.pack("<IH", at, len(content)) + content for at, content in pieces)
+
+
+def disks(folder):
+    key = example("key-file")
+    fresh = lambda kib: Disk(folder, kib)
+    yield "floppy", fresh(1440).mkfs("-F", "12").put("KMSPWD.INI", key)
+    yield "floppy_typed", fresh(720).mkfs("-F", "12").put("kmspwd.ini", example("typed"))
+    yield "empty", fresh(1440).mkfs("-F", "12", "-n", "KMSKEY")
+    yield "other_files", fresh(1440).mkfs("-F", "12").put("A long name of a file.txt", "x").put("READ.ME", "y" * 2000)
+    yield "long_chain", fresh(1440).mkfs("-F", "12", "-s", "1").put("KMSPWD.INI", key.ljust(4000, "."))
+    yield "fat16", fresh(16384).mkfs("-F", "16").put("KMSPWD.INI", key)
+    yield "fat16_4k", fresh(65536).mkfs("-F", "16", "-S", "4096").put("KMSPWD.INI", key)
+    yield "fat32", fresh(40960).mkfs("-F", "32", "-s", "1").put("KMSPWD.INI", key)
+    yield "mbr", fresh(4096).table("label: dos\nstart=64,size=2048,type=c\nstart=4096,type=83\n").mkfs(
+        "-F", "12", sector=64, kib=1024).put("KMSPWD.INI", key, sector=64)
+    yield "logical", fresh(8192).table(
+        "label: dos\nstart=64,size=1000,type=83\nstart=2048,type=5\nstart=2112,size=2000,type=c\n"
+        "start=6208,size=4000,type=c\n").mkfs("-F", "12", sector=6208, kib=2000).put("KMSPWD.INI", key, sector=6208)
+    yield "gpt", fresh(8192).table("label: gpt\nstart=2048,size=2048\nstart=4096,size=8192\n").mkfs(
+        "-F", "12", sector=4096, kib=4096).put("KMSPWD.INI", key, sector=4096)
+    backup = fresh(8192).table("label: gpt\nstart=2048,size=8192\n").mkfs("-F", "12", sector=2048, kib=4096)
+    yield "gpt_backup", backup.put("KMSPWD.INI", key, sector=2048).write(SECTOR, b"\0" * SECTOR)
+    yield "ext2", fresh(2048).run("mkfs.ext2", "-q", "-F")
+    yield "ntfs", fresh(1440).write(0, b"\xeb\x52\x90NTFS    ")
+    yield "iso", fresh(1440).write(16 * 2048, b"\1CD001\1")
+    yield "zeros", fresh(1440)
+    yield "unformatted", fresh(1440).write(0, b"\xf6" * 4096)
+
+
+def frames():
+    """The example frames of hal/FORMATS.md, and one of each other type."""
+    for name, hexes in re.findall(r"^    (Open|Slots|Read|Failed) +((?:[0-9a-f]{2} ?)+)$", formats("hal"), re.M):
+        yield name, bytes.fromhex(hexes)
+    text = lambda value: struct.pack("<I", len(value)) + value
+    slot = text(b"image") + text(b"/srv/keys/a.img")
+    bodies = {
+        "scan": (2, struct.pack("<I", 5000)),
+        "write": (4, slot + b"\2" + struct.pack("<I", 60000) + text(example("typed").encode())),
+        "answer": (5, struct.pack("<IB", 1, 1) + text(b"123456")),
+        "ready": (16, struct.pack("<HH", 1, 1) + text(b"floppy") + text(b"diskettes") + text(b"floppy:A:") +
+                  struct.pack("<IB", 7, 1) + text(b"floppy:A:")),
+        "refused": (17, b"\0\0" + text(b"no such driver")),
+        "error_slot": (18, struct.pack("<H", 1) + slot + b"\1\0" + text(b"7") + b"\1\7\3" + text(b"damaged")),
+        "key_text": (19, text(example("key-file").encode())),
+        "written": (20, b""),
+        "question": (22, struct.pack("<IB", 1, 1) + text(b"PIN of the card")),
+    }
+    for name, (kind, body) in bodies.items():
+        yield name, struct.pack("<IBI", 5 + len(body), kind, 1) + body
+
+
+def lines(name):
+    with open(os.path.join(HERE, "seeds", name + ".txt"), "rb") as file:
+        return ((f"{number:03}", line) for number, line in enumerate(file.read().splitlines()))
+
+
+def key_files():
+    typed, written = example("typed"), example("key-file")
+    yield "typed", typed.encode()
+    yield "written", written.encode()
+    yield "crlf", written.replace("\n", "\r\n").encode()
+    yield "bom", b"\xef\xbb\xbf" + typed.encode()
+    yield "forgiven", "; key\n [Config] \nPWD = o4hm-asw9n-f6yy4\n[other]\npwd=1\n[MEDIUM]\nnext=1\n".encode()
+    yield "bad_crc", re.sub("crc=.*", "crc=00000000", written).encode()
+
+
+def audit_lines():
+    """The lines and entries of kms/FORMATS.md; there a line goes on behind two blanks."""
+    found = re.findall(r"^(?:line|\w+ entry): (\{.*(?:\n  .*)*)", formats("kms"), re.M)
+    assert len(found) >= 5, "kms/FORMATS.md has lost its example of the audit log"
+    return ((f"{number:03}", text.replace("\n  ", "").encode()) for number, text in enumerate(found))
+
+
+def main():
+    out = sys.argv[1]
+
+    def save(target, name, content):
+        os.makedirs(os.path.join(out, target), exist_ok=True)
+        with open(os.path.join(out, target, name), "wb") as file:
+            file.write(content)
+
+    with tempfile.TemporaryDirectory() as folder:
+        for name, disk in disks(folder):
+            save("fat", name, disk.seed(0))
+            for mode in range(3):
+                save("key_disk_write", f"{name}_{mode}", disk.seed(mode))
+    for target, seeds in [("key_file", key_files()), ("reader", frames()), ("token_text", lines("token_text")),
+                          ("http", lines("http")), ("audit_line", audit_lines())]:
+        for name, content in seeds:
+            save(target, name, content)
+
+
+if __name__ == "__main__":
+    main()

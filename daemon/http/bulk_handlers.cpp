@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "daemon/http/bulk_requests.h"
 #include "daemon/http/handlers.h"
+#include "daemon/metrics.h"
 #include "daemon/reasons.h"
 #include "hal/base/rfc3339.h"
 
@@ -116,27 +118,45 @@ base::SecretText bulkUsersRevokedJson(const std::vector<std::string>& users,
   return out.take();
 }
 
+Metrics::Kind countedAs(kms::TokenKind kind) {
+  if (kind == kms::TokenKind::Access) return Metrics::Kind::Access;
+  return kind == kms::TokenKind::Enrol ? Metrics::Kind::Enrol : Metrics::Kind::Recover;
+}
+
+template <class T>
+std::uint64_t succeeded(const kms::Outcomes<T>& outcomes) {
+  return static_cast<std::uint64_t>(
+      std::count_if(outcomes.begin(), outcomes.end(), [](const auto& one) { return bool(one); }));
+}
+
 }  // namespace
 
 void postTokensBulk(Call& call, const Respond& respond) {
   auto request = parseBulkIssue(base::view(call.request.body));
   if (!request) return respond(problem(request.error()));
   const kms::BulkIssueRequest asked = *request;
-  call.api.tokens->issueMany(
-      call.actor, *std::move(request), [respond, asked](base::Result<kms::Outcomes<kms::IssuedToken>> done) {
-        respondWith(respond, [&] {
-          return done ? jsonResponse(bulkIssuedJson(asked, *done)) : problem(done.error());
-        });
-      });
+  call.api.tokens->issueMany(call.actor, *std::move(request),
+                             [metrics = call.api.metrics, respond,
+                              asked](const base::Result<kms::Outcomes<kms::IssuedToken>>& done) {
+                               if (done && metrics != nullptr)
+                                 metrics->tokensIssued(countedAs(asked.kind), succeeded(*done));
+                               respondWith(respond, [&] {
+                                 return done ? jsonResponse(bulkIssuedJson(asked, *done))
+                                             : problem(done.error());
+                               });
+                             });
 }
 
 void postTokensBulkRevoke(Call& call, const Respond& respond) {
   auto request = parseBulkRevocation(base::view(call.request.body));
   if (!request) return respond(problem(request.error()));
+  Metrics* metrics = call.api.metrics;
   if (!request->users.empty()) {
     const std::vector<std::string> users = request->users;
     return call.api.tokens->revokeUsers(
-        call.actor, std::move(request->users), [respond, users](base::Result<kms::Outcomes<void>> done) {
+        call.actor, std::move(request->users),
+        [metrics, respond, users](const base::Result<kms::Outcomes<void>>& done) {
+          if (done && metrics != nullptr) metrics->tokensRevoked(succeeded(*done));
           respondWith(respond, [&] {
             return done ? jsonResponse(bulkUsersRevokedJson(users, *done)) : problem(done.error());
           });
@@ -145,13 +165,14 @@ void postTokensBulkRevoke(Call& call, const Respond& respond) {
   std::vector<std::string> accessors;
   accessors.reserve(request->tokens.size());
   for (const kms::TokenRef& token : request->tokens) accessors.push_back(token.accessor);
-  call.api.tokens->revokeMany(call.actor, std::move(request->tokens),
-                              [respond, accessors](base::Result<kms::Outcomes<kms::TokenView>> done) {
-                                respondWith(respond, [&] {
-                                  return done ? jsonResponse(bulkRevokedJson(accessors, *done))
-                                              : problem(done.error());
-                                });
-                              });
+  call.api.tokens->revokeMany(
+      call.actor, std::move(request->tokens),
+      [metrics, respond, accessors](const base::Result<kms::Outcomes<kms::TokenView>>& done) {
+        if (done && metrics != nullptr) metrics->tokensRevoked(succeeded(*done));
+        respondWith(respond, [&] {
+          return done ? jsonResponse(bulkRevokedJson(accessors, *done)) : problem(done.error());
+        });
+      });
 }
 
 }  // namespace kmsd::http

@@ -29,7 +29,6 @@ int main(int argc, char** argv) {
     std::cerr << "kmsd-help: usage: kmsd-help DIRECTORY ENGINE\n";
     return 2;
   }
-  using namespace kmsd;
   const std::filesystem::path directory = argv[1];
   std::ifstream in(argv[2], std::ios::binary);
   const std::string engine{std::istreambuf_iterator<char>(in), {}};
@@ -39,8 +38,9 @@ int main(int argc, char** argv) {
     std::cerr << "kmsd-help: cannot read " << argv[2] << " or make " << directory.string() << "\n";
     return 1;
   }
-  const ProgramSpec& daemon = kmsdProgram();
-  const ProgramSpec client = ctl::program();
+  const kmsd::ProgramSpec& daemon = kmsd::kmsdProgram();
+  const kmsd::ProgramSpec client = kmsd::ctl::program();
+  namespace help = kmsd::help;
   const bool written =
       write(directory / "kmsd.8", help::programPage(daemon)) &&
       write(directory / "kmsctl.1", help::programPage(client)) &&

@@ -107,9 +107,9 @@ extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* one, std::s
                                                  const std::uint8_t* two, std::size_t twoSize,
                                                  std::uint8_t* out, std::size_t most, unsigned seed) {
   SparseDisk disk = take(one, oneSize);
-  std::minstd_rand random(seed);
+  std::minstd_rand dice(seed);
   for (SparseDisk::Piece& piece : take(two, twoSize).pieces)
-    if (random() % 2 == 0 && disk.pieces.size() < SparseDisk::kPiecesMost)
+    if (dice() % 2 == 0 && disk.pieces.size() < SparseDisk::kPiecesMost)
       disk.pieces.push_back(std::move(piece));
   return put(disk, out, most);
 }

@@ -18,12 +18,12 @@ Result<void> runCached(Connection& db, const char* sql) {
   return query->run();
 }
 
-Result<void> readOn(Connection& db, const Store::ReadJob& job) {
+Result<void> readOn(Connection& db, const Store::ReadJob& job, std::uint64_t asOf) {
   auto begun = runCached(db, "BEGIN");
   if (!begun) return begun;
   Result<void> outcome;
   try {
-    Session session(db);
+    Session session(db, asOf);
     outcome = job(session);
   } catch (const std::exception& thrown) {
     outcome = Error{Code::Internal, std::string("a query threw: ") + thrown.what()};
@@ -37,13 +37,22 @@ Result<void> readOn(Connection& db, const Store::ReadJob& job) {
 
 }  // namespace
 
-Result<void> ReaderPool::read(const Store::ReadJob& job) {
+Result<void> ReaderPool::read(const Store::ReadJob& job, std::uint64_t asOf) {
   auto connection = take();
   if (!connection) return std::move(connection).error();
-  auto outcome = readOn(**connection, job);
+  auto outcome = readOn(**connection, job, asOf);
   const bool fit = !(*connection)->inTransaction();
   giveBack(fit ? *std::move(connection) : nullptr);
   return outcome;
+}
+
+// One statement is a view of its own, without a word to begin or end it.
+Result<std::optional<SealedRow>> ReaderPool::get(Table table, std::int64_t key) {
+  auto connection = take();
+  if (!connection) return std::move(connection).error();
+  auto row = Session(**connection).get(table, key);
+  giveBack(*std::move(connection));
+  return row;
 }
 
 Result<std::unique_ptr<Connection>> ReaderPool::take() {

@@ -17,6 +17,7 @@ struct TableSql {
   const char* get;
   const char* list;
   const char* put;
+  const char* insert;
   const char* erase;
 };
 
@@ -26,6 +27,7 @@ struct TableSql {
         "SELECT key,revision,generation,epoch,counter,sealed FROM " name                                     \
         " WHERE key>? ORDER BY key LIMIT ?",                                                                 \
         "INSERT OR REPLACE INTO " name "(key,revision,generation,epoch,counter,sealed) VALUES(?,?,?,?,?,?)", \
+        "INSERT INTO " name "(key,revision,generation,epoch,counter,sealed) VALUES(?,?,?,?,?,?)",            \
         "DELETE FROM " name " WHERE key=?"                                                                   \
   }
 constexpr TableSql kKeyring = KEYDISK_TABLE_SQL("keyring");
@@ -109,6 +111,11 @@ Result<std::optional<T>> first(Connection& db, const char* sql, Bind bind, Make 
   return std::optional<T>(*std::move(made));
 }
 
+void bindRow(Query& query, const SealedRow& row) {
+  query.bind(row.key).bind(std::int64_t{row.revision}).bind(std::int64_t{row.generation}).bind(row.epoch);
+  query.bind(static_cast<std::int64_t>(row.counter)).bind(BytesView(row.sealed));
+}
+
 Result<std::int64_t> firstColumn(const Query& query) { return query.integer(0); }
 
 }  // namespace
@@ -184,10 +191,14 @@ Result<AuditHead> Session::auditHead() {
 }
 
 Result<void> Session::put(Table table, const SealedRow& row) {
-  return change(db_, sqlOf(table).put, [&](Query& q) {
-    q.bind(row.key).bind(std::int64_t{row.revision}).bind(std::int64_t{row.generation}).bind(row.epoch);
-    q.bind(static_cast<std::int64_t>(row.counter)).bind(BytesView(row.sealed));
-  });
+  return change(db_, sqlOf(table).put, [&](Query& q) { bindRow(q, row); });
+}
+
+Result<void> Session::insert(Table table, const SealedRow& row) {
+  auto done = change(db_, sqlOf(table).insert, [&](Query& q) { bindRow(q, row); });
+  if (!done && done.error().code == Code::Conflict)
+    return Error{Code::Conflict, "there is a row with this number already"};
+  return done;
 }
 
 Result<void> Session::erase(Table table, std::int64_t key) {
@@ -232,7 +243,6 @@ Result<void> Session::addSlot(const SlotRow& slot) {
 }
 
 Result<void> Session::removeSlot(std::int64_t id) {
-  slotRemoved_ = true;
   return change(db_, "DELETE FROM slots WHERE id=?", [&](Query& q) { q.bind(id); });
 }
 

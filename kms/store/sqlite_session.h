@@ -1,5 +1,5 @@
 // Internal to kms/store: the rows of a Store on one connection, inside a transaction that others begin and
-// end.
+// end. WriteSession adds what the writer keeps over one transaction and the next.
 #pragma once
 
 #include <utility>
@@ -9,10 +9,12 @@
 
 namespace kms::sqlite {
 
-class Session final : public Txn {
+class Session : public Txn {
  public:
-  explicit Session(Connection& db) noexcept : db_(db) {}
+  // `asOf`: see Store::asOf; taken before the transaction began.
+  explicit Session(Connection& db, std::uint64_t asOf = 0) noexcept : db_(db), asOf_(asOf) {}
 
+  std::uint64_t asOf() const noexcept override { return asOf_; }
   base::Result<std::optional<SealedRow>> get(Table table, std::int64_t key) override;
   base::Result<std::vector<SealedRow>> list(Table table, std::int64_t after, std::size_t limit) override;
   base::Result<std::optional<std::int64_t>> find(Index index, base::BytesView mac) override;
@@ -25,6 +27,7 @@ class Session final : public Txn {
   base::Result<AuditHead> auditHead() override;
 
   base::Result<void> put(Table table, const SealedRow& row) override;
+  base::Result<void> insert(Table table, const SealedRow& row) override;
   base::Result<void> erase(Table table, std::int64_t key) override;
   base::Result<void> bind(Index index, base::BytesView mac, std::int64_t key) override;
   base::Result<void> unbind(Index index, base::BytesView mac) override;
@@ -38,12 +41,11 @@ class Session final : public Txn {
   base::Result<void> dropAudit(std::int64_t through) override;
   base::Result<void> setAuditHead(const AuditHead& head) override;
 
-  // A slot was removed: its wrapping shall leave the WAL too. Asking clears it.
-  bool takeSlotRemoved() noexcept { return std::exchange(slotRemoved_, false); }
+ protected:
+  Connection& db_;
 
  private:
-  Connection& db_;
-  bool slotRemoved_ = false;
+  const std::uint64_t asOf_;
 };
 
 }  // namespace kms::sqlite

@@ -29,9 +29,19 @@ using sqlite::Connection;
 class SqliteStore final : public Store {
  public:
   SqliteStore(Connection db, const fs::path& file, const SqliteOptions& options)
-      : writer_(std::move(db)), readers_(file, options.cacheBytes / 4), queue_(writer_, options.maxBatch) {}
+      : writer_(std::move(db), options.committed),
+        readers_(file, options.cacheBytes / 4),
+        queue_(writer_, options.maxBatch) {}
 
-  Result<void> read(const ReadJob& job) override { return readers_.read(job); }
+  Result<void> read(const ReadJob& job) override { return readers_.read(job, asOf()); }
+  Result<std::optional<SealedRow>> get(Table table, std::int64_t key) override {
+    return readers_.get(table, key);
+  }
+  std::uint64_t asOf() const noexcept override { return writer_.changes(); }
+  bool watch(std::weak_ptr<RowWatcher> watcher) override {
+    writer_.session().watch(std::move(watcher));
+    return true;
+  }
   void write(WriteJob job, Done done) override { queue_.push(std::move(job), std::move(done)); }
 
  private:
@@ -110,6 +120,10 @@ Result<void> build(const fs::path& file, const SqliteOptions& options) {
     auto made = useWal(*db);
     if (made) made = sqlite::migrate(*db, sqlite::migrations());
     if (!made) return made;
+    // Closing would do it too, but tell nobody of a failure; then the tables were left in a log of another name.
+    auto moved = db->checkpoint(true);
+    if (!moved) return std::move(moved).error();
+    if (!*moved) return Error{Code::Unavailable, file.string() + " is in use by another program"};
   }
   if (::fsync(fd.get()) != 0) return base::systemError("cannot sync " + file.string(), errno);
   return {};

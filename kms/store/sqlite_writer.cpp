@@ -1,5 +1,6 @@
 #include "kms/store/sqlite_writer.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -29,6 +30,10 @@ Result<void> guarded(const Store::WriteJob& job, Txn& txn) {
   }
 }
 
+bool anyGood(std::span<const WriteRequest> batch) {
+  return std::any_of(batch.begin(), batch.end(), [](const auto& request) { return bool(request.outcome); });
+}
+
 }  // namespace
 
 void Writer::commit(std::span<WriteRequest> batch) noexcept {
@@ -36,6 +41,7 @@ void Writer::commit(std::span<WriteRequest> batch) noexcept {
     for (auto& request : batch) request.outcome = closedError();
     return;
   }
+  const auto started = std::chrono::steady_clock::now();
   auto done = runAll(batch);
   if (!done) {
     rollBack();
@@ -44,58 +50,76 @@ void Writer::commit(std::span<WriteRequest> batch) noexcept {
       if (request.outcome) request.outcome = done.error();
     }
   }
+  session_.settle();
   for (auto& request : batch) request.job = nullptr;
   if (session_.takeSlotRemoved()) emptyWal_ = true;
   if (!closed() && (emptyWal_ || db_.walPages() >= kCheckpointPages)) tidyDue_ = true;
+  if (done && committed_ && anyGood(batch))
+    committed_(batch.size(), std::chrono::steady_clock::now() - started);
 }
 
+Result<void> Writer::run(const char* sql) {
+  auto query = db_.query(sql);
+  if (!query) return std::move(query).error();
+  return query->run();
+}
+
+// A savepoint a job costs as much as the job. Few fail, and fewer after they have changed something; so the
+// jobs run without, and all of them once more where one needs undoing.
 Result<void> Writer::runAll(std::span<WriteRequest> batch) {
-  auto begin = db_.query("BEGIN IMMEDIATE");
-  if (!begin) return std::move(begin).error();
-  auto done = begin->run();
-  if (!done) return done;
-  bool any = false;
-  for (auto& request : batch) {
-    done = runOne(request, batch.size() > 1);
-    if (!done) return done;
-    any = any || bool(request.outcome);
+  if (auto watched = session_.begin(); !watched) return watched;
+  if (auto begun = run("BEGIN IMMEDIATE"); !begun) return begun;
+  auto good = runPlain(batch);
+  if (!good) return std::move(good).error();
+  if (!*good) {
+    rollBack();
+    if (batch.size() == 1) return {};
+    if (auto begun = run("BEGIN IMMEDIATE"); !begun) return begun;
+    if (auto ran = runEachInSavepoint(batch); !ran) return ran;
   }
-  if (!any) {
+  if (!anyGood(batch)) {
     rollBack();
     return {};
   }
+  if (auto flushed = session_.flush(); !flushed) return flushed;
   return commitTransaction();
 }
 
+Result<bool> Writer::runPlain(std::span<WriteRequest> batch) {
+  for (auto& request : batch) {
+    if (auto begun = session_.beginJob(); !begun) return std::move(begun).error();
+    if (auto ran = runOne(request); !ran) return std::move(ran).error();
+    if (!request.outcome && session_.changed()) return false;
+  }
+  return true;
+}
+
+Result<void> Writer::runEachInSavepoint(std::span<WriteRequest> batch) {
+  for (auto& request : batch) {
+    auto done = session_.beginJob();
+    if (done) done = run("SAVEPOINT job");
+    if (done) done = runOne(request);
+    if (done && !request.outcome) {
+      done = run("ROLLBACK TO job");
+      session_.undoneJob();
+    }
+    if (done) done = run("RELEASE job");
+    if (!done) return done;
+  }
+  return {};
+}
+
 // Sets the job's outcome; an error of this function itself ends the whole batch.
-Result<void> Writer::runOne(WriteRequest& request, bool shared) {
-  if (shared) {
-    auto savepoint = db_.query("SAVEPOINT job");
-    if (!savepoint) return std::move(savepoint).error();
-    auto set = savepoint->run();
-    if (!set) return set;
-  }
+Result<void> Writer::runOne(WriteRequest& request) {
   request.outcome = guarded(request.job, session_);
-  if (!db_.inTransaction()) {  // SQLite gives up a transaction by itself when the disk is full or fails
-    return request.outcome ? Error{Code::Internal, "the database ended a transaction by itself"}
-                           : request.outcome.error();
-  }
-  if (!shared) return {};
-  if (!request.outcome) {
-    auto back = db_.query("ROLLBACK TO job");
-    if (!back) return std::move(back).error();
-    auto undone = back->run();
-    if (!undone) return undone;
-  }
-  auto release = db_.query("RELEASE job");
-  if (!release) return std::move(release).error();
-  return release->run();
+  if (db_.inTransaction()) return {};
+  // SQLite gives up a transaction by itself when the disk is full or fails.
+  return request.outcome ? Error{Code::Internal, "the database ended a transaction by itself"}
+                         : request.outcome.error();
 }
 
 Result<void> Writer::commitTransaction() {
-  auto commit = db_.query("COMMIT");
-  if (!commit) return std::move(commit).error();
-  auto done = commit->run();
+  auto done = run("COMMIT");
   if (!done && diskFailed(db_.lastCode())) {
     closeForGood();
     return Error{Code::Io, done.error().what +
@@ -106,10 +130,10 @@ Result<void> Writer::commitTransaction() {
 }
 
 void Writer::rollBack() noexcept {
+  session_.undoneAll();
   if (!db_.inTransaction()) return;
   // Its only failures are those of a broken disk or memory, and then no later BEGIN succeeds either.
-  auto rollback = db_.query("ROLLBACK");
-  if (rollback) static_cast<void>(bool(rollback->run()));
+  static_cast<void>(bool(run("ROLLBACK")));
 }
 
 void Writer::tidy() noexcept {

@@ -2,16 +2,20 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <functional>
 #include <string>
 
-#include "kms/store/sqlite_session.h"
 #include "kms/store/write_queue.h"
+#include "kms/store/write_session.h"
 
 namespace kms::sqlite {
 
 class Writer final : public Committer {
  public:
-  explicit Writer(Connection db) noexcept : db_(std::move(db)), session_(db_) {}
+  using Committed = std::function<void(std::size_t jobs, std::chrono::nanoseconds took)>;
+  Writer(Connection db, Committed committed)
+      : db_(std::move(db)), session_(db_), committed_(std::move(committed)) {}
 
   void commit(std::span<WriteRequest> batch) noexcept override;
   bool tidyDue() const noexcept override { return tidyDue_.load(std::memory_order_relaxed); }
@@ -22,16 +26,23 @@ class Writer final : public Committer {
   bool closed() const noexcept { return closed_.load(); }
   // REQUIRES: no commit is under way.
   Connection& connection() noexcept { return db_; }
+  WriteSession& session() noexcept { return session_; }
+  std::uint64_t changes() const noexcept { return session_.changes(); }
 
  private:
   base::Result<void> runAll(std::span<WriteRequest> batch);
-  base::Result<void> runOne(WriteRequest& request, bool shared);
+  // False: a job failed after it had changed something, so that all of them must be undone.
+  base::Result<bool> runPlain(std::span<WriteRequest> batch);
+  base::Result<void> runEachInSavepoint(std::span<WriteRequest> batch);
+  base::Result<void> runOne(WriteRequest& request);
+  base::Result<void> run(const char* sql);
   base::Result<void> commitTransaction();
   void rollBack() noexcept;
   void closeForGood() noexcept;
 
   Connection db_;
-  Session session_;
+  WriteSession session_;
+  const Committed committed_;
   std::atomic<bool> tidyDue_ = false;
   std::atomic<bool> closed_ = false;
   bool emptyWal_ = false;

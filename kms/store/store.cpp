@@ -5,6 +5,27 @@
 
 namespace kms {
 
+base::Result<void> Txn::insert(Table table, const SealedRow& row) {
+  auto there = get(table, row.key);
+  if (!there) return std::move(there).error();
+  if (*there) return base::Error{base::Code::Conflict, "there is a row with this number already"};
+  return put(table, row);
+}
+
+base::Result<std::optional<SealedRow>> Store::get(Table table, std::int64_t key) {
+  std::optional<SealedRow> row;
+  auto done = read([&](StoreReader& reader) -> base::Result<void> {
+    auto got = reader.get(table, key);
+    if (!got) return std::move(got).error();
+    row = *std::move(got);
+    return {};
+  });
+  if (!done) return std::move(done).error();
+  return row;
+}
+
+bool Store::watch(std::weak_ptr<RowWatcher>) { return false; }
+
 base::Result<void> Store::writeAndWait(WriteJob job) {
   // Shared, because the waiting side may be gone while the other still leaves set_value().
   auto promise = std::make_shared<std::promise<base::Result<void>>>();

@@ -2,8 +2,11 @@
 // a plaintext; what a row means is known above it. Safe to use from several threads.
 //
 // Reads run where they are called, each thread on a read connection of its own. Writes are jobs: ONE writer
-// takes all that wait, runs each in a savepoint of one transaction, commits once, and only then calls each
-// `done`.
+// takes all that wait, runs them in one transaction, commits once, and only then calls each `done`.
+//
+// A JOB MAY BE RUN AGAIN, from its start, before its `done` is called: a job that fails after it has changed
+// something undoes the whole transaction, and then the others of its batch are run anew. So what a job leaves
+// outside the transaction must be set, not added to, and must bear that the transaction never happened.
 #pragma once
 
 #include <array>
@@ -63,7 +66,12 @@ struct AuditHead {
 
 class StoreReader {
  public:
+  // What asOf() says inside a write job.
+  static constexpr std::uint64_t kLatest = ~std::uint64_t{0};
+
   virtual ~StoreReader() = default;
+  // Which change was the last before this view (see RowWatcher); 0: not known.
+  virtual std::uint64_t asOf() const noexcept { return 0; }
   virtual base::Result<std::optional<SealedRow>> get(Table table, std::int64_t key) = 0;
   // Rows with key > `after`, rising, at most `limit`.
   virtual base::Result<std::vector<SealedRow>> list(Table table, std::int64_t after, std::size_t limit) = 0;
@@ -76,6 +84,7 @@ class StoreReader {
   virtual base::Result<std::optional<EpochRow>> epoch(std::int64_t id) = 0;
   virtual base::Result<std::optional<std::int64_t>> number(
       std::string_view name) = 0;  // named counters and marks
+  // Inside a write job: without what its own transaction has put on record.
   virtual base::Result<std::vector<AuditRow>> outbox(std::size_t limit) = 0;
   // All zero where no file was written yet.
   virtual base::Result<AuditHead> auditHead() = 0;
@@ -86,6 +95,8 @@ class Txn : public StoreReader {
   // Erasing, unbinding, unfiling or removing what is not there is no error.
   // Inserts, or replaces the row with the same key.
   virtual base::Result<void> put(Table table, const SealedRow& row) = 0;
+  // Errors: Conflict where there is a row with this key.
+  virtual base::Result<void> insert(Table table, const SealedRow& row);
   virtual base::Result<void> erase(Table table, std::int64_t key) = 0;
   // Errors: Conflict where the MAC is bound already.
   virtual base::Result<void> bind(Index index, base::BytesView mac, std::int64_t key) = 0;
@@ -99,11 +110,24 @@ class Txn : public StoreReader {
   // Adds an epoch and gives it the next id.
   virtual base::Result<std::int64_t> addEpoch(base::BytesView salt) = 0;
   virtual base::Result<void> setNumber(std::string_view name, std::int64_t value) = 0;
-  // Puts an entry into the outbox; it is committed with what it tells, or not at all.
+  // Puts an entry into the outbox; it is committed with what it tells, or not at all. The entries of one
+  // transaction share a row, within reason.
   virtual base::Result<void> appendAudit(base::BytesView entry) = 0;
   // Erases the outbox up to and with this sequence number. A number is never given again.
   virtual base::Result<void> dropAudit(std::int64_t through) = 0;
   virtual base::Result<void> setAuditHead(const AuditHead& head) = 0;
+};
+
+// Hears of every row that is replaced or erased, so that what was read of it before can be forgotten. Changes
+// are counted from 1. Whoever keeps a row that a view gave must drop it when it changes, and must not take it
+// up when it has changed later than the view's asOf(), nor between changing() and settled().
+class RowWatcher {
+ public:
+  virtual ~RowWatcher() = default;
+  // A job replaces or erases this row: change number `at`. One call at a time.
+  virtual void changing(Table table, std::int64_t key, std::uint64_t at) noexcept = 0;
+  // The transaction of the changes so far has ended, committed or not; none of its `done` was called yet.
+  virtual void settled(std::uint64_t at) noexcept = 0;
 };
 
 class Store {
@@ -116,6 +140,13 @@ class Store {
   // One consistent view for the whole job. A job keeps the view, and a place among few, while it runs: it
   // neither waits nor reads anew.
   virtual base::Result<void> read(const ReadJob& job) = 0;
+  // One row, in a view of its own: cheaper than read().
+  virtual base::Result<std::optional<SealedRow>> get(Table table, std::int64_t key);
+  // The number of the last change so far: the asOf() of a view that begins now. 0: not known.
+  virtual std::uint64_t asOf() const noexcept { return 0; }
+  // Tells the watcher of each transaction that begins from now on, as long as it lives. False: this store
+  // tells nobody, so nothing may be kept.
+  virtual bool watch(std::weak_ptr<RowWatcher> watcher);
   // A job that fails is undone alone and its error handed to `done`; a failed commit fails all jobs of its
   // batch. `done` is called exactly once, on the writer's thread or on the caller's. A failed sync closes the
   // store for good: reads go on, writes answer Unavailable. Jobs and `done` must not wait for a write.

@@ -33,4 +33,24 @@ inline std::vector<std::int64_t> tokenKeys(kms::Store& store) {
   return keys;
 }
 
+// The audit entries that wait, in their order.
+inline std::vector<std::string> auditLines(kms::Store& store) {
+  std::vector<std::string> lines;
+  auto done = store.read([&](kms::StoreReader& reader) -> base::Result<void> {
+    auto rows = reader.outbox(1'000'000);
+    if (!rows) return std::move(rows).error();
+    for (const auto& row : *rows) {
+      std::string_view rest = base::asText(row.entry);
+      for (std::size_t end = rest.find('\n'); end != rest.npos; end = rest.find('\n')) {
+        lines.emplace_back(rest.substr(0, end));
+        rest.remove_prefix(end + 1);
+      }
+      lines.emplace_back(rest);
+    }
+    return {};
+  });
+  if (!done) lines.assign(1, "the outbox cannot be read");
+  return lines;
+}
+
 }  // namespace tests

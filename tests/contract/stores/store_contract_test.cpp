@@ -177,9 +177,8 @@ TEST_P(StoreContract, KeepsSlotsEpochsAndNumbers) {
 }
 
 TEST_P(StoreContract, NeverGivesAnOutboxNumberTwice) {
-  change([](Txn& txn) {
-    for (const char* entry : {"a", "b", "c"}) EXPECT_TRUE(txn.appendAudit(bytesOf(entry)));
-  });
+  for (const char* entry : {"a", "b", "c"})
+    change([&](Txn& txn) { EXPECT_TRUE(txn.appendAudit(bytesOf(entry))); });
   std::int64_t last = 0;
   look([&](StoreReader& reader) {
     auto two = reader.outbox(2);
@@ -257,7 +256,7 @@ TEST_P(StoreContract, InABatchOnlyTheFailingJobsAreUndone) {
     store_->write(
         [i](Txn& txn) -> Result<void> {
           EXPECT_TRUE(txn.put(Table::Tokens, rowOf(i)));
-          EXPECT_TRUE(txn.appendAudit(bytesOf("entry")));
+          EXPECT_TRUE(txn.appendAudit(bytesOf("entry " + std::to_string(i))));
           if (i % 3 == 1) return Error{Code::Denied, "no"};
           return {};
         },
@@ -279,10 +278,118 @@ TEST_P(StoreContract, InABatchOnlyTheFailingJobsAreUndone) {
     if (i % 3 != 1) kept.push_back(i);
   }
   EXPECT_EQ(tokenKeys(*store_), kept);
-  look([&](StoreReader& reader) {
-    auto entries = reader.outbox(100);
-    EXPECT_TRUE(entries && entries->size() == kept.size());
+  std::vector<std::string> entries;
+  for (const std::int64_t key : kept) entries.push_back("entry " + std::to_string(key));
+  EXPECT_EQ(auditLines(*store_), entries);
+}
+
+// Nothing of a job that failed may stay, and none of those before and after it may be lost, whether they had
+// changed something by then or not.
+TEST_P(StoreContract, EachJobOfABatchThatIsRunAgainCountsOnce) {
+  change([](Txn& txn) { EXPECT_TRUE(txn.setNumber("count", 100)); });
+  std::promise<void> running;
+  std::promise<void> go;
+  std::thread first([&] {
+    EXPECT_TRUE(store_->writeAndWait([&](Txn&) -> Result<void> {
+      running.set_value();
+      go.get_future().wait();
+      return {};
+    }));
   });
+  running.get_future().wait();
+  std::vector<std::int64_t> seen(12, 0);
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    store_->write(
+        [&seen, i](Txn& txn) -> Result<void> {
+          if (i == 2) return Error{Code::Denied, "no, before anything was changed"};
+          auto count = txn.number("count");
+          EXPECT_TRUE(count && *count);
+          seen[i] = **count + 1;
+          EXPECT_TRUE(txn.setNumber("count", seen[i]));
+          EXPECT_TRUE(txn.appendAudit(bytesOf(std::to_string(seen[i]))));
+          if (i == 5 || i == 11) return Error{Code::Denied, "no"};
+          return {};
+        },
+        [](Result<void>) {});
+  }
+  go.set_value();
+  first.join();
+  reopen();
+  EXPECT_EQ(seen, (std::vector<std::int64_t>{101, 102, 0, 103, 104, 105, 105, 106, 107, 108, 109, 110}));
+  look([](StoreReader& reader) {
+    auto count = reader.number("count");
+    EXPECT_TRUE(count && *count == 109);
+  });
+  EXPECT_EQ(auditLines(*store_),
+            (std::vector<std::string>{"101", "102", "103", "104", "105", "106", "107", "108", "109"}));
+}
+
+TEST_P(StoreContract, InsertsOnlyWhatIsNotThere) {
+  change([](Txn& txn) {
+    EXPECT_TRUE(txn.insert(Table::Tokens, rowOf(1, "first")));
+    auto again = txn.insert(Table::Tokens, rowOf(1, "second"));
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, Code::Conflict);
+  });
+  auto row = store_->get(Table::Tokens, 1);
+  ASSERT_TRUE(row && *row);
+  EXPECT_EQ((*row)->sealed, bytesOf("first"));
+  auto none = store_->get(Table::Tokens, 2);
+  EXPECT_TRUE(none && !*none);
+}
+
+class Watching final : public kms::RowWatcher {
+ public:
+  void changing(Table table, std::int64_t key, std::uint64_t at) noexcept override {
+    const std::lock_guard lock(mutex);
+    open.emplace_back(table, key);
+    last = at;
+  }
+  void settled(std::uint64_t at) noexcept override {
+    const std::lock_guard lock(mutex);
+    closed = std::exchange(open, {});
+    last = at;
+  }
+  std::mutex mutex;
+  std::vector<std::pair<Table, std::int64_t>> open;
+  std::vector<std::pair<Table, std::int64_t>> closed;
+  std::uint64_t last = 0;
+};
+
+// `done` comes after settled(), and every view says truly which changes it can know.
+TEST_P(StoreContract, TellsItsWatchersOfRowsThatAreReplacedOrErased) {
+  const auto watching = std::make_shared<Watching>();
+  if (!store_->watch(watching)) {
+    EXPECT_EQ(store_->asOf(), 0U);  // nothing may be kept
+    return;
+  }
+  change([](Txn& txn) {
+    EXPECT_EQ(txn.asOf(), StoreReader::kLatest);
+    EXPECT_TRUE(txn.insert(Table::Tokens, rowOf(1)));
+    EXPECT_TRUE(txn.put(Table::Users, rowOf(2)));
+  });
+  std::uint64_t before = 0;
+  {
+    const std::lock_guard lock(watching->mutex);
+    EXPECT_TRUE(watching->open.empty());
+    EXPECT_EQ(watching->closed, (std::vector<std::pair<Table, std::int64_t>>{{Table::Users, 2}}));
+    EXPECT_EQ(watching->last, store_->asOf());
+    before = watching->last;
+  }
+  look([&](StoreReader& reader) {
+    EXPECT_EQ(reader.asOf(), before);
+    change([](Txn& txn) { EXPECT_TRUE(txn.erase(Table::Tokens, 1)); });
+    EXPECT_EQ(reader.asOf(), before);
+    EXPECT_GT(store_->asOf(), before);
+  });
+  auto undone = store_->writeAndWait([](Txn& txn) -> Result<void> {
+    EXPECT_TRUE(txn.put(Table::Users, rowOf(3)));
+    return Error{Code::Denied, "no"};
+  });
+  EXPECT_FALSE(undone);
+  const std::lock_guard lock(watching->mutex);
+  EXPECT_TRUE(watching->open.empty());
+  EXPECT_EQ(watching->closed, (std::vector<std::pair<Table, std::int64_t>>{{Table::Users, 3}}));
 }
 
 TEST_P(StoreContract, DoneMayWriteAndMayThrow) {

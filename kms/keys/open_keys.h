@@ -20,6 +20,8 @@ namespace kms {
 using SecretBytes = std::vector<std::byte, base::SecretAllocator<std::byte>>;
 using Mac = std::array<std::byte, 32>;  // HMAC-SHA256
 
+class RowCache;  // kms/keys/row_cache.h
+
 class OpenKeys {
  public:
   static constexpr std::size_t kAccessorLength = 26;  // base32 characters
@@ -42,6 +44,9 @@ class OpenKeys {
   // The public name of the token with this sequence number, and back; nothing for one that was not made here.
   virtual std::string accessor(std::int64_t sequence) = 0;
   virtual std::optional<std::int64_t> sequenceOf(std::string_view accessor) = 0;
+
+  // Rows that were opened before; null where there is no such memory.
+  virtual RowCache* cache() noexcept { return nullptr; }
 };
 
 }  // namespace kms

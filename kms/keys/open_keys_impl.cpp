@@ -47,7 +47,8 @@ base::Result<Keyring> openKeyring(Store& store, const base::Uuid& server, base::
 
 base::Result<std::unique_ptr<OpenKeys>> OpenKeysImpl::create(Store& store, const base::Uuid& server,
                                                              base::SecretBuffer root,
-                                                             std::uint32_t rootGeneration, base::Rng& rng) {
+                                                             std::uint32_t rootGeneration, base::Rng& rng,
+                                                             std::shared_ptr<RowCache> cache) {
   auto keyring = openKeyring(store, server, root.bytes(), rootGeneration);
   if (!keyring) return std::move(keyring).error();
   auto epochs = Epochs::create(root.bytes(), rootGeneration, server);
@@ -77,7 +78,13 @@ base::Result<std::unique_ptr<OpenKeys>> OpenKeysImpl::create(Store& store, const
     if (!cipher) return std::move(cipher).error();
     shard = std::make_unique<Shard>(keys->epochs_, *std::move(cipher));
   }
+  keys->cache_ = std::move(cache);
+  if (keys->cache_) keys->cache_->open();
   return std::unique_ptr<OpenKeys>(std::move(keys));
+}
+
+OpenKeysImpl::~OpenKeysImpl() {
+  if (cache_) cache_->close();
 }
 
 OpenKeysImpl::Shard& OpenKeysImpl::shard() noexcept {

@@ -11,6 +11,7 @@
 #include "hal/base/uuid.h"
 #include "kms/keys/crypto.h"
 #include "kms/keys/keyring.h"
+#include "kms/keys/row_cache.h"
 #include "kms/keys/row_cipher.h"
 
 namespace kms {
@@ -22,10 +23,12 @@ base::Result<Keyring> openKeyring(Store& store, const base::Uuid& server, base::
 
 class OpenKeysImpl final : public OpenKeys {
  public:
-  // Opens the keyring and commits a new sealing epoch. Errors: as openKeyring.
+  // Opens the keyring and commits a new sealing epoch, then the cache, which may be null and watches the
+  // store already. Errors: as openKeyring.
   static base::Result<std::unique_ptr<OpenKeys>> create(Store& store, const base::Uuid& server,
                                                         base::SecretBuffer root, std::uint32_t rootGeneration,
-                                                        base::Rng& rng);
+                                                        base::Rng& rng, std::shared_ptr<RowCache> cache);
+  ~OpenKeysImpl() override;
 
   base::Result<SealedRow> seal(Table table, std::int64_t key, std::uint32_t revision,
                                base::BytesView plain) override;
@@ -35,6 +38,7 @@ class OpenKeysImpl final : public OpenKeys {
   Mac auditMac(base::BytesView message) override;
   std::string accessor(std::int64_t sequence) override;
   std::optional<std::int64_t> sequenceOf(std::string_view accessor) override;
+  RowCache* cache() noexcept override { return cache_.get(); }
 
  private:
   static constexpr std::size_t kShards = 4;
@@ -62,6 +66,7 @@ class OpenKeysImpl final : public OpenKeys {
   const std::int64_t epoch_;               // of this unsealing
   std::atomic<std::uint64_t> counter_{0};  // the next nonce
   std::array<std::unique_ptr<Shard>, kShards> shards_;
+  std::shared_ptr<RowCache> cache_;  // closed with this
 };
 
 }  // namespace kms

@@ -2,6 +2,7 @@
 
 #include "kms/keys/crypto.h"
 #include "kms/keys/open_keys_impl.h"
+#include "kms/keys/row_cache.h"
 #include "kms/keys/slot_choice.h"
 
 namespace kms {
@@ -16,11 +17,13 @@ base::Error alreadyOpen() { return {base::Code::Conflict, "the server is unseale
 // A frame of its own, so that all which held keys is gone when the caller wipes the stack below it.
 [[gnu::noinline]] base::Result<std::unique_ptr<OpenKeys>> openKeys(Store& store, const base::Uuid& server,
                                                                    KeyOffer offer, base::Rng& rng,
+                                                                   std::shared_ptr<RowCache> cache,
                                                                    base::Uuid& medium) {
   auto slot = openSlot(store, server, offer);
   if (!slot) return std::move(slot).error();
   medium = slot->medium;
-  return OpenKeysImpl::create(store, server, std::move(slot->root), slot->rootGeneration, rng);
+  return OpenKeysImpl::create(store, server, std::move(slot->root), slot->rootGeneration, rng,
+                              std::move(cache));
 }
 
 [[gnu::noinline]] base::Result<base::Uuid> checkKey(Store& store, const base::Uuid& server,
@@ -35,7 +38,10 @@ base::Error alreadyOpen() { return {base::Code::Conflict, "the server is unseale
 }  // namespace
 
 Vault::Vault(Store& store, const base::Uuid& server, base::Rng& rng)
-    : store_(store), server_(server), rng_(rng) {}
+    : store_(store), server_(server), rng_(rng) {
+  auto cache = std::make_shared<RowCache>();
+  if (store.watch(cache)) cache_ = std::move(cache);
+}
 
 Vault::~Vault() { seal(); }
 
@@ -44,7 +50,7 @@ base::Result<base::Uuid> Vault::unseal(KeyOffer offer) {
   const std::lock_guard one(opening_);
   if (!sealed()) return alreadyOpen();
   base::Uuid medium;
-  auto keys = openKeys(store_, server_, std::move(offer), rng_, medium);
+  auto keys = openKeys(store_, server_, std::move(offer), rng_, cache_, medium);
   wipeStack();
   if (!keys) return std::move(keys).error();
   const std::unique_lock lock(mutex_);

@@ -14,6 +14,7 @@
 namespace kms {
 
 class OpenKeys;  // kms/keys/open_keys.h
+class RowCache;  // kms/keys/row_cache.h
 
 class Vault {
  public:
@@ -56,6 +57,7 @@ class Vault {
   Store& store_;
   const base::Uuid server_;
   base::Rng& rng_;
+  std::shared_ptr<RowCache> cache_;      // null where the store tells of no changes
   mutable std::mutex opening_;           // one scrypt at a time; never taken while mutex_ is held
   mutable std::shared_mutex mutex_;      // held shared by every Hold
   std::unique_ptr<OpenKeys> keys_;       // null while sealed; under mutex_

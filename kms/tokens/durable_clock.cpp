@@ -26,6 +26,18 @@ base::Result<base::Time> DurableClock::now(StoreReader& reader) {
   return std::max(clock_.now(), timeOf(*known));
 }
 
+base::Result<base::Time> DurableClock::now(Store& store) {
+  if (last_ < 0) {
+    auto read = store.read([&](StoreReader& reader) -> base::Result<void> {
+      auto known = last(reader);
+      if (!known) return std::move(known).error();
+      return {};
+    });
+    if (!read) return std::move(read).error();
+  }
+  return std::max(clock_.now(), timeOf(last_));
+}
+
 base::Result<base::Time> DurableClock::advance(Txn& txn) {
   auto known = last(txn);
   if (!known) return std::move(known).error();

@@ -18,6 +18,7 @@ class DurableClock {
   DurableClock(const base::Clock& clock, const Policy& policy) : clock_(clock), policy_(policy) {}
 
   base::Result<base::Time> now(StoreReader& reader);
+  base::Result<base::Time> now(Store& store);
   // The same, and lets the transaction remember it: one small write a second at most.
   base::Result<base::Time> advance(Txn& txn);
   // The same, where new rights are given. Errors: Unavailable / ClockBack, where the clock is further behind

@@ -112,7 +112,7 @@ void change(TokenCore& core, const Actor& by, Presented presented, Change how, R
 }  // namespace
 
 void TokenService::renew(const Actor& by, TokenRef token, Reply<TokenView> reply) {
-  auto presented = guarded([&] { return present(token, core_->policy); });
+  auto presented = guarded([&] { return present(std::move(token), core_->policy); });
   if (!presented) return reply(std::move(presented).error());
   if (presented->form == Presented::Form::OneTime)
     return reply(base::Error{base::Code::Invalid, "a one-time token cannot be renewed; issue a new one"});
@@ -120,7 +120,7 @@ void TokenService::renew(const Actor& by, TokenRef token, Reply<TokenView> reply
 }
 
 void TokenService::revoke(const Actor& by, TokenRef token, Reply<TokenView> reply) {
-  auto presented = guarded([&] { return present(token, core_->policy); });
+  auto presented = guarded([&] { return present(std::move(token), core_->policy); });
   if (!presented) return reply(std::move(presented).error());
   // Before the token is looked for: to anybody else the answer would be a way to guess past the throttle.
   if (presented->form == Presented::Form::OneTime && by.role < Role::Issuer &&

@@ -10,23 +10,22 @@ namespace {
 
 using MaybeFound = base::Result<std::optional<FoundToken>>;
 
-MaybeFound findBySequence(StoreReader& reader, OpenKeys& keys, std::int64_t sequence) {
-  auto row = readToken(reader, keys, sequence);
+// `From` is a reader or a store.
+template <class From>
+MaybeFound findByAccessor(From& from, OpenKeys& keys, const std::string& accessor) {
+  const auto sequence = keys.sequenceOf(accessor);
+  if (!sequence) return std::optional<FoundToken>();  // made up: the database is not asked
+  auto row = readToken(from, keys, *sequence);
   if (!row) return std::move(row).error();
   if (!*row) return std::optional<FoundToken>();
-  auto user = readUser(reader, keys, (*row)->user);
+  auto user = readUser(from, keys, (*row)->user);
   if (!user) return std::move(user).error();
   return std::optional<FoundToken>(FoundToken{**std::move(row), *std::move(user)});
 }
 
-MaybeFound findByAccessor(StoreReader& reader, OpenKeys& keys, const std::string& accessor) {
-  const auto sequence = keys.sequenceOf(accessor);
-  if (!sequence) return std::optional<FoundToken>();  // made up: the database is not asked
-  return findBySequence(reader, keys, *sequence);
-}
-
-MaybeFound findAccess(StoreReader& reader, OpenKeys& keys, const Presented& presented) {
-  auto found = findByAccessor(reader, keys, presented.accessor);
+template <class From>
+MaybeFound findAccess(From& from, OpenKeys& keys, const Presented& presented) {
+  auto found = findByAccessor(from, keys, presented.accessor);
   if (!found || !*found) return found;
   const Mac mac = keys.tokenMac(base::asBytes(base::view(presented.text)));
   if ((*found)->row.kind != TokenKind::Access || !base::equalConstantTime(mac, (*found)->row.mac))
@@ -80,21 +79,21 @@ base::Error forbidden(std::string what) {
   return {base::Code::Denied, std::move(what), base::Reason::Forbidden};
 }
 
-base::Result<Presented> present(const TokenRef& token, const Policy& policy) {
+base::Result<Presented> present(TokenRef token, const Policy& policy) {
   Presented out;
   const std::string_view text = base::view(token.token);
   if (text.empty() == token.accessor.empty())
     return base::Error{base::Code::Invalid, "name the token either by its text or by its accessor"};
   if (text.empty()) {
     out.form = Presented::Form::Accessor;
-    out.accessor = token.accessor;
+    out.accessor = std::move(token.accessor);
     return out;
   }
   if (looksLikeAccessToken(text)) {
     auto accessor = accessorIn(text);
     if (!accessor) return notAToken();
     out.accessor = *std::move(accessor);
-    out.text = token.token;
+    out.text = std::move(token.token);
     return out;
   }
   auto plain = parseOneTimeToken(text);
@@ -104,7 +103,7 @@ base::Result<Presented> present(const TokenRef& token, const Policy& policy) {
   if (auto good = checkUserName(token.user, policy); !good) return std::move(good).error();
   out.form = Presented::Form::OneTime;
   out.text = *std::move(plain);
-  out.user = token.user;
+  out.user = std::move(token.user);
   return out;
 }
 
@@ -118,6 +117,11 @@ MaybeFound resolve(StoreReader& reader, OpenKeys& keys, const Presented& present
       return findByAccessor(reader, keys, presented.accessor);
   }
   return std::optional<FoundToken>();
+}
+
+MaybeFound resolveAlone(Store& store, OpenKeys& keys, const Presented& presented) {
+  if (presented.form == Presented::Form::Access) return findAccess(store, keys, presented);
+  return findByAccessor(store, keys, presented.accessor);
 }
 
 bool isActive(const FoundToken& found, base::Time now) {

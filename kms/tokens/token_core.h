@@ -45,12 +45,16 @@ struct Presented {
 };
 
 // Errors: Invalid. Touches neither keys nor database.
-base::Result<Presented> present(const TokenRef& token, const Policy& policy);
+base::Result<Presented> present(TokenRef token, const Policy& policy);
 
 // The token that was presented, in whatever state; nothing where it is unknown or its text is wrong. A
 // one-time token costs the same whether its user exists or not.
 base::Result<std::optional<FoundToken>> resolve(StoreReader& reader, OpenKeys& keys,
                                                 const Presented& presented);
+// The same for what names its row by itself: an access token or an accessor. Each row is read in a view of
+// its own, the user's after the token's, so that what was answered before this call is seen.
+base::Result<std::optional<FoundToken>> resolveAlone(Store& store, OpenKeys& keys,
+                                                     const Presented& presented);
 
 bool isActive(const FoundToken& found, base::Time now);
 TokenView viewOf(OpenKeys& keys, const FoundToken& found, base::Time now);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kms/keys/row_cache.h"
 #include "kms/tokens/user_row.h"
 
 namespace kms {
@@ -98,20 +99,63 @@ base::Result<TokenRow> openToken(OpenKeys& keys, const SealedRow& sealed) {
   return row;
 }
 
-base::Result<std::optional<TokenRow>> readToken(StoreReader& reader, OpenKeys& keys, std::int64_t sequence) {
-  auto sealed = reader.get(Table::Tokens, sequence);
+namespace {
+
+// `From` is a reader, or a store, whose rows are each a view of their own.
+template <class From>
+base::Result<std::optional<TokenRow>> readFrom(From& from, OpenKeys& keys, std::int64_t sequence) {
+  RowCache* const cache = keys.cache();
+  if (cache != nullptr) {
+    if (const auto kept = cache->find(Table::Tokens, sequence)) {
+      auto row = decodeToken(kept->plain());
+      if (!row) return std::move(row).error();
+      row->sequence = sequence;
+      row->revision = kept->revision;
+      return std::optional<TokenRow>(*std::move(row));
+    }
+  }
+  const std::uint64_t asOf = from.asOf();
+  auto sealed = from.get(Table::Tokens, sequence);
   if (!sealed) return std::move(sealed).error();
   if (!*sealed) return std::optional<TokenRow>();
   if ((*sealed)->key != sequence) return corruptRow("a token's row is another's");
-  auto row = openToken(keys, **sealed);
+  auto plain = keys.open(Table::Tokens, **sealed);
+  if (!plain) return std::move(plain).error();
+  auto row = decodeToken(*plain);
   if (!row) return std::move(row).error();
+  row->sequence = sequence;
+  row->revision = (*sealed)->revision;
+  // No texts of tokens. And a write job may see rows that are not committed and that no watcher was told of.
+  if (cache != nullptr && row->oneTime.empty() && asOf != StoreReader::kLatest)
+    cache->insert(Table::Tokens, sequence, row->revision, *plain, asOf);
   return std::optional<TokenRow>(*std::move(row));
+}
+
+}  // namespace
+
+base::Result<std::optional<TokenRow>> readToken(StoreReader& reader, OpenKeys& keys, std::int64_t sequence) {
+  return readFrom(reader, keys, sequence);
+}
+
+base::Result<std::optional<TokenRow>> readToken(Store& store, OpenKeys& keys, std::int64_t sequence) {
+  return readFrom(store, keys, sequence);
 }
 
 base::Result<void> writeToken(Txn& txn, OpenKeys& keys, TokenRow& row) {
   auto sealed = keys.seal(Table::Tokens, row.sequence, ++row.revision, encodeToken(row));
   if (!sealed) return std::move(sealed).error();
   return txn.put(Table::Tokens, *sealed);
+}
+
+base::Result<void> insertToken(Txn& txn, OpenKeys& keys, TokenRow& row) {
+  auto sealed = keys.seal(Table::Tokens, row.sequence, ++row.revision, encodeToken(row));
+  if (!sealed) return std::move(sealed).error();
+  auto done = txn.insert(Table::Tokens, *sealed);
+  // The counter is not sealed: whoever can write the file could wind it back, and hand a token's number to
+  // another.
+  if (!done && done.error().code == base::Code::Conflict)
+    return corruptRow("the counter of tokens was set back");
+  return done;
 }
 
 }  // namespace kms

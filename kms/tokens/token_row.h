@@ -42,9 +42,12 @@ base::Result<TokenRow> decodeToken(base::BytesView plain);
 
 // Errors of all that follow: Corrupt / DatabaseCorrupt where a row was altered or moved; those of the store.
 base::Result<TokenRow> openToken(OpenKeys& keys, const SealedRow& row);
-// Nothing where there is no such row (any more).
+// Nothing where there is no such row (any more). A row may be newer than the reader's view, never older.
 base::Result<std::optional<TokenRow>> readToken(StoreReader& reader, OpenKeys& keys, std::int64_t sequence);
+base::Result<std::optional<TokenRow>> readToken(Store& store, OpenKeys& keys, std::int64_t sequence);
 // Writes the next revision.
 base::Result<void> writeToken(Txn& txn, OpenKeys& keys, TokenRow& row);
+// Writes a row that must not be there yet. Errors: Corrupt / DatabaseCorrupt where it is.
+base::Result<void> insertToken(Txn& txn, OpenKeys& keys, TokenRow& row);
 
 }  // namespace kms

@@ -1,5 +1,6 @@
 #include "kms/tokens/token_text.h"
 
+#include <algorithm>
 #include <array>
 
 #include "hal/base/base32.h"
@@ -19,10 +20,23 @@ constexpr std::size_t kTypedMost = 64;
 static_assert((kBlock + kRandom) * 4 == kBody * 3);
 static_assert(kAccessPrefix.size() + kBody + kChecks == kAccessLength);
 
-char checkCharacter(std::string_view before, std::size_t at) {
-  const auto shift = static_cast<unsigned>(5 * (kChecks - 1 - at));
-  return base::base32Digit((base::crc32(base::asBytes(before)) >> shift) & 31U);
+// The check characters behind `before`.
+std::array<char, kChecks> checksOf(std::string_view before) {
+  const std::uint32_t crc = base::crc32(base::asBytes(before));
+  std::array<char, kChecks> out{};
+  for (std::size_t i = 0; i < kChecks; ++i)
+    out[i] = base::base32Digit((crc >> (5 * (kChecks - 1 - i))) & 31U);
+  return out;
 }
+
+// The value of a base64url character; kNone for every other byte.
+constexpr std::uint8_t kNone = 64;
+constexpr std::array<std::uint8_t, 256> kValues = [] {
+  std::array<std::uint8_t, 256> out{};
+  out.fill(kNone);
+  for (std::uint8_t i = 0; i < kAlphabet.size(); ++i) out[static_cast<unsigned char>(kAlphabet[i])] = i;
+  return out;
+}();
 
 void appendBase64Url(base::BytesView in, base::SecretText& out) {
   unsigned held = 0;
@@ -40,10 +54,10 @@ bool decodeBlock(std::string_view body, std::span<std::byte, kBlock> out) {
   unsigned bits = 0;
   std::size_t at = 0;
   for (const char c : body) {
-    const std::size_t value = kAlphabet.find(c);
-    if (value == std::string_view::npos) return false;
+    const unsigned value = kValues[static_cast<unsigned char>(c)];
+    if (value == kNone) return false;
     if (at == kBlock) continue;
-    held = ((held << 6U) | static_cast<unsigned>(value)) & 0x3FFFU;
+    held = ((held << 6U) | value) & 0x3FFFU;
     bits += 6;
     if (bits < 8) continue;
     bits -= 8;
@@ -71,8 +85,8 @@ base::Result<base::SecretText> makeAccessToken(std::string_view accessor, base::
     text.reserve(kAccessLength);
     text.insert(text.end(), kAccessPrefix.begin(), kAccessPrefix.end());
     appendBase64Url(raw, text);
-    const std::string_view before(text.data(), text.size());
-    for (std::size_t i = 0; i < kChecks; ++i) text.push_back(checkCharacter(before, i));
+    const auto checks = checksOf({text.data(), text.size()});
+    text.insert(text.end(), checks.begin(), checks.end());
     return text;
   });
 }
@@ -80,8 +94,8 @@ base::Result<base::SecretText> makeAccessToken(std::string_view accessor, base::
 std::optional<std::string> accessorIn(std::string_view token) {
   if (token.size() != kAccessLength || !looksLikeAccessToken(token)) return std::nullopt;
   const std::string_view before = token.substr(0, kAccessLength - kChecks);
-  for (std::size_t i = 0; i < kChecks; ++i)
-    if (token[before.size() + i] != checkCharacter(before, i)) return std::nullopt;
+  const auto checks = checksOf(before);
+  if (!std::equal(checks.begin(), checks.end(), token.begin() + before.size())) return std::nullopt;
   std::array<std::byte, kBlock> block{};
   if (!decodeBlock(before.substr(kAccessPrefix.size()), block)) return std::nullopt;
   return base::encodeBase32(block);

@@ -12,20 +12,25 @@ struct Looked {
   TokenView view;  // not active, and nothing else, where nothing was found
 };
 
-base::Result<Looked> look(TokenCore& core, StoreReader& reader, OpenKeys& keys, const Presented& presented) {
-  auto now = core.clock.now(reader);
+base::Result<Looked> judge(OpenKeys& keys, base::Result<base::Time> now,
+                           base::Result<std::optional<FoundToken>> found) {
   if (!now) return std::move(now).error();
-  auto found = resolve(reader, keys, presented);
   if (!found) return std::move(found).error();
   Looked out{*std::move(found), {}};
   if (out.found) out.view = viewOf(keys, *out.found, *now);
   return out;
 }
 
+base::Result<Looked> look(TokenCore& core, StoreReader& reader, OpenKeys& keys, const Presented& presented) {
+  return judge(keys, core.clock.now(reader), resolve(reader, keys, presented));
+}
+
 // On this thread, with no write. The keys are let go before it returns.
 base::Result<Looked> lookNow(TokenCore& core, const Presented& presented) {
   return guarded([&] {
     return withKeys(core, [&](OpenKeys& keys) -> base::Result<Looked> {
+      if (presented.form != Presented::Form::OneTime)
+        return judge(keys, core.clock.now(core.store), resolveAlone(core.store, keys, presented));
       Looked out;
       auto done = core.store.read([&](StoreReader& reader) -> base::Result<void> {
         auto looked = look(core, reader, keys, presented);
@@ -106,7 +111,7 @@ base::Error unauthenticated() {
 }  // namespace
 
 void TokenService::verify(const Actor& by, TokenRef token, Reply<TokenView> reply) {
-  auto presented = guarded([&] { return present(token, core_->policy); });
+  auto presented = guarded([&] { return present(std::move(token), core_->policy); });
   if (!presented) return reply(std::move(presented).error());
   auto looked = lookNow(*core_, *presented);
   if (!looked) return reply(std::move(looked).error());

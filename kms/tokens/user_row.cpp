@@ -3,6 +3,7 @@
 #include <array>
 
 #include "hal/base/utf8.h"
+#include "kms/keys/row_cache.h"
 
 namespace kms {
 namespace {
@@ -19,16 +20,6 @@ std::array<std::byte, 4> uidBytes(std::uint32_t uid) {
   std::array<std::byte, 4> out{};
   base::storeLe32(out, uid);
   return out;
-}
-
-base::Result<std::optional<UserRow>> findByMac(StoreReader& reader, OpenKeys& keys, Index index,
-                                               base::BytesView value) {
-  auto id = reader.find(index, keys.indexMac(index, value));
-  if (!id) return std::move(id).error();
-  if (!*id) return std::optional<UserRow>();
-  auto row = readUser(reader, keys, **id);
-  if (!row) return std::move(row).error();
-  return std::optional<UserRow>(*std::move(row));
 }
 
 }  // namespace
@@ -95,23 +86,82 @@ base::Result<UserRow> openUser(OpenKeys& keys, const SealedRow& sealed) {
   return row;
 }
 
-base::Result<UserRow> readUser(StoreReader& reader, OpenKeys& keys, std::int64_t id) {
-  auto sealed = reader.get(Table::Users, id);
+namespace {
+
+// `From` is a reader, or a store, whose rows are each a view of their own.
+template <class From>
+base::Result<std::optional<UserRow>> readFrom(From& from, OpenKeys& keys, std::int64_t id) {
+  RowCache* const cache = keys.cache();
+  if (cache != nullptr) {
+    if (const auto kept = cache->find(Table::Users, id)) {
+      auto row = decodeUser(kept->plain());
+      if (!row) return std::move(row).error();
+      row->user.id = id;
+      row->revision = kept->revision;
+      return std::optional<UserRow>(*std::move(row));
+    }
+  }
+  const std::uint64_t asOf = from.asOf();
+  auto sealed = from.get(Table::Users, id);
   if (!sealed) return std::move(sealed).error();
-  if (!*sealed || (*sealed)->key != id) return corruptRow("a user's row is missing");
-  return openUser(keys, **sealed);
+  if (!*sealed) return std::optional<UserRow>();
+  if ((*sealed)->key != id) return corruptRow("a user's row is missing");
+  auto plain = keys.open(Table::Users, **sealed);
+  if (!plain) return std::move(plain).error();
+  auto row = decodeUser(*plain);
+  if (!row) return std::move(row).error();
+  row->user.id = id;
+  row->revision = (*sealed)->revision;
+  if (cache != nullptr) cache->insert(Table::Users, id, row->revision, *plain, asOf);
+  return std::optional<UserRow>(*std::move(row));
+}
+
+base::Result<UserRow> mustBe(base::Result<std::optional<UserRow>> row) {
+  if (!row) return std::move(row).error();
+  if (!*row) return corruptRow("a user's row is missing");
+  return **std::move(row);
+}
+
+// By the index, or without it where this value led to a user before that still answers to it.
+template <class Fits>
+base::Result<std::optional<UserRow>> findBy(StoreReader& reader, OpenKeys& keys, Index index,
+                                            base::BytesView value, Fits fits, const char* otherwise) {
+  RowCache* const cache = keys.cache();
+  const auto hint = cache != nullptr ? cache->hint(index, value) : std::nullopt;
+  if (hint) {
+    auto row = readFrom(reader, keys, *hint);
+    if (!row || (*row && fits((*row)->user))) return row;
+  }
+  auto id = reader.find(index, keys.indexMac(index, value));
+  if (!id) return std::move(id).error();
+  if (!*id) return std::optional<UserRow>();
+  auto row = mustBe(readFrom(reader, keys, **id));
+  if (!row) return std::move(row).error();
+  if (!fits(row->user)) return corruptRow(otherwise);
+  if (cache != nullptr) cache->leaveHint(index, value, **id);
+  return std::optional<UserRow>(*std::move(row));
+}
+
+}  // namespace
+
+base::Result<UserRow> readUser(StoreReader& reader, OpenKeys& keys, std::int64_t id) {
+  return mustBe(readFrom(reader, keys, id));
+}
+
+base::Result<UserRow> readUser(Store& store, OpenKeys& keys, std::int64_t id) {
+  return mustBe(readFrom(store, keys, id));
 }
 
 base::Result<std::optional<UserRow>> findUser(StoreReader& reader, OpenKeys& keys, std::string_view name) {
-  auto row = findByMac(reader, keys, Index::UserName, base::asBytes(name));
-  if (row && *row && (*row)->user.name != name) return corruptRow("the index of users leads to another user");
-  return row;
+  return findBy(
+      reader, keys, Index::UserName, base::asBytes(name), [&](const User& user) { return user.name == name; },
+      "the index of users leads to another user");
 }
 
 base::Result<std::optional<UserRow>> findUser(StoreReader& reader, OpenKeys& keys, std::uint32_t uid) {
-  auto row = findByMac(reader, keys, Index::UserUid, uidBytes(uid));
-  if (row && *row && (*row)->user.uid != uid) return corruptRow("the index of uids leads to another user");
-  return row;
+  return findBy(
+      reader, keys, Index::UserUid, uidBytes(uid), [&](const User& user) { return user.uid == uid; },
+      "the index of uids leads to another user");
 }
 
 base::Result<void> writeUser(Txn& txn, OpenKeys& keys, UserRow& row) {

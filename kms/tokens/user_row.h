@@ -26,9 +26,10 @@ base::Bytes encodeUser(const UserRow& row);
 base::Result<UserRow> decodeUser(base::BytesView plain);
 
 // Errors of all that follow: Corrupt / DatabaseCorrupt where a row was altered, moved or lost; those of the
-// store.
+// store. A row may be newer than the reader's view, never older.
 base::Result<UserRow> openUser(OpenKeys& keys, const SealedRow& row);
 base::Result<UserRow> readUser(StoreReader& reader, OpenKeys& keys, std::int64_t id);
+base::Result<UserRow> readUser(Store& store, OpenKeys& keys, std::int64_t id);
 // Nothing where there is no such user.
 base::Result<std::optional<UserRow>> findUser(StoreReader& reader, OpenKeys& keys, std::string_view name);
 base::Result<std::optional<UserRow>> findUser(StoreReader& reader, OpenKeys& keys, std::uint32_t uid);

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "daemon/data_dir.h"
+#include "daemon/host_port.h"
 #include "daemon/media_port.h"
 
 namespace kmsd {
@@ -14,35 +14,7 @@ namespace {
 
 using http::Transport;
 
-constexpr std::size_t kHostMost = 253;  // characters of a name (RFC 1123, section 2.1)
-
 base::Error invalid(std::string what) { return {base::Code::Invalid, std::move(what)}; }
-
-bool isHost(std::string_view host, bool bracketed) {
-  if (host.empty() || host.size() > kHostMost) return false;
-  if (bracketed) {
-    in6_addr address{};
-    return ::inet_pton(AF_INET6, std::string(host).c_str(), &address) == 1;
-  }
-  return std::ranges::all_of(host, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_';
-  });
-}
-
-// "HOST:PORT" or "[ADDRESS]:PORT", into host and port.
-bool parseHostPort(std::string_view text, Listen& out) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == text.npos) return false;
-  std::string_view host = text.substr(0, colon);
-  const std::string_view port = text.substr(colon + 1);
-  const bool bracketed = host.starts_with('[') && host.ends_with(']') && host.size() > 2;
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  const auto [end, failed] = std::from_chars(port.data(), port.data() + port.size(), out.port);
-  if (failed != std::errc() || end != port.data() + port.size() || !isHost(host, bracketed)) return false;
-  out.host = host;
-  return true;
-}
 
 base::Result<Listen> parseUnix(std::string_view path) {
   constexpr std::size_t kLongest = 107;  // bytes, of sun_path
@@ -86,25 +58,27 @@ base::Result<Listen> parseListen(std::string_view address) {
   listen.transport = address.starts_with(kHttps) ? Transport::Https : Transport::Http;
   const bool tcp = listen.transport == Transport::Https || address.starts_with(kHttp);
   if (tcp) address.remove_prefix(listen.transport == Transport::Https ? kHttps.size() : kHttp.size());
-  if (!tcp || !parseHostPort(address, listen))
+  const auto at = tcp ? parseHostPort(address) : std::nullopt;
+  if (!at)
     return invalid("--listen takes unix:PATH, https://HOST:PORT or http://HOST:PORT, not '" +
                    std::string(address) + "'; an IPv6 address stands in brackets, such as [::1]");
+  listen.host = at->host;
+  listen.port = at->port;
   return listen;
 }
 
 base::Result<Listen> parseLoopback(std::string_view address) {
-  Listen listen;
-  listen.transport = Transport::Http;
+  const auto at = parseHostPort(address);
   const auto loopback = [&] {
     in_addr v4{};
-    if (::inet_pton(AF_INET, listen.host.c_str(), &v4) == 1) return (::ntohl(v4.s_addr) >> 24U) == 127;
+    if (::inet_pton(AF_INET, at->host.c_str(), &v4) == 1) return (::ntohl(v4.s_addr) >> 24U) == 127;
     in6_addr v6{};
-    return ::inet_pton(AF_INET6, listen.host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+    return ::inet_pton(AF_INET6, at->host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
   };
-  if (parseHostPort(address, listen) && loopback()) return listen;
+  if (at && loopback()) return Listen{http::Transport::Http, {}, at->host, at->port};
   return invalid(
-      "--metrics-http takes an address of this host's loopback interface, such as 127.0.0.1:9464 "
-      "or [::1]:9464, not '" +
+      "--metrics-http takes an address of this host's loopback interface, such as 127.0.0.1:9464 or "
+      "[::1]:9464, not '" +
       std::string(address) + "'");
 }
 

@@ -6,7 +6,12 @@ namespace kmsd::ctl {
 
 std::span<const OptionSpec> globalOptions() noexcept {
   static constexpr std::array kOptions = {
-      OptionSpec{"server", "unix:PATH", "the server's socket", "unix:/run/kms/kms.sock"},
+      OptionSpec{"server", "ADDRESS", "the server: unix:PATH or https://HOST:PORT", "unix:/run/kms/kms.sock"},
+      OptionSpec{"ca", "F",
+                 "PEM: the authorities that may vouch for a server on https; without it: this system's"},
+      OptionSpec{"certificate", "F",
+                 "PEM: the client certificate to show on https, then its chain; its common name is the user"},
+      OptionSpec{"key", "F", "PEM: the private key of that certificate"},
       OptionSpec{"token-file", "F",
                  "act as the bearer of the access token in this file; - reads it from stdin"},
       OptionSpec{"json", "", "print one JSON document and nothing else on stdout"},

@@ -1,5 +1,6 @@
 #include "daemon/ctl/remote.h"
 
+#include "daemon/host_port.h"
 #include "hal/base/file.h"
 
 namespace kmsd::ctl {
@@ -9,15 +10,39 @@ using base::Code;
 using base::Error;
 
 constexpr std::string_view kUnix = "unix:";
+constexpr std::string_view kHttps = "https://";
 constexpr std::size_t kTokenFileMost = 4096;  // bytes
+
+base::Result<std::unique_ptr<http::Client>> connect(const Parsed& parsed, base::Deadline by) {
+  const auto server = parseServer(parsed.text("server"));
+  if (!server) return server.error();
+  if (parsed.has("certificate") != parsed.has("key"))
+    return Error{Code::Invalid,
+                 "--certificate and --key go together: the client's certificate and its private key"};
+  if (!server->path.empty()) {
+    for (const std::string_view name : {"ca", "certificate"})
+      if (parsed.has(name))
+        return Error{Code::Invalid, "--" + std::string(name) +
+                                        " is for --server https://HOST:PORT; over a Unix "
+                                        "socket the kernel tells who is who"};
+    return http::Client::connectUnix(server->path, by);
+  }
+  return http::Client::connectTls(server->host, server->port,
+                                  {parsed.text("ca"), parsed.text("certificate"), parsed.text("key")}, by);
+}
 
 }  // namespace
 
-base::Result<std::string> socketPath(std::string_view server) {
-  if (!server.starts_with(kUnix) || server.size() == kUnix.size()) {
-    return Error{Code::Invalid, "--server takes unix:PATH, not '" + std::string(server) + "'"};
+base::Result<ServerAddress> parseServer(std::string_view server) {
+  if (server.starts_with(kUnix) && server.size() > kUnix.size())
+    return ServerAddress{std::string(server.substr(kUnix.size())), {}, 0};
+  if (server.starts_with(kHttps)) {
+    const auto at = parseHostPort(server.substr(kHttps.size()));
+    if (at && at->port != 0) return ServerAddress{{}, at->host, at->port};
   }
-  return std::string(server.substr(kUnix.size()));
+  const bool clear = server.starts_with("http://");
+  return Error{Code::Invalid, "--server takes unix:PATH or https://HOST:PORT, not '" + std::string(server) +
+                                  "'" + (clear ? "; a token is never sent in clear" : "")};
 }
 
 base::Result<Remote> Remote::open(const Parsed& parsed) {
@@ -32,9 +57,7 @@ base::Result<Remote> Remote::open(const Parsed& parsed) {
     const std::string_view text = token->text();
     remote.authorization_.insert(remote.authorization_.end(), text.begin(), text.end());
   }
-  const auto path = socketPath(parsed.text("server"));
-  if (!path) return path.error();
-  auto client = http::Client::connectUnix(*path, base::Deadline::in(remote.timeout_));
+  auto client = connect(parsed, base::Deadline::in(remote.timeout_));
   if (!client) return std::move(client).error();
   remote.client_ = *std::move(client);
   return remote;

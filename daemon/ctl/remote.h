@@ -27,13 +27,16 @@ using Query = std::map<std::string, std::string>;
 
 class Remote {
  public:
-  // Reads --server, --token-file and --timeout, and connects. Errors: Invalid; Unavailable /
-  // ServerUnreachable; those of the token file.
+  // Reads --server, --ca, --certificate, --key, --token-file and --timeout, and connects. Errors: Invalid;
+  // Unavailable / ServerUnreachable; Denied (not trusted); those of the files.
   static base::Result<Remote> open(const Parsed& parsed);
 
   // Errors: Unavailable / ServerUnreachable; Timeout; Corrupt (the answer is not kmsd's).
   base::Result<Answer> call(std::string_view method, std::string path, const Body* body = nullptr,
                             Query query = {});
+
+  // For what may take hours: waits for the answer as long as the server is there.
+  void waitLong() noexcept { timeout_ = std::chrono::hours(24); }
 
   // Every item of a list, page by page. Errors and refusals end it; `seen` so far stays seen.
   Exit each(const std::string& path, Query query, const std::function<void(const Document&)>& seen);
@@ -51,7 +54,12 @@ Exit refused(const Answer& answer);
 Exit callThen(const Parsed& parsed, std::string_view method, std::string path, const Body* body,
               const std::function<Exit(const Answer&)>& then);
 
-// The path of "unix:PATH". Errors: Invalid.
-base::Result<std::string> socketPath(std::string_view server);
+// Where "unix:PATH" or "https://HOST:PORT" is. Errors: Invalid.
+struct ServerAddress {
+  std::string path;  // of a Unix socket; empty: over TLS
+  std::string host;  // a name or an address, without brackets
+  std::uint16_t port = 0;
+};
+base::Result<ServerAddress> parseServer(std::string_view server);
 
 }  // namespace kmsd::ctl

@@ -45,8 +45,13 @@ TEST(Verbs, HaveExamplesThatNameThem) {
     EXPECT_NE(verb.examples.find("kmsctl"), std::string_view::npos) << verb.name;
     EXPECT_NE(verb.examples.find(verb.name), std::string_view::npos) << verb.name;
   }
-  EXPECT_EQ(*socketPath("unix:/run/x"), "/run/x");
-  for (const char* bad : {"", "unix:", "/run/x", "http://x"}) EXPECT_FALSE(socketPath(bad)) << bad;
+  EXPECT_EQ(parseServer("unix:/run/x")->path, "/run/x");
+  EXPECT_EQ(parseServer("https://kms.example.org:8443")->host, "kms.example.org");
+  EXPECT_EQ(parseServer("https://[::1]:443")->host, "::1");
+  EXPECT_EQ(parseServer("https://[::1]:443")->port, 443);
+  for (const char* bad : {"", "unix:", "/run/x", "http://x:80", "https://", "https://x", "https://x:0",
+                          "https://x:65536", "https://::1:443", "https://x:443/", "https://a b:1"})
+    EXPECT_FALSE(parseServer(bad)) << bad;
 }
 
 }  // namespace

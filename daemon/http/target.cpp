@@ -1,5 +1,7 @@
 #include "daemon/http/target.h"
 
+#include <algorithm>
+
 #include "hal/base/utf8.h"
 
 namespace kmsd::http {
@@ -49,6 +51,9 @@ bool decodeQuery(std::string_view text, std::map<std::string, std::string>& out)
   return true;
 }
 
+// Neither URIs nor HTTP have them as they stand.
+bool controlOrBlank(char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7F'; }
+
 bool unreserved(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
          c == '_' || c == '~';
@@ -57,6 +62,7 @@ bool unreserved(char c) {
 }  // namespace
 
 std::optional<Target> parseTarget(std::string_view text) {
+  if (std::any_of(text.begin(), text.end(), controlOrBlank)) return std::nullopt;
   if (text.starts_with("http://")) {
     text.remove_prefix(7);
     const std::size_t slash = text.find('/');

@@ -14,7 +14,8 @@ struct Target {
 };
 
 // Origin form ("/v1/users?limit=5") or absolute form ("http://host/v1/users"). Nothing for any other form, a
-// broken percent escape, one that stands for NUL, or what is not UTF-8.
+// broken percent escape, one that stands for NUL, a control character or blank as it stands, or what is not
+// UTF-8.
 std::optional<Target> parseTarget(std::string_view text);
 
 // For use in a path segment or a query value: all but RFC 3986's unreserved characters are escaped.

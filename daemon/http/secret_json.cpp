@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 #include <boost/json/basic_parser_impl.hpp>
+#include <cmath>
 
 namespace kmsd::http {
 namespace {
@@ -92,7 +93,11 @@ struct Builder {
     stack.push_uint64(number);
     return true;
   }
-  bool on_double(double number, json::string_view, Error) {
+  bool on_double(double number, json::string_view, Error failed) {
+    if (!std::isfinite(number)) {  // it could not be written again
+      failed = json::error::exponent_overflow;
+      return false;
+    }
     stack.push_double(number);
     return true;
   }

@@ -22,7 +22,11 @@ constexpr ProseItem kKmsdFiles[] = {
 
 constexpr ProseItem kKmsdSignals[] = {
     {"SIGTERM, SIGINT", "End the server: requests that run are answered, all keys are wiped."},
-    {"SIGHUP", "Does not end the server; the log says what was read anew."},
+    {"SIGHUP",
+     "The server reads its configuration file and the files of TLS anew. Those of TLS count for new "
+     "connections from "
+     "then on; for other options the log says which need a restart. Where anything is wrong, nothing "
+     "changes."},
 };
 
 constexpr ProseSection kKmsdMore[] = {

@@ -37,6 +37,7 @@ class DataDir {
   const std::filesystem::path& root() const noexcept { return root_; }
   std::filesystem::path security() const { return root_ / "security"; }
   std::filesystem::path database() const { return security() / "kms.db"; }
+  std::filesystem::path audit() const { return security() / "audit"; }
   std::filesystem::path headerFile() const { return security() / "header"; }
   std::filesystem::path lockFile() const { return security() / "lock"; }
 

@@ -186,7 +186,7 @@ void Keeper::Impl::obey(Command command) {
     return;
   }
   auto& unseal = std::get<UnsealCommand>(command);
-  std::string by = std::move(unseal.request.by);
+  std::string by = unseal.request.by;
   auto result = obeyUnseal(std::move(unseal.request));
   if (result) by_ = std::move(by);
   refresh();

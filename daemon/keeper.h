@@ -58,7 +58,7 @@ struct MediumReport {
 struct UnsealRequest {
   std::optional<base::SecretBuffer> pwd;  // 14 typed characters, instead of a medium
   std::optional<base::SecretBuffer> passphrase;
-  std::string by;  // who asks, for the audit log
+  std::string by;                  // who asks, for the audit log
   bool acceptBrokenAudit = false;  // go on with a new file where the audit log is broken
 };
 
@@ -68,8 +68,8 @@ struct VaultPort {
   std::function<base::Result<base::Uuid>(const kms::KeyOffer&)> check;
   std::function<void()> seal;
   std::function<bool()> sealed;
-  // Verifies the audit log when the vault was opened, before the server is. `acceptedBy`: who goes on where it
-  // is broken; empty: nobody. Errors: Corrupt / AuditBroken. May be empty: there is no log.
+  // Verifies the audit log when the vault was opened, before the server is. `acceptedBy`: who goes on where
+  // it is broken; empty: nobody. Errors: Corrupt / AuditBroken. May be empty: there is no log.
   std::function<base::Result<void>(const std::string& acceptedBy)> verifyAudit = {};
 };
 

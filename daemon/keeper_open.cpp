@@ -39,6 +39,14 @@ bool slowsDown(const Error& why) {
   return why.reason != Reason::PinNeeded && why.reason != Reason::PassphraseNeeded;
 }
 
+// What is wrong is not the medium: no medium will mend it, and none is slowed down or told of.
+bool serversFault(const Error& why) {
+  return why.reason == Reason::DatabaseCorrupt || why.reason == Reason::AuditBroken;
+}
+
+// Who goes on although the audit log is broken; empty: nobody.
+std::string acceptedBy(const UnsealRequest& request) { return request.acceptBrokenAudit ? request.by : ""; }
+
 Error alreadyOpen() { return {Code::Conflict, "The server is open already."}; }
 
 }  // namespace
@@ -56,7 +64,7 @@ bool Keeper::Impl::wanted(const SlotRecord& record) const {
 void Keeper::Impl::tryNext() {
   for (SlotRecord* record : book_.records()) {
     if (!wanted(*record) || notBefore(*record) > Steady::now()) continue;
-    auto medium = attempt(*record, std::nullopt);
+    auto medium = attempt(*record, UnsealRequest{});
     if (medium) {
       opened(*medium, record);
     } else {
@@ -81,13 +89,14 @@ Result<void> Keeper::Impl::unsealTyped(UnsealRequest request) {
   auto key = hal::parsePwd(request.pwd->text());
   request.pwd.reset();
   if (!key) return std::move(key).error();  // a slip of the keyboard, found by its check character
-  auto medium = vault_->unseal({*std::move(key), std::nullopt, std::move(request.passphrase), kTyped});
+  auto medium =
+      openVault({*std::move(key), std::nullopt, std::move(request.passphrase), kTyped}, acceptedBy(request));
   if (medium) {
     delays_.forget(kTyped);
     opened(*medium, nullptr);
     return {};
   }
-  if (medium.error().reason == Reason::DatabaseCorrupt) fault_ = medium.error();
+  if (serversFault(medium.error())) fault_ = medium.error();
   if (medium.error().reason == Reason::KeyMismatch) {
     delays_.refused(kTyped, Steady::now());
     if (events_.mediumRefused) events_.mediumRefused(kTyped, medium.error());
@@ -105,7 +114,7 @@ Result<void> Keeper::Impl::unsealInserted(const UnsealRequest& request) {
       soonest = soonest ? std::min(*soonest, at) : at;
       continue;
     }
-    auto medium = attempt(*record, request.passphrase);
+    auto medium = attempt(*record, request);
     if (medium) {
       opened(*medium, record);
       return {};
@@ -146,13 +155,22 @@ Result<kms::KeyOffer> Keeper::Impl::readOffer(SlotRecord& record,
   return offer;
 }
 
-Result<base::Uuid> Keeper::Impl::attempt(SlotRecord& record, const std::optional<SecretBuffer>& passphrase) {
-  auto offer = readOffer(record, passphrase);
+Result<base::Uuid> Keeper::Impl::openVault(kms::KeyOffer offer, const std::string& acceptedBy) {
+  auto medium = vault_->unseal(std::move(offer));
+  if (!medium || !vault_->verifyAudit) return medium;
+  auto sound = vault_->verifyAudit(acceptedBy);
+  if (sound) return medium;
+  vault_->seal();
+  return std::move(sound).error();
+}
+
+Result<base::Uuid> Keeper::Impl::attempt(SlotRecord& record, const UnsealRequest& request) {
+  auto offer = readOffer(record, request.passphrase);
   if (!offer) return std::move(offer).error();
   const auto now = Steady::now();
   if (const auto at = notBefore(record); at > now)  // refused in another slot
     return Error{Code::Unavailable, "this medium was refused a moment ago; " + wait(at - now)};
-  auto medium = vault_->unseal(*std::move(offer));
+  auto medium = openVault(*std::move(offer), acceptedBy(request));
   if (!medium && medium.error().reason == Reason::Foreign && record.identity) {
     Error why = std::move(medium).error();
     why.what = "this disk belongs to server " + record.identity->server.text() + ", not to " +
@@ -163,7 +181,7 @@ Result<base::Uuid> Keeper::Impl::attempt(SlotRecord& record, const std::optional
 }
 
 void Keeper::Impl::refused(SlotRecord& record, Error why) {
-  if (why.reason == Reason::DatabaseCorrupt) {
+  if (serversFault(why)) {
     fault_ = std::move(why);
     return;
   }

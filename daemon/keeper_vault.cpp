@@ -2,7 +2,6 @@
 #include "daemon/keeper.h"
 
 namespace kmsd {
-namespace {
 
 std::optional<VaultPort> portOf(kms::Vault* vault) {
   if (vault == nullptr) return std::nullopt;
@@ -11,11 +10,23 @@ std::optional<VaultPort> portOf(kms::Vault* vault) {
                    [vault] { vault->seal(); }, [vault] { return vault->sealed(); }};
 }
 
-}  // namespace
+VaultPort portOf(kms::Vault& vault, kms::AuditLog& audit) {
+  VaultPort port = *portOf(&vault);
+  port.seal = [&vault, &audit] {
+    audit.sealing();
+    vault.seal();
+  };
+  port.verifyAudit = [&audit](const std::string& acceptedBy) { return audit.unsealed(acceptedBy); };
+  return port;
+}
+
+Keeper::Keeper(KeeperOptions options, std::optional<VaultPort> vault, std::optional<base::Error> fault,
+               const base::Clock& clock, Events events)
+    : Keeper(std::move(options), std::move(vault), ReaderClient::start, std::move(fault), clock,
+             std::move(events)) {}
 
 Keeper::Keeper(KeeperOptions options, kms::Vault* vault, std::optional<base::Error> fault,
                const base::Clock& clock, Events events)
-    : Keeper(std::move(options), portOf(vault), ReaderClient::start, std::move(fault), clock,
-             std::move(events)) {}
+    : Keeper(std::move(options), portOf(vault), std::move(fault), clock, std::move(events)) {}
 
 }  // namespace kmsd

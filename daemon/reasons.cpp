@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <array>
 
+#include "kms/audit/audit.h"
+
 namespace kmsd {
 namespace {
 
 using base::Code;
 using base::Reason;
 
-constexpr int kWrongMedium = 5057;
-constexpr int kDirectoryDamaged = 5058;
-constexpr int kDatabaseUnusable = 5085;
+constexpr int kWrongMedium = static_cast<int>(kms::Event::MediumRefused);
+constexpr int kDirectoryDamaged = static_cast<int>(kms::Event::DataDirectoryDamaged);
+constexpr int kDatabaseUnusable = static_cast<int>(kms::Event::DatabaseUnusable);
+constexpr int kAuditUnwritable = static_cast<int>(kms::Event::AuditUnwritable);
 
 // In the order of the enumeration, so that a reason is its own index; checked below.
 constexpr std::array kReasons = {
@@ -41,7 +44,7 @@ constexpr std::array kReasons = {
               "the data directory has no database"},
     ReasonRow{Reason::DatabaseCorrupt, "database_corrupt", kDatabaseUnusable, Exit::Failed, 503,
               "the database is damaged"},
-    ReasonRow{Reason::AuditUnwritable, "audit_unwritable", 0, Exit::Failed, 503,
+    ReasonRow{Reason::AuditUnwritable, "audit_unwritable", kAuditUnwritable, Exit::Failed, 503,
               "the audit log cannot be written"},
     ReasonRow{Reason::AuditBroken, "audit_broken", kDirectoryDamaged, Exit::Failed, 503,
               "the audit log was changed or is damaged"},

@@ -64,6 +64,22 @@ void RunEvents::databaseDamaged(const std::string& what) {
   audit(kms::Event::DatabaseUnusable, "", what);
 }
 
+kms::AuditEvents RunEvents::auditEvents() {
+  kms::AuditEvents events;
+  events.closed = [this](const base::Error& why) {
+    const bool broken = why.reason == base::Reason::AuditBroken;
+    const kms::Event event = broken ? kms::Event::DataDirectoryDamaged : kms::Event::AuditUnwritable;
+    log::error(why.what, static_cast<int>(event));
+    audit(event, "audit log", why.what);
+  };
+  events.opened = [this] {
+    log::info("the audit log is written again; changes are taken",
+              static_cast<int>(kms::Event::AuditWritable));
+    audit(kms::Event::AuditWritable, "audit log", "");
+  };
+  return events;
+}
+
 void RunEvents::audit(kms::Event event, std::string object, std::string detail, std::string actor) {
   if (store_ == nullptr) return;
   const base::Time at = clock_.now();

@@ -6,6 +6,7 @@
 
 #include "daemon/keeper.h"
 #include "kms/audit/audit.h"
+#include "kms/audit/audit_log.h"
 
 namespace kmsd {
 
@@ -18,6 +19,8 @@ class RunEvents {
   Keeper::Events events();
   // A row that does not open, met at any time: event 5085, once a minute at most. Any thread.
   void databaseDamaged(const std::string& what);
+  // The audit log cannot be written, and is written again. They point to this object, which outlives the log.
+  kms::AuditEvents auditEvents();
 
  private:
   void stateChanged(const ServerStatus& status);

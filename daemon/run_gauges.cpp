@@ -21,4 +21,18 @@ void addKeeperGauges(Metrics& metrics, const Keeper& keeper) {
   });
 }
 
+void addAuditGauges(Metrics& metrics, const kms::AuditLog& audit) {
+  metrics.addGauge("kms_audit_refusing",
+                   "1 while changes are refused, because the audit log cannot be written.", "", [&audit] {
+                     return Metrics::Samples{{"", audit.refuses() ? 1 : 0}};
+                   });
+  metrics.addGauge("kms_audit_lag_seconds", "Since the files of the audit log held every committed entry.",
+                   "", [&audit] {
+                     return Metrics::Samples{{"", std::chrono::duration<double>(audit.health().lag).count()}};
+                   });
+  metrics.addGauge("kms_audit_lines", "Number of the last line of the audit log.", "", [&audit] {
+    return Metrics::Samples{{"", static_cast<double>(audit.health().lines)}};
+  });
+}
+
 }  // namespace kmsd

@@ -9,8 +9,9 @@ namespace kmsd {
 Services::Services(std::unique_ptr<kms::Store> opened, const base::Uuid& server)
     : store(std::move(opened)),
       vault(*store, server, base::systemRng()),
-      users(vault, *store, base::systemClock(), policy),
-      tokens(vault, *store, base::systemClock(), base::systemRng(), policy) {}
+      gated(*store),
+      users(vault, gated, base::systemClock(), policy),
+      tokens(vault, gated, base::systemClock(), base::systemRng(), policy) {}
 
 void Services::drain() {
   auto done = store->writeAndWait([](kms::Txn&) -> base::Result<void> { return {}; });

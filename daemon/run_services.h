@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "daemon/data_dir.h"
+#include "kms/audit/gated_store.h"
 #include "kms/keys/vault.h"
 #include "kms/store/sqlite_store.h"
 #include "kms/tokens/token_service.h"
@@ -26,6 +27,7 @@ struct Services {
   kms::Policy policy;
   std::unique_ptr<kms::Store> store;
   kms::Vault vault;
+  kms::GatedStore gated;  // what the services write to, once the audit log is attached
   kms::UserService users;
   kms::TokenService tokens;
 };

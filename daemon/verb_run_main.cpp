@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "daemon/audit_check.h"
 #include "daemon/data_dir.h"
 #include "daemon/harden.h"
 #include "daemon/http/background.h"
@@ -107,6 +108,18 @@ KeeperOptions keeperOptions(const RunOptions& options, const base::Uuid& id) {
   return keeping;
 }
 
+// The audit log over the services; none where there is no database. It writes from now on, sealed or not.
+void startAudit(std::optional<kms::AuditLog>& audit, Services* parts, const DataDir& dir,
+                const base::Uuid& id, RunEvents& events) {
+  if (parts == nullptr) return;
+  kms::AuditOptions options;
+  options.directory = dir.audit();
+  options.server = id;
+  audit.emplace(*parts->store, kms::auditMacOf(parts->vault), options, base::systemClock(),
+                events.auditEvents());
+  parts->gated.attach(&*audit);
+}
+
 struct Workers {
   http::Background sealing;
   http::Background unsealing;
@@ -131,12 +144,21 @@ base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const 
   Services* parts = services->get();
 
   RunEvents events(parts != nullptr ? parts->store.get() : nullptr, base::systemClock());
-  Keeper keeper(keeperOptions(options, id), parts != nullptr ? &parts->vault : nullptr, fault,
+  std::optional<kms::AuditLog> audit;
+  startAudit(audit, parts, dir, id, events);
+  Keeper keeper(keeperOptions(options, id),
+                parts != nullptr ? std::optional(portOf(parts->vault, *audit)) : std::nullopt, fault,
                 base::systemClock(), events.events());
   addKeeperGauges(metrics, keeper);
   http::Api api{keeper, parts != nullptr ? &parts->users : nullptr,
                 parts != nullptr ? &parts->tokens : nullptr, ::geteuid(), adminGroup()};
   api.databaseDamaged = [&events](const std::string& what) { events.databaseDamaged(what); };
+  if (audit) {
+    addAuditGauges(metrics, *audit);
+    api.verifyAudit = [parts, &audit](bool rows) {
+      return checkAudit(*audit, parts->vault, *parts->store, base::systemClock(), parts->policy, rows);
+    };
+  }
   api.metrics = &metrics;
   // After the keeper, which their jobs use; before the server, which gives them.
   Workers workers;
@@ -174,7 +196,9 @@ base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const 
   workers.end();
   if (parts != nullptr) {
     parts->drain();
+    audit->sealing();
     parts->vault.seal();
+    audit->stop();
   }
   log::info("stopped");
   return signal == SIGINT ? Exit::Interrupted : Exit::Yes;

@@ -86,8 +86,9 @@ base::Result<Secrets> readSecrets(const Parsed& parsed) {
   return secrets;
 }
 
-base::Result<Answer> unseal(Remote& remote, const Secrets& secrets) {
+base::Result<Answer> unseal(Remote& remote, const Secrets& secrets, bool acceptBrokenAudit) {
   Body body;
+  if (acceptBrokenAudit) body.truth("accept_broken_audit", true);
   if (secrets.pwd) body.text("pwd", secrets.pwd->text());
   if (secrets.passphrase) body.text("passphrase", secrets.passphrase->text());
   return remote.call("POST", "/v1/unseal", &body);
@@ -98,12 +99,12 @@ Exit runUnseal(const Parsed& parsed) {
   if (!secrets) return fail(secrets.error());
   auto remote = Remote::open(parsed);
   if (!remote) return fail(remote.error());
-  auto answer = unseal(*remote, *secrets);
+  auto answer = unseal(*remote, *secrets, parsed.has("accept-broken-audit"));
   if (answer && answer->code() == "passphrase_needed" && !secrets->passphrase && canAsk()) {
     auto typed = askLine("Passphrase of the key slot: ", kPassphraseMost, false);
     if (!typed) return fail(typed.error());
     secrets->passphrase = *std::move(typed);
-    answer = unseal(*remote, *secrets);
+    answer = unseal(*remote, *secrets, parsed.has("accept-broken-audit"));
   }
   if (!answer) return fail(answer.error());
   return answer->good() ? printStatus(parsed, answer->document) : refused(*answer);
@@ -113,6 +114,8 @@ constexpr std::array kUnsealOptions = {
     OptionSpec{"typed", "", "ask for the 14 characters of a key disk at the terminal, without echo"},
     OptionSpec{"pwd-file", "F", "read the 14 characters from this file; - reads stdin"},
     OptionSpec{"passphrase-file", "F", "read the slot's passphrase from this file; - reads stdin"},
+    OptionSpec{"accept-broken-audit", "",
+               "open although the audit log is broken: go on with a new file that says who did so"},
 };
 
 constexpr std::array kVerbs = {

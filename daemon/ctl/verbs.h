@@ -1,4 +1,4 @@
-// The verbs of kmsctl: server_verbs.cpp, user_verbs.cpp, token_verbs.cpp.
+// The verbs of kmsctl: server_verbs.cpp, user_verbs.cpp, token_verbs.cpp, audit_verbs.cpp.
 #pragma once
 
 #include <span>
@@ -10,6 +10,7 @@ namespace kmsd::ctl {
 std::span<const VerbSpec> serverVerbs() noexcept;
 std::span<const VerbSpec> userVerbs() noexcept;
 std::span<const VerbSpec> tokenVerbs() noexcept;
+std::span<const VerbSpec> auditVerbs() noexcept;
 
 std::span<const VerbSpec> allVerbs();
 std::span<const OptionSpec> globalOptions() noexcept;

@@ -16,6 +16,8 @@ void postSeal(Call& call, const Respond& respond);
 void postUnseal(Call& call, const Respond& respond);
 void getMetrics(Call& call, const Respond& respond);
 
+void postAuditVerify(Call& call, const Respond& respond);
+
 void postUser(Call& call, const Respond& respond);
 void getUsers(Call& call, const Respond& respond);
 void getUser(Call& call, const Respond& respond);

@@ -78,6 +78,12 @@ class Members {
                          std::to_string(std::numeric_limits<T>::max())));
     return std::nullopt;
   }
+  bool flag(std::string_view name) {
+    const json::value* value = take(name);
+    if (value == nullptr) return false;
+    if (!value->is_bool()) fail(wrong(name, "true or false"));
+    return value->is_bool() && value->get_bool();
+  }
   // True where the member is there and null.
   bool null(std::string_view name) {
     if (!has(name) || !object_->at(name).is_null()) return false;
@@ -221,7 +227,14 @@ base::Result<UnsealRequest> parseUnseal(std::string_view body) {
   UnsealRequest request;
   request.pwd = members.secret("pwd");
   request.passphrase = members.secret("passphrase");
+  request.acceptBrokenAudit = members.flag("accept_broken_audit");
   return members.finish(std::move(request));
+}
+
+base::Result<bool> parseAuditVerify(std::string_view body) {
+  Members members(SecretJson::parse(body));
+  const bool store = members.flag("store");
+  return members.finish(store);
 }
 
 base::Result<void> parseNothing(std::string_view body) { return Members(SecretJson::parse(body)).end(); }

@@ -32,8 +32,10 @@ struct Revocation {
   bool allOfUser = false;
 };
 base::Result<Revocation> parseRevocation(std::string_view body);
-// {"pwd", "passphrase"}, both optional
+// {"pwd", "passphrase", "accept_broken_audit"}, all optional
 base::Result<UnsealRequest> parseUnseal(std::string_view body);
+// {"store"}: compare with the rows of the store too
+base::Result<bool> parseAuditVerify(std::string_view body);
 // {}
 base::Result<void> parseNothing(std::string_view body);
 

@@ -1,5 +1,5 @@
 // AuditLog: one thread writes what is committed into the files of the audit log (kms/FORMATS.md, sections 9
-// and 10), a few times a second. While the files lag or fail, changes are refused (see GatedStore); sealing,
+// and 11), a few times a second. While the files lag or fail, changes are refused (see GatedStore); sealing,
 // verifying and reading never are. Safe to use from several threads.
 #pragma once
 

@@ -131,7 +131,9 @@ Result<void> AuditWriter::recover() {
   }
   head_ = head;
   full_ = checkpointed_ && head.length >= options_.segmentMost;
-  sinceCheckpoint_ = checkpointed_ ? 0 : options_.checkpointEvery;  // how many there are is not looked for
+  sinceCheckpoint_ = checkpointed_ || head.number == 0
+                         ? 0
+                         : options_.checkpointEvery;  // how many there are is not looked for
   ready_ = true;
   return {};
 }

@@ -85,18 +85,20 @@ Result<void> AuditWriter::verifyTail() {
 Result<void> AuditWriter::checkComplete() const {
   auto segments = listSegments(options_.directory);
   if (!segments) return auditUnwritable(segments.error().what);
-  for (std::int64_t segment = head_.segment; segment > 0; --segment) {
-    if (!std::binary_search(segments->begin(), segments->end(), segment))
-      return auditBroken(segmentName(segment) + " is missing");
-    if (segment > 1 && !std::binary_search(segments->begin(), segments->end(), segment - 1)) {
-      auto size = segmentSize(path(segment));
-      if (!size) return unreadable(size.error());
-      auto accepted = acceptedStart(path(segment), *size, mac_, options_.server);
-      if (!accepted) return std::move(accepted).error();
-      if (*accepted) return {};
-    }
+  const auto there = [&](std::int64_t segment) {
+    return std::binary_search(segments->begin(), segments->end(), segment);
+  };
+  std::int64_t lost = head_.segment;
+  while (lost > 0 && there(lost)) --lost;
+  if (lost == 0) return {};
+  for (std::int64_t segment = lost + 1; segment <= head_.segment; ++segment) {
+    auto size = segmentSize(path(segment));
+    if (!size) return unreadable(size.error());
+    auto accepted = acceptedStart(path(segment), *size, mac_, options_.server);
+    if (!accepted) return std::move(accepted).error();
+    if (*accepted) return {};
   }
-  return {};
+  return auditBroken(segmentName(lost) + " is missing");
 }
 
 // What the first line to be proved follows from: the end of the file before, which is a checkpoint.

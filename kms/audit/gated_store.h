@@ -9,8 +9,10 @@ namespace kms {
 
 class GatedStore final : public Store {
  public:
-  // Both outlive it. Without a log every change is refused.
-  GatedStore(Store& inner, const AuditLog* log) : inner_(inner), log_(log) {}
+  // `inner` outlives it. Until a log is attached every change is refused.
+  explicit GatedStore(Store& inner) : inner_(inner) {}
+  // REQUIRES: nobody writes yet, or any more. `log` outlives every write.
+  void attach(const AuditLog* log) noexcept { log_ = log; }
 
   base::Result<void> read(const ReadJob& job) override { return inner_.read(job); }
   // Errors: also Unavailable / AuditUnwritable, with which file and why.
@@ -18,7 +20,7 @@ class GatedStore final : public Store {
 
  private:
   Store& inner_;
-  const AuditLog* log_;
+  const AuditLog* log_ = nullptr;
 };
 
 }  // namespace kms

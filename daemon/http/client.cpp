@@ -1,19 +1,15 @@
 #include "daemon/http/client.h"
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-#include <boost/beast/core/basic_stream.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/vector_body.hpp>
 
+#include "daemon/http/client_wire.h"
 #include "daemon/http/target.h"
 
 namespace kmsd::http {
 namespace {
 
-namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = beast::http;
+namespace http = boost::beast::http;
 using base::Code;
 using base::Error;
 using base::Reason;
@@ -21,18 +17,21 @@ using boost::system::error_code;
 
 using Allocator = base::SecretAllocator<char>;
 using Body = http::vector_body<char, Allocator>;
-using Fields = http::basic_fields<Allocator>;
+using Parser = http::response_parser<Body, Allocator>;
 
 constexpr std::size_t kHeaderMost = 16 * 1024;      // bytes
 constexpr std::size_t kBodyMost = 8 * 1024 * 1024;  // bytes
+constexpr std::size_t kReadSize = 16 * 1024;        // bytes
 
 Error unreachable(const std::string& what) {
   return Error{Code::Unavailable, what, Reason::ServerUnreachable};
 }
+Error timedOut() { return Error{Code::Timeout, "the server did not answer in time"}; }
 
 std::string targetOf(const Request& request) {
   std::string target;
-  // A name may hold a slash; the server takes a last segment with all its slashes.
+  // A name may hold a slash; the server takes a last segment with all its
+  // slashes.
   for (const char c : request.path) target += c == '/' ? std::string("/") : escapeTarget({&c, 1});
   char separator = '?';
   for (const auto& [name, value] : request.query) {
@@ -42,63 +41,89 @@ std::string targetOf(const Request& request) {
   return target;
 }
 
-class UnixClient final : public Client {
- public:
-  UnixClient() : stream_(io_) {}
+void append(base::SecretText& to, std::string_view text) { to.insert(to.end(), text.begin(), text.end()); }
 
-  base::Result<void> connect(const std::filesystem::path& path, base::Deadline by) {
-    const std::string name = path.string();
-    if (name.empty() || name.size() > 107) {
-      return Error{Code::Invalid, "the socket path must have 1 to 107 bytes: " + name};
-    }
-    error_code failed;
-    stream_.expires_at(by.at());
-    stream_.async_connect(asio::local::stream_protocol::endpoint(name),
-                          [&](error_code result) { failed = result; });
-    runAll();
-    if (!failed) return {};
-    if (failed == beast::error::timeout) return unreachable("the server at " + name + " does not answer");
-    if (failed == asio::error::access_denied) {
-      return Error{Code::Denied, "no permission to use the socket " + name, Reason::ServerUnreachable};
-    }
-    return unreachable("no server at " + name + " (" + failed.message() + "); is kmsd running?");
+base::SecretText headerOf(const Request& request, const std::string& host) {
+  base::SecretText out;
+  append(out, request.method + " " + targetOf(request) + " HTTP/1.1\r\nHost: " + host + "\r\n");
+  if (!request.authorization.empty()) {
+    append(out, "Authorization: ");
+    append(out, base::view(request.authorization));
+    append(out, "\r\n");
   }
+  if (!request.contentType.empty()) append(out, "Content-Type: " + request.contentType + "\r\n");
+  if (!request.body.empty() || request.method == "POST" || request.method == "PUT")
+    append(out, "Content-Length: " + std::to_string(request.body.size()) + "\r\n");
+  append(out, "\r\n");
+  return out;
+}
+
+class WireClient final : public Client {
+ public:
+  WireClient(std::unique_ptr<Wire> wire, std::string host) : wire_(std::move(wire)), host_(std::move(host)) {}
+  ~WireClient() override { wire_->close(true); }
 
   base::Result<Response> call(const Request& request, base::Deadline by) override try {
-    http::request<Body, Fields> message(http::verb::unknown, targetOf(request), 11);
-    message.method_string(request.method);
-    message.set(http::field::host, "localhost");
-    if (!request.authorization.empty()) {
-      message.set(http::field::authorization, base::view(request.authorization));
-    }
-    if (!request.contentType.empty()) message.set(http::field::content_type, request.contentType);
-    message.body() = request.body;
-    message.prepare_payload();
-
-    error_code sent;
-    stream_.expires_at(by.at());
-    http::async_write(stream_, message, [&](error_code result, std::size_t) { sent = result; });
-    runAll();
-    if (sent == beast::error::timeout) return timedOut();
-    // A server that refuses a request answers before it has read it, so a failed write may still have an
-    // answer.
+    const base::SecretText header = headerOf(request, host_);
+    bool timely = send(base::view(header), by) && send(base::view(request.body), by);
+    // A server that refuses a request answers before it has read it, so a
+    // failed write may still have an answer.
+    if (!timely) return timedOut();
     return read(request.method == "HEAD", by);
   } catch (const std::bad_alloc&) {
     return Error{Code::Unavailable, "no memory can be locked for the answer; raise the limit (ulimit -l)"};
   }
 
  private:
+  // False where the deadline passed; true where all is sent, or no more can be.
+  bool send(std::string_view text, base::Deadline by) {
+    while (!text.empty()) {
+      const Moved moved = wire_->writeSome(text);
+      text.remove_prefix(moved.bytes);
+      if (moved.state == Move::Done) continue;
+      if (moved.state != Move::WantRead && moved.state != Move::WantWrite) return true;
+      if (!waitFor(wire_->fd(), moved.state, by)) return false;
+    }
+    return true;
+  }
+
+  // Gives the parser what is there, and reads more. Nothing where the answer is
+  // whole.
+  base::Result<void> fill(Parser& parser, base::Deadline by) {
+    while (!parser.is_done()) {
+      error_code failed;
+      const std::size_t used = in_.empty() ? 0 : parser.put({in_.data(), in_.size()}, failed);
+      in_.erase(in_.begin(), in_.begin() + static_cast<std::ptrdiff_t>(used));
+      if (parser.is_done()) break;
+      if (failed && failed != http::error::need_more)
+        return Error{Code::Corrupt, "the answer is not HTTP: " + failed.message()};
+      if (used != 0 && !failed && !in_.empty()) continue;
+      const std::size_t size = in_.size();
+      in_.resize(size + kReadSize);
+      const Moved moved = wire_->readSome(std::span(in_).subspan(size));
+      in_.resize(size + moved.bytes);
+      if (moved.state == Move::Done) continue;
+      if (moved.state == Move::Closed && parser.is_header_done() && parser.need_eof()) {
+        parser.put_eof(failed);
+        if (!failed) break;
+      }
+      if (moved.state != Move::WantRead && moved.state != Move::WantWrite) {
+        const std::string why = wire_->failure();
+        return unreachable("the server ended the connection without an answer" +
+                           (why.empty() ? "" : ": " + why));
+      }
+      if (!waitFor(wire_->fd(), moved.state, by)) return timedOut();
+    }
+    return {};
+  }
+
   base::Result<Response> read(bool head, base::Deadline by) {
-    http::response_parser<Body, Allocator> parser;
+    Parser parser;
     parser.header_limit(kHeaderMost);
     parser.body_limit(kBodyMost);
     parser.skip(head);
-    error_code failed;
-    stream_.expires_at(by.at());
-    http::async_read(stream_, buffer_, parser, [&](error_code result, std::size_t) { failed = result; });
-    runAll();
-    if (failed == beast::error::timeout) return timedOut();
-    if (failed) return unreachable("the server ended the connection without an answer: " + failed.message());
+    parser.eager(true);
+    if (auto filled = fill(parser, by); !filled) return std::move(filled).error();
     Response response;
     response.status = static_cast<int>(parser.get().result_int());
     response.contentType = std::string_view(parser.get()[http::field::content_type]);
@@ -109,25 +134,29 @@ class UnixClient final : public Client {
     return response;
   }
 
-  static Error timedOut() { return Error{Code::Timeout, "the server did not answer in time"}; }
-
-  void runAll() {
-    io_.restart();
-    io_.run();
-  }
-
-  asio::io_context io_;
-  beast::basic_stream<asio::local::stream_protocol> stream_;
-  beast::basic_flat_buffer<Allocator> buffer_{kHeaderMost + 4096};
+  std::unique_ptr<Wire> wire_;
+  const std::string host_;
+  base::SecretText in_;  // read and not used yet
 };
 
 }  // namespace
 
 base::Result<std::unique_ptr<Client>> Client::connectUnix(const std::filesystem::path& path,
                                                           base::Deadline by) {
-  auto client = std::make_unique<UnixClient>();
-  if (auto connected = client->connect(path, by); !connected) return std::move(connected).error();
-  return std::unique_ptr<Client>(std::move(client));
+  auto wire = unixClientWire(path, by);
+  if (!wire) return std::move(wire).error();
+  return std::unique_ptr<Client>(std::make_unique<WireClient>(*std::move(wire), "localhost"));
+}
+
+base::Result<std::unique_ptr<Client>> Client::connectTls(const std::string& host, std::uint16_t port,
+                                                         const TlsTrust& trust, base::Deadline by) try {
+  auto wire = tlsClientWire(host, port, trust, by);
+  if (!wire) return std::move(wire).error();
+  const std::string name = host.find(':') != host.npos ? '[' + host + ']' : host;
+  return std::unique_ptr<Client>(
+      std::make_unique<WireClient>(*std::move(wire), name + ':' + std::to_string(port)));
+} catch (const std::bad_alloc&) {
+  return Error{Code::Unavailable, "there is no memory for the connection"};
 }
 
 }  // namespace kmsd::http

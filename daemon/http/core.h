@@ -1,29 +1,18 @@
 // What the listeners and the connections of one Server share. Inside daemon/http only.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <unordered_map>
+#include <vector>
 
+#include "daemon/http/loop.h"
 #include "daemon/http/places.h"
 #include "daemon/http/server.h"
 #include "hal/base/clock.h"
 #include "hal/base/fd.h"
 
-namespace boost::asio {
-class io_context;
-}
-
 namespace kmsd::http {
-
-class Connection : public std::enable_shared_from_this<Connection> {
- public:
-  virtual ~Connection() = default;
-  // Ends it as soon as the request under way is answered. Any thread.
-  virtual void finish() = 0;
-};
 
 // Lives until the Server and every Respond still outside are gone, so that a late answer meets no freed
 // memory.
@@ -32,30 +21,51 @@ class Core : public std::enable_shared_from_this<Core> {
   Core(const ServerOptions& options, Handler handler);
   ~Core();
 
-  // False where the server is full, for this user at least, or stops.
-  bool enter(Connection& connection, uid_t user);
-  void leave(Connection& connection) noexcept;
+  // False where the server is full, for this holder at least, or stops.
+  bool enter(const Holder& holder);
+  void leave(const Holder& holder) noexcept;
   // Lets nobody in any more and tells every connection to finish.
   void finish();
   // False where some are left at the deadline.
   bool waitUntilEmpty(base::Deadline by);
 
+  std::shared_ptr<const TlsContext> tls() const;
+  void setTls(std::shared_ptr<const TlsContext> context);
+
+  // The loop for the next connection, in turn. For one thread.
+  Loop& nextLoop() noexcept { return *loops[next_++ % loops.size()]; }
+
   const ServerOptions options;
   const Handler handler;
 
  private:
-  std::mutex mutex_;
+  void tellAll(void (Connection::*what)());
+
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   Places places_;
-  std::unordered_map<Connection*, uid_t> connections_;
+  std::size_t inside_ = 0;
   bool finishing_ = false;
+  std::shared_ptr<const TlsContext> tls_;
+  std::size_t next_ = 0;
 
  public:
-  // Destroyed first: with it go the connections, which leave.
-  const std::unique_ptr<boost::asio::io_context> io;
+  // Destroyed first: with them go the connections, which leave.
+  std::vector<std::unique_ptr<Loop>> loops;
 };
 
-// Serves the connection until it ends. Turns it away (503) where the server is full.
-void serve(Core& core, base::Fd socket);
+// A connection that was let in; it gives its place back.
+struct Arrival {
+  base::Fd socket;
+  Holder holder;
+  Transport transport = Transport::Unix;
+  std::optional<Peer> peer;
+};
+
+// Serves the connection until it ends. On the loop's thread. REQUIRES: core.enter(arrival.holder).
+void serve(Core& core, Loop& loop, Arrival arrival);
+
+// Tells one that was not let in to come again; without waiting for it.
+void turnAway(int socket, Transport transport);
 
 }  // namespace kmsd::http

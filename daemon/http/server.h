@@ -14,15 +14,17 @@
 namespace kmsd::http {
 
 struct ServerOptions {
-  std::size_t bodyMost = 64 * 1024;         // bytes
-  std::size_t headerMost = 16 * 1024;       // bytes
-  std::size_t connectionsMost = 1024;       // further ones are answered 503 and closed
-  std::size_t connectionsForRoot = 32;      // of these; kept for root, so that it can always seal
-  std::size_t connectionsOfOneUser = 256;   // of these; root has no such limit
-  std::chrono::seconds requestTimeout{10};  // from the first byte of a request to its last
-  std::chrono::seconds idleTimeout{75};     // between requests
-  std::chrono::seconds stopTimeout{10};     // for requests under way at a graceful stop
-  unsigned threads = 0;                     // 0: one a core
+  std::size_t bodyMost = 64 * 1024;              // bytes
+  std::size_t headerMost = 16 * 1024;            // bytes
+  std::size_t connectionsMost = 12'000;          // further ones are answered 503 and closed
+  std::size_t connectionsForRoot = 32;           // of these; kept for root, so that it can always seal
+  std::size_t connectionsOfOneUser = 1'024;      // of these, over Unix sockets; root has no such limit
+  std::size_t connectionsOfOneAddress = 10'500;  // of these, over TCP; a load balancer is one address
+  std::chrono::seconds requestTimeout{10};       // from the first byte of a request to its last; for a TLS
+                                                 // handshake; for a client to take its answer
+  std::chrono::seconds idleTimeout{75};          // between requests
+  std::chrono::seconds stopTimeout{10};          // for requests under way at a graceful stop
+  unsigned threads = 0;                          // 0: one a core
 };
 
 class Server {
@@ -33,11 +35,13 @@ class Server {
   // Invalid (path over 107 bytes).
   base::Result<void> listenUnix(const std::filesystem::path& path);
   // REQUIRES: setTls() before the first Https one. `host`: a name or an address; every address it has is
-  // listened on. Errors: Conflict / AddressInUse; Denied; Invalid (no such host).
-  base::Result<void> listenTcp(const std::string& host, std::uint16_t port, Transport transport);
+  // listened on. Returns the port, which the system chooses for port 0. Errors: Conflict / AddressInUse;
+  // Denied; Invalid (no such host).
+  base::Result<std::uint16_t> listenTcp(const std::string& host, std::uint16_t port, Transport transport);
   // For connections from now on. Any thread. Those that have shown a client certificate finish, so that what
   // the new files no longer admit is out.
   void setTls(std::shared_ptr<const TlsContext> context);
+  // Raises the soft limit of open files to the hard one, because each connection takes one.
   void start();
   // Stops accepting, lets requests under way end, returns when all is closed.
   void stop();

@@ -1,111 +1,48 @@
-// One connection: a coroutine that reads a request, has it answered, and writes the answer.
+// One connection: a coroutine that reads a request, has it answered, and writes the answer. It tries first
+// and waits for the descriptor only where it must; while it waits for a request it holds no locked memory.
 #include <sys/socket.h>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/core/basic_stream.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
 
+#include "daemon/http/answer_text.h"
 #include "daemon/http/core.h"
 #include "daemon/http/problem.h"
-#include "daemon/http/target.h"
-#include "daemon/http/unix_socket.h"
+#include "daemon/http/request_parser.h"
+#include "daemon/http/tls.h"
+#include "daemon/http/wire.h"
+#include "hal/base/clock.h"
 
 namespace kmsd::http {
 namespace {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
 using boost::system::error_code;
+using State = RequestParser::State;
+using Clock = std::chrono::steady_clock;
+// Of one known executor: no type is erased on the way of a request.
+using Executor = asio::io_context::executor_type;
+template <class T>
+using Awaitable = asio::awaitable<T>;
+using Descriptor = asio::posix::basic_stream_descriptor<Executor>;
+using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
+constexpr asio::use_awaitable_t<> kAwait;
 
-// Whatever comes in may hold a token, so all of it lies in locked, wiped memory.
-using Allocator = base::SecretAllocator<char>;
-using Body = beast::http::vector_body<char, Allocator>;
-using Parser = beast::http::request_parser<Body, Allocator>;
-using Incoming = Parser::value_type;
-using Strand = asio::strand<asio::io_context::executor_type>;
-using Stream = beast::basic_stream<asio::local::stream_protocol>;
-
-constexpr std::size_t kReadSize = 2048;          // bytes asked for at the start of a request
+constexpr std::size_t kReadMore = 4096;          // bytes asked for behind those that are kept
 constexpr std::size_t kDrainMost = 1024 * 1024;  // bytes thrown away behind a refused request
 constexpr std::chrono::seconds kDrainTimeout{1};
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
-std::string_view plain(beast::string_view text) { return {text.data(), text.size()}; }
+Response noMemory() { return problem(503, "unavailable", "no more memory can be locked now; try again"); }
 
-// The problem that answers a failed read; nothing where there is nobody to answer.
-std::optional<Response> problemOf(error_code failed, const ServerOptions& options) {
-  using beast::http::error;
-  if (failed.category() != beast::http::make_error_code(error::bad_method).category()) return std::nullopt;
-  if (failed == error::end_of_stream || failed == error::partial_message) return std::nullopt;
-  if (failed == error::header_limit || failed == error::buffer_overflow) {
-    return problem(431, "too_large",
-                   "the header is larger than " + std::to_string(options.headerMost) + " bytes");
-  }
-  if (failed == error::body_limit) {
-    return problem(413, "too_large",
-                   "the body is larger than " + std::to_string(options.bodyMost) + " bytes");
-  }
-  if (failed == error::bad_version) return problem(505, "unsupported", "this server speaks HTTP/1.1 and 1.0");
-  return problem(400, "invalid_request", "this is not a well-formed HTTP request: " + failed.message());
-}
-
-// What is wrong with a header that Beast took; nothing where it is sound. Source: RFC 9110 and RFC 9112.
-std::optional<Response> checkHeader(const Parser& parser) {
-  using beast::http::field;
-  const Incoming& message = parser.get();
-  if (message.version() >= 11 && message.count(field::host) != 1) {
-    return problem(400, "invalid_request", "an HTTP/1.1 request has one Host header");
-  }
-  if (message.version() / 10 != 1) {
-    return problem(505, "unsupported", "this server speaks HTTP/1.1 and 1.0");
-  }
-  if (message.count(field::transfer_encoding) != 0 &&
-      !beast::iequals(message[field::transfer_encoding], "chunked")) {
-    return problem(501, "unsupported", "the only transfer encoding served is chunked");
-  }
-  const auto encoding = message[field::content_encoding];
-  if (!encoding.empty() && !beast::iequals(encoding, "identity")) {
-    return problem(415, "unsupported_media_type", "send the body without a content encoding");
-  }
-  if (message.count(field::authorization) > 1) {
-    return problem(400, "invalid_request", "there is more than one Authorization header");
-  }
-  if (message.method() == beast::http::verb::unknown) {
-    return problem(501, "unsupported", "no such method is served");
-  }
-  // Without a length there is no body (RFC 9112, section 6.3); a client that names one's type meant to send
-  // it.
-  const bool reads =
-      message.method() == beast::http::verb::get || message.method() == beast::http::verb::head;
-  if (!reads && message.count(field::content_type) != 0 && !parser.content_length() && !parser.chunked()) {
-    return problem(411, "length_required", "send Content-Length, or the body in chunks");
-  }
-  return std::nullopt;
-}
-
-std::optional<Request> requestOf(Incoming& message, const std::optional<Peer>& peer) {
-  auto target = parseTarget(plain(message.target()));
-  if (!target) return std::nullopt;
-  Request request;
-  request.method = plain(message.method_string());
-  request.path = std::move(target->path);
-  request.query = std::move(target->query);
-  request.contentType = plain(message[beast::http::field::content_type]);
-  request.authorization = base::secretText(plain(message[beast::http::field::authorization]));
-  request.body = std::move(message.body());
-  request.peer = peer;
-  return request;
-}
+void wipeText(std::span<char> text) { base::wipe(std::as_writable_bytes(text)); }
 
 class Session;
 
@@ -122,59 +59,58 @@ class Reply {
   void give(Response response);
 
  private:
-  std::shared_ptr<Core> core_;  // keeps the session's io_context; so it goes last
+  std::shared_ptr<Core> core_;  // keeps the session's loop; so it goes last
   std::shared_ptr<Session> session_;
   std::atomic<bool> given_ = false;
 };
 
 class Session final : public Connection {
  public:
-  Session(Core& core, base::Fd socket)
-      : core_(core),
-        peer_(peerOf(socket.get())),
-        strand_(asio::make_strand(*core.io)),
-        stream_(
-            asio::local::stream_protocol::socket(strand_, asio::local::stream_protocol(), socket.release())),
-        timer_(strand_) {}
-  ~Session() override { core_.leave(*this); }
+  Session(Core& core, Loop& loop, Arrival arrival, std::unique_ptr<Wire> wire)
+      : Connection(loop),
+        core_(core),
+        holder_(arrival.holder),
+        transport_(arrival.transport),
+        peer_(std::move(arrival.peer)),
+        wire_(std::move(wire)),
+        ready_(loop.io(), wire_->fd()),
+        timer_(loop.io()) {}
+  ~Session() override { close(); }
 
-  // The other end's user; one that nobody is where the kernel cannot tell.
-  uid_t user() const noexcept { return peer_ ? peer_->uid : Peer().uid; }
-
-  void open() { asio::co_spawn(strand_, run(self()), asio::detached); }
-
-  // Instead of open(), where the server is full. A few bytes fit the empty buffer of a fresh socket, so
-  // nobody has to wait for this client.
-  void turnAway() {
-    const Response response = problem(503, "unavailable", "the server has too many connections; try again");
-    const std::string text =
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: " + response.contentType +
-        "\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: " + std::to_string(response.body.size()) +
-        "\r\n\r\n" + std::string(base::view(response.body));
-    // Where it fails there is nobody to tell.
-    static_cast<void>(
-        ::send(stream_.socket().native_handle(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+  void open() {
+    loop().join(*this);
+    asio::co_spawn(loop().io(), run(self()), asio::detached);
   }
 
   void finish() override {
-    asio::post(strand_, [self = self()] {
-      self->finishing_ = true;
-      if (self->state_ == State::Busy) return;
-      self->timer_.cancel();
-      self->stream_.close();
-    });
+    finishing_ = true;
+    if (phase_ != Phase::Busy) end();
+  }
+  void tlsChanged() override {
+    if (phase_ == Phase::Handshake || certificate_) finish();
+  }
+  void expire() override {
+    orderly_ = !sending_;  // a client that does not take its answer keeps nothing of it
+    end();
+  }
+  void answered() override {
+    answered_ = true;
+    timer_.cancel();
   }
 
   // Any thread; once a request.
   void take(Response response) {
-    asio::post(strand_, [self = self(), response = std::move(response)]() mutable {
-      self->response_ = std::move(response);
-      self->timer_.cancel();
-    });
+    response_ = std::move(response);
+    if (loop().here() && calling_) {
+      answered_ = true;
+    } else {
+      loop().answered(shared_from_this());
+    }
   }
 
  private:
-  enum class State : std::uint8_t {
+  enum class Phase : std::uint8_t {
+    Handshake,
     Idle,  // between requests
     Busy,  // a request is read, worked on or answered
     Held   // the answer is held back
@@ -182,136 +118,288 @@ class Session final : public Connection {
 
   std::shared_ptr<Session> self() { return std::static_pointer_cast<Session>(shared_from_this()); }
 
-  asio::awaitable<void> run(std::shared_ptr<Session> /*self*/) {
-    while (!finishing_ && co_await requestComes()) {
-      Parser parser;
-      parser.header_limit(static_cast<std::uint32_t>(core_.options.headerMost));
-      parser.body_limit(core_.options.bodyMost);
-      stream_.expires_after(core_.options.requestTimeout);
-      if (!co_await serveOne(parser)) break;
-    }
-    stream_.close();
+  // Ends the connection; the coroutine sees it where it waits.
+  void end() {
+    ended_ = true;
+    expiresNever();
+    ready_.cancel();
+    timer_.cancel();
   }
 
-  asio::awaitable<bool> requestComes() {
-    if (buffer_.size() != 0) co_return true;
-    state_ = State::Idle;
-    stream_.expires_after(core_.options.idleTimeout);
+  // All that belongs to the loop's thread goes here; a late Reply may keep the rest.
+  void close() noexcept {
+    if (!wire_) return;
+    loop().leave(*this);
+    ready_.release();  // the descriptor is the wire's to close
+    wire_->close(orderly_);
+    wire_.reset();
+    kept_ = {};
+    core_.leave(holder_);
+  }
+
+  Awaitable<void> run(std::shared_ptr<Session> /*self*/) {
+    bool starved = false;
+    try {
+      co_await serveAll();
+    } catch (const std::bad_alloc&) {
+      starved = true;
+    }
+    if (starved) sayNoMemory();
+    close();
+  }
+
+  Awaitable<void> serveAll() {
+    bool goesOn = co_await shakeHands();
+    while (goesOn && !finishing_) {
+      if (in_.empty()) {
+        becomeIdle();
+        goesOn = co_await more();
+        if (!goesOn) co_return;
+      }
+      becomeBusy();
+      goesOn = co_await serveOne();
+      wipeIn();
+      if (!goesOn) co_return;
+      // What came behind the request is served in turn, after those who wait for their first.
+      if (in_.empty()) continue;
+      keep();
+      co_await asio::post(kAwait);
+    }
+  }
+
+  // False where the connection ended instead.
+  Awaitable<bool> ready(Move want) {
+    if (ended_ || (want != Move::WantRead && want != Move::WantWrite)) co_return false;
     error_code failed;
-    const std::size_t got = co_await stream_.async_read_some(
-        buffer_.prepare(kReadSize), asio::redirect_error(asio::use_awaitable, failed));
-    if (failed) co_return false;
-    buffer_.commit(got);
-    state_ = State::Busy;
+    co_await ready_.async_wait(want == Move::WantRead ? Descriptor::wait_read : Descriptor::wait_write,
+                               asio::redirect_error(kAwait, failed));
+    co_return !failed && !ended_;
+  }
+
+  Awaitable<bool> shakeHands() {
+    expiresAfter(core_.options.requestTimeout);
+    for (;;) {
+      const Move state = wire_->handshake();
+      if (state == Move::Done) break;
+      if (!co_await ready(state)) co_return false;
+    }
+    certificate_ = wire_->certificate();
     co_return true;
   }
 
-  // True where the connection goes on.
-  asio::awaitable<bool> serveOne(Parser& parser) {
-    error_code failed;
-    co_await beast::http::async_read_header(stream_, buffer_, parser,
-                                            asio::redirect_error(asio::use_awaitable, failed));
-    if (failed) co_return co_await refuse(problemOf(failed, core_.options), parser);
-    if (auto wrong = checkHeader(parser)) co_return co_await refuse(std::move(wrong), parser);
-    if (!parser.is_done() && beast::iequals(parser.get()[beast::http::field::expect], "100-continue")) {
-      co_await asio::async_write(stream_, asio::buffer(kContinue),
-                                 asio::redirect_error(asio::use_awaitable, failed));
-      if (failed) co_return false;
-    }
-    co_await beast::http::async_read(stream_, buffer_, parser,
-                                     asio::redirect_error(asio::use_awaitable, failed));
-    if (failed) co_return co_await refuse(problemOf(failed, core_.options), parser);
-
-    const Incoming& message = parser.get();
-    const bool head = message.method() == beast::http::verb::head;
-    const bool keepAlive = message.keep_alive();
-    const unsigned version = message.version();
-    auto request = requestOf(parser.get(), peer_);
-    if (!request) {
-      Response response = problem(400, "invalid_request", "the request target is not a path");
-      co_return co_await send(std::move(response), version, keepAlive, head);
-    }
-    co_await answer(*request);
-    if (finishing_ && state_ == State::Held) co_return false;
-    state_ = State::Busy;
-    Response response = *std::move(response_);
-    response_.reset();
-    co_return co_await send(std::move(response), version, keepAlive && !finishing_, head);
+  void becomeIdle() {
+    phase_ = Phase::Idle;
+    expiresAfter(core_.options.idleTimeout);
   }
 
-  // Has the request answered; afterwards response_ is there. Holds the answer back where it says so.
-  asio::awaitable<void> answer(const Request& request) {
-    stream_.expires_never();
-    error_code ignored;
-    timer_.expires_at(asio::steady_timer::time_point::max());
-    callHandler(request);
-    // The answer arrives on this strand, so it cannot slip in between the question and the wait.
-    while (!response_) co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    if (response_->delay.count() == 0) co_return;
-    state_ = State::Held;
-    timer_.expires_after(response_->delay);
-    if (!finishing_) co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  void becomeBusy() {
+    phase_ = Phase::Busy;
+    expiresAfter(core_.options.requestTimeout);
+  }
+
+  // Waits for more bytes.
+  Awaitable<bool> more() {
+    Move want = wire_->mayHaveMore() ? Move::Done : Move::WantRead;
+    for (;;) {
+      if (want != Move::Done) {
+        keep();
+        if (!co_await ready(want)) co_return false;
+      }
+      want = fill().state;
+      if (want == Move::Done) co_return true;
+    }
+  }
+
+  // Reads behind what has not been used yet: into the thread's buffer where nothing is left, which is nearly
+  // always.
+  Moved fill() {
+    if (in_.empty()) {
+      kept_ = {};
+      base::SecretText& room = loop().in();
+      const Moved got = wire_->readSome(room);
+      in_ = {room.data(), got.bytes};
+      shared_ = in_;
+      return got;
+    }
+    keep();
+    const std::size_t size = kept_.size();
+    kept_.resize(size + kReadMore);
+    const Moved got = wire_->readSome(std::span(kept_).subspan(size));
+    kept_.resize(size + got.bytes);
+    in_ = kept_;
+    return got;
+  }
+
+  // Before it waits: takes what is not used yet out of the thread's buffer, or gives its own one back.
+  void keep() {
+    if (in_.empty()) {
+      kept_ = {};
+    } else if (kept_.empty()) {
+      kept_.assign(in_.begin(), in_.end());
+    } else {
+      kept_.erase(kept_.begin(), kept_.begin() + (in_.data() - kept_.data()));
+    }
+    in_ = kept_;
+    wipeIn();
+  }
+
+  void wipeIn() {
+    if (shared_.empty() || (!in_.empty() && kept_.empty())) return;
+    wipeText(shared_);
+    shared_ = {};
+  }
+
+  // True where the connection goes on.
+  Awaitable<bool> serveOne() {
+    if (certificate_ && certificate_->notAfter <= base::systemClock().now()) {
+      co_return co_await refuse(
+          problem(401, "certificate_expired", "the client certificate has expired; show a new one"), {});
+    }
+    RequestParser parser(core_.options);
+    for (;;) {
+      const auto fed = parser.put(in_);
+      in_ = in_.subspan(fed.used);
+      if (fed.state == State::Done) break;
+      if (fed.state == State::Refused) {
+        co_return co_await refuse(parser.refusal(), {parser.old(), false}, parser.head());
+      }
+      if (parser.awaitsContinue() && in_.empty() && !co_await sendAll(kContinue)) co_return false;
+      if (!co_await more()) co_return false;
+    }
+    const AnswerForm form{parser.old(), parser.keepAlive()};
+    auto request = parser.take();
+    if (!request) {
+      const Response response = problem(400, "invalid_request", "the request target is not a path");
+      co_return co_await send(response, form, parser.head());
+    }
+    request->transport = transport_;
+    request->peer = peer_;
+    request->certificate = certificate_;
+    expiresNever();
+    answered_ = false;
+    callHandler(*request);
+    if (!answered_ || response_.delay.count() != 0) {
+      keep();
+      if (!co_await answerComes()) co_return false;
+    }
+    const Response response = std::move(response_);
+    co_return co_await send(response, {form.old, form.keepAlive && !finishing_}, parser.head());
   }
 
   void callHandler(const Request& request) {
     const auto reply = std::make_shared<Reply>(core_.shared_from_this(), self());
+    calling_ = true;
     try {
       core_.handler(request, [reply](Response response) { reply->give(std::move(response)); });
     } catch (const std::bad_alloc&) {
-      reply->give(problem(503, "unavailable", "no more memory can be locked now; try again"));
+      reply->give(noMemory());
     } catch (const std::exception&) {
       reply->give(problem(500, "internal", "the request failed"));
     }
+    calling_ = false;
   }
 
-  asio::awaitable<bool> send(Response response, unsigned version, bool keepAlive, bool head) {
-    namespace http = beast::http;
-    http::response<Body> message(static_cast<http::status>(response.status), version);
-    if (!response.contentType.empty()) message.set(http::field::content_type, response.contentType);
-    for (const auto& [name, value] : response.headers) message.set(name, value);
-    message.set(http::field::cache_control, "no-store");
-    message.keep_alive(keepAlive);
-    message.body() = std::move(response.body);
-    message.prepare_payload();
-    http::response_serializer<Body> serializer(message);
-    stream_.expires_after(core_.options.requestTimeout);
-    error_code failed;
-    if (head) {
-      co_await http::async_write_header(stream_, serializer,
-                                        asio::redirect_error(asio::use_awaitable, failed));
-    } else {
-      co_await http::async_write(stream_, serializer, asio::redirect_error(asio::use_awaitable, failed));
+  // Waits until response_ is there, and as long as it is held back. False where the server stops meanwhile.
+  Awaitable<bool> answerComes() {
+    error_code ignored;
+    // The answer arrives on this thread, so it cannot slip in between the question and the wait.
+    while (!answered_) {
+      timer_.expires_at(Clock::time_point::max());
+      co_await timer_.async_wait(asio::redirect_error(kAwait, ignored));
     }
-    co_return !failed && keepAlive;
+    if (response_.delay.count() == 0) co_return true;
+    phase_ = Phase::Held;
+    timer_.expires_after(response_.delay);
+    if (!finishing_) co_await timer_.async_wait(asio::redirect_error(kAwait, ignored));
+    phase_ = Phase::Busy;
+    co_return !finishing_;
+  }
+
+  // True where the connection goes on.
+  Awaitable<bool> send(const Response& response, AnswerForm form, bool head) {
+    expiresAfter(core_.options.requestTimeout);
+    sending_ = true;
+    base::SecretText& out = loop().out();
+    out.clear();
+    appendHeader(out, response, form);
+    // One call, and one TLS record, sends nearly every answer.
+    std::string_view body = head ? std::string_view() : base::view(response.body);
+    const std::size_t fits = std::min(body.size(), loop().room() - std::min(loop().room(), out.size()));
+    out.insert(out.end(), body.begin(), body.begin() + static_cast<std::ptrdiff_t>(fits));
+    body.remove_prefix(fits);
+    const Moved moved = wire_->writeSome(out);
+    if (moved.state == Move::Done && moved.bytes == out.size() && body.empty()) {
+      wipeText(out);
+      sending_ = false;
+      co_return form.keepAlive;
+    }
+    const base::SecretText unsent(out.begin() + static_cast<std::ptrdiff_t>(moved.bytes), out.end());
+    wipeText(out);
+    keep();
+    if (moved.state != Move::Done && !co_await ready(moved.state)) co_return false;
+    if (!co_await sendAll(base::view(unsent)) || !co_await sendAll(body)) co_return false;
+    sending_ = false;
+    co_return form.keepAlive;
+  }
+
+  Awaitable<bool> sendAll(std::string_view text) {
+    while (!text.empty()) {
+      const Moved moved = wire_->writeSome(text);
+      text.remove_prefix(moved.bytes);
+      if (moved.state == Move::Done) continue;
+      keep();
+      if (!co_await ready(moved.state)) co_return false;
+    }
+    co_return true;
   }
 
   // Answers what could not be read, and ends the connection: where the next request starts is not known.
-  asio::awaitable<bool> refuse(std::optional<Response> response, const Parser& parser) {
-    if (!response) co_return false;
-    const bool head = parser.get().method() == beast::http::verb::head;
-    const unsigned version = parser.get().version() == 10 ? 10 : 11;
-    co_await send(*std::move(response), version, false, head);
+  Awaitable<bool> refuse(Response response, AnswerForm form, bool head = false) {
+    form.keepAlive = false;
+    co_await send(response, form, head);
     // What the client still sends is read, or the kernel would take the answer away from it.
-    error_code failed;
-    stream_.socket().shutdown(asio::socket_base::shutdown_send, failed);
-    stream_.expires_after(kDrainTimeout);
-    for (std::size_t drained = 0; !failed && drained < kDrainMost;) {
-      buffer_.clear();
-      drained += co_await stream_.async_read_some(buffer_.prepare(kReadSize),
-                                                  asio::redirect_error(asio::use_awaitable, failed));
+    wire_->endWriting();
+    expiresAfter(kDrainTimeout);
+    for (std::size_t drained = 0; drained < kDrainMost;) {
+      in_ = {};
+      const Moved got = fill();
+      in_ = {};
+      wipeIn();
+      drained += got.bytes;
+      if (got.state == Move::Done) continue;
+      keep();
+      if (!co_await ready(got.state)) break;
     }
     co_return false;
   }
 
+  // Without any memory of its own.
+  void sayNoMemory() noexcept {
+    static constexpr std::string_view kText =
+        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: "
+        "0\r\n\r\n";
+    wire_->writeSome(kText);
+  }
+
   Core& core_;
+  const Holder holder_;
+  const Transport transport_;
   const std::optional<Peer> peer_;
-  Strand strand_;
-  Stream stream_;
-  asio::steady_timer timer_;  // waits for the answer, then holds it back
-  beast::basic_flat_buffer<Allocator> buffer_{core_.options.headerMost + kReadSize};
-  std::optional<Response> response_;
-  State state_ = State::Idle;
+  std::optional<ClientCertificate> certificate_;
+  std::unique_ptr<Wire> wire_;
+  Descriptor ready_;
+  Timer timer_;             // waits for the answer, then holds it back
+  std::span<char> in_;      // read and not used yet; in the thread's buffer or in kept_
+  std::span<char> shared_;  // what this connection has put into the thread's buffer
+  base::SecretText kept_;   // of this connection alone
+  Response response_;
+  Phase phase_ = Phase::Handshake;
+  bool calling_ = false;
+  bool answered_ = false;
   bool finishing_ = false;
+  bool ended_ = false;
+  bool sending_ = false;
+  bool orderly_ = true;
 };
 
 void Reply::give(Response response) {
@@ -320,13 +408,38 @@ void Reply::give(Response response) {
 
 }  // namespace
 
-void serve(Core& core, base::Fd socket) {
-  const auto session = std::make_shared<Session>(core, std::move(socket));
-  if (core.enter(*session, session->user())) {
-    session->open();
-  } else {
-    session->turnAway();
+void serve(Core& core, Loop& loop, Arrival arrival) {
+  const Holder holder = arrival.holder;
+  std::shared_ptr<Session> session;
+  try {
+    std::unique_ptr<Wire> wire;
+    if (arrival.transport != Transport::Https) {
+      wire = plainWire(std::move(arrival.socket));
+    } else if (const auto context = core.tls()) {
+      wire = tlsWire(std::move(arrival.socket), context->accept());
+    }
+    if (wire) session = std::make_shared<Session>(core, loop, std::move(arrival), std::move(wire));
+  } catch (const std::exception&) {
+    // No memory or descriptor for it: it ends here.
   }
+  if (!session) return core.leave(holder);
+  session->open();
+}
+
+void turnAway(int socket, Transport transport) {
+  if (transport == Transport::Https)
+    return;  // it understands nothing before a handshake, which costs too much
+  static constexpr std::string_view kBody =
+      "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\"code\":\"unavailable\","
+      "\"detail\":\"the server has too many connections; try again\"}";
+  static_assert(kBody.size() == 144);
+  const std::string text =
+      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 5\r\n"
+      "Connection: close\r\nContent-Length: 144\r\n\r\n" +
+      std::string(kBody);
+  // A few bytes fit the empty buffer of a fresh socket, so nobody has to wait for this client. Where it fails
+  // there is nobody to tell.
+  static_cast<void>(::send(socket, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
 }  // namespace kmsd::http

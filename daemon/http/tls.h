@@ -8,6 +8,7 @@
 #include "hal/base/result.h"
 
 struct ssl_ctx_st;
+struct ssl_st;
 
 namespace kmsd::http {
 
@@ -22,11 +23,16 @@ struct TlsFiles {
 // resumption: a revoked client certificate must authenticate nothing. Safe to use from several threads.
 class TlsContext {
  public:
+  // The key must be its owner's alone: this process's user's, or root's, whose group may read it. CRLs in the
+  // file of the client authorities are checked: then one of each authority of a chain must be there.
   // Errors: as base::readSmallFile; Invalid (no certificate in it, the key is another one's, expired; says
-  // which file).
+  // which file); Denied (others may read the key).
   static base::Result<std::shared_ptr<const TlsContext>> load(const TlsFiles& files);
   ~TlsContext();
-  ssl_ctx_st* handle() const noexcept { return handle_; }
+  TlsContext(const TlsContext&) = delete;
+  TlsContext& operator=(const TlsContext&) = delete;
+  // The server's end of a new connection, for tlsWire(), which frees it. Throws std::bad_alloc.
+  ssl_st* accept() const;
 
  private:
   explicit TlsContext(ssl_ctx_st* handle) noexcept : handle_(handle) {}

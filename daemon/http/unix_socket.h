@@ -6,14 +6,14 @@
 
 #include <filesystem>
 
-#include "daemon/http/message.h"
+#include "daemon/http/door.h"
 #include "hal/base/fd.h"
 #include "hal/base/result.h"
 
 namespace kmsd::http {
 
 // A listening socket; its file is removed with it where it is still this socket's.
-class UnixListener {
+class UnixListener final : public Listener {
  public:
   // Mode 0666: who may do what is decided by peer credentials. A parent directory that is missing is made
   // with mode 0755. A socket that refuses connections is a dead server's, and replaced.
@@ -23,9 +23,9 @@ class UnixListener {
 
   UnixListener(UnixListener&&) noexcept = default;
   UnixListener& operator=(UnixListener&&) = delete;
-  ~UnixListener();
+  ~UnixListener() override;
 
-  int fd() const noexcept { return fd_.get(); }
+  int fd() const noexcept override { return fd_.get(); }
 
  private:
   UnixListener() = default;

@@ -1,16 +1,37 @@
 #include "daemon/http/places.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+
+#include <cstring>
 
 namespace tests {
 namespace {
 
+using kmsd::http::Holder;
+using kmsd::http::holderOf;
 using kmsd::http::Places;
 using kmsd::http::ServerOptions;
 
-constexpr uid_t kRoot = 0;
-constexpr uid_t kAlice = 1001;
-constexpr uid_t kBob = 1002;
+const Holder kRoot = holderOf(0);
+const Holder kAlice = holderOf(1001);
+const Holder kBob = holderOf(1002);
+
+Holder addressOf(const char* text) {
+  sockaddr_storage out{};
+  sockaddr_in v4{};
+  sockaddr_in6 v6{};
+  if (::inet_pton(AF_INET, text, &v4.sin_addr) == 1) {
+    v4.sin_family = AF_INET;
+    std::memcpy(&out, &v4, sizeof v4);
+  } else {
+    EXPECT_EQ(::inet_pton(AF_INET6, text, &v6.sin6_addr), 1);
+    v6.sin6_family = AF_INET6;
+    std::memcpy(&out, &v6, sizeof v6);
+  }
+  return holderOf(out);
+}
 
 ServerOptions options(std::size_t most, std::size_t forRoot, std::size_t ofOne) {
   ServerOptions out;
@@ -51,6 +72,28 @@ TEST(Places, RootMayHaveAllAndNobodyElseWhatIsKept) {
   EXPECT_FALSE(places.take(kAlice));
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(places.take(kRoot));
   EXPECT_FALSE(places.take(kRoot));
+}
+
+TEST(Places, AnAddressHasItsOwnShare) {
+  ServerOptions limits = options(10, 0, 1);
+  limits.connectionsOfOneAddress = 2;
+  Places places(limits);
+  const Holder near = addressOf("192.0.2.1");
+  EXPECT_TRUE(places.take(near));
+  EXPECT_TRUE(places.take(near));
+  EXPECT_FALSE(places.take(near));
+  EXPECT_TRUE(places.take(addressOf("192.0.2.2")));
+  places.give(near);
+  EXPECT_TRUE(places.take(near));
+}
+
+TEST(Places, OneNetworkOfIpv6IsOneHolder) {
+  EXPECT_EQ(addressOf("2001:db8::1"), addressOf("2001:db8::ffff:2"));
+  EXPECT_NE(addressOf("2001:db8::1"), addressOf("2001:db8:0:1::1"));
+  EXPECT_NE(addressOf("192.0.2.1"), addressOf("192.0.2.2"));
+  EXPECT_NE(addressOf("0.0.0.0"), kRoot);
+  EXPECT_FALSE(addressOf("0.0.0.0").root());
+  EXPECT_FALSE(addressOf("::").root());
 }
 
 }  // namespace

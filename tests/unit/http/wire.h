@@ -1,6 +1,8 @@
 // A client that speaks bytes: for requests that a well-behaved one never sends.
 #pragma once
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -24,8 +26,17 @@ class Wire {
     std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
     connected_ = ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }
+  // To 127.0.0.1.
+  explicit Wire(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    connected_ = ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  }
 
   bool connected() const { return connected_; }
+  int fd() const noexcept { return fd_.get(); }
   bool send(std::string_view text) {
     while (!text.empty()) {
       const ssize_t put = ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL);

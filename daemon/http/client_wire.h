@@ -1,0 +1,17 @@
+// The client's end of a connection. Inside daemon/http only.
+#pragma once
+
+#include "daemon/http/client.h"
+#include "daemon/http/wire.h"
+
+namespace kmsd::http {
+
+// As Client::connectUnix and Client::connectTls.
+base::Result<std::unique_ptr<Wire>> unixClientWire(const std::filesystem::path& path, base::Deadline by);
+base::Result<std::unique_ptr<Wire>> tlsClientWire(const std::string& host, std::uint16_t port,
+                                                  const TlsTrust& trust, base::Deadline by);
+
+// Waits until the descriptor is ready for it. False at the deadline.
+bool waitFor(int fd, Move want, base::Deadline by);
+
+}  // namespace kmsd::http

@@ -1,0 +1,75 @@
+#include "daemon/http/tls.h"
+
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <new>
+
+#include "daemon/http/tls_files.h"
+#include "hal/base/file.h"
+
+namespace kmsd::http {
+namespace {
+
+using base::Code;
+using base::Error;
+
+constexpr int kChainMost = 4;  // authorities between a client and the root
+constexpr unsigned char kHttp11[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+
+// RFC 7301: a client that names protocols, but not this one, is told that there is none.
+int chooseProtocol(SSL* /*ssl*/, const unsigned char** out, unsigned char* size, const unsigned char* offered,
+                   unsigned offeredSize, void* /*unused*/) {
+  unsigned char* chosen = nullptr;
+  if (SSL_select_next_proto(&chosen, size, kHttp11, sizeof kHttp11, offered, offeredSize) !=
+      OPENSSL_NPN_NEGOTIATED) {
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+  }
+  *out = chosen;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+base::Result<void> checkOwner(const std::filesystem::path& file) {
+  struct stat there {};
+  if (::stat(file.c_str(), &there) != 0) return base::systemError("cannot look at " + file.string(), errno);
+  const mode_t most = there.st_uid == 0 ? 0740 : 0700;
+  if ((there.st_uid != 0 && there.st_uid != ::geteuid()) || (there.st_mode & 0777U & ~most) != 0) {
+    return Error{Code::Denied, file.string() +
+                                   ": a private key that others may read is not used; make it this server's "
+                                   "user's with mode 0600, or root's with mode 0640"};
+  }
+  return {};
+}
+
+}  // namespace
+
+base::Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles& files) {
+  auto context = newTlsContext(true);
+  if (!context) return std::move(context).error();
+  SSL_CTX* const to = context->get();
+  SSL_CTX_set_alpn_select_cb(to, chooseProtocol, nullptr);
+  if (auto used = useCertificate(to, files.certificate); !used) return std::move(used).error();
+  if (auto own = checkOwner(files.key); !own) return std::move(own).error();
+  if (auto used = useKey(to, files.key); !used) return std::move(used).error();
+  if (!files.clientAuthority.empty()) {
+    if (auto used = useAuthorities(to, files.clientAuthority, true); !used) return std::move(used).error();
+    if (X509_STORE_set_purpose(SSL_CTX_get_cert_store(to), X509_PURPOSE_SSL_CLIENT) != 1)
+      return Error{Code::Internal, "TLS cannot be set up for client certificates"};
+    SSL_CTX_set_verify(to, SSL_VERIFY_PEER, nullptr);
+    SSL_CTX_set_verify_depth(to, kChainMost);
+  }
+  return std::shared_ptr<const TlsContext>(new TlsContext(context->release()));
+}
+
+TlsContext::~TlsContext() { SSL_CTX_free(handle_); }
+
+ssl_st* TlsContext::accept() const {
+  SSL* const connection = SSL_new(handle_);
+  if (connection == nullptr) throw std::bad_alloc();
+  SSL_set_accept_state(connection);
+  return connection;
+}
+
+}  // namespace kmsd::http

@@ -1,0 +1,38 @@
+#include "daemon/http/tls_certificate.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
+#include <ctime>
+
+namespace kmsd::http {
+
+void FreeX509::operator()(x509_st* certificate) const noexcept { X509_free(certificate); }
+void FreeBio::operator()(bio_st* bio) const noexcept { BIO_free_all(bio); }
+
+std::optional<ClientCertificate> clientCertificate(const x509_st& certificate) {
+  const X509_NAME* const subject = X509_get_subject_name(&certificate);
+  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  if (at < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0) return std::nullopt;
+  unsigned char* text = nullptr;
+  const int size = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+  if (size < 0) return std::nullopt;
+  ClientCertificate out;
+  out.commonName.assign(reinterpret_cast<const char*>(text), static_cast<std::size_t>(size));
+  OPENSSL_free(text);
+  tm until{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(&certificate), &until) != 1) return std::nullopt;
+  out.notAfter = base::Time(std::chrono::seconds(::timegm(&until)));
+  if (out.commonName.empty() || out.commonName.find('\0') != out.commonName.npos) return std::nullopt;
+  return out;
+}
+
+std::string tlsComplaint() {
+  const unsigned long code = ERR_peek_last_error();
+  ERR_clear_error();
+  const char* const reason = code != 0 ? ERR_reason_error_string(code) : nullptr;
+  return reason != nullptr ? reason : "no reason is known";
+}
+
+}  // namespace kmsd::http

@@ -47,12 +47,13 @@ Result<void> ReaderPool::read(const Store::ReadJob& job, std::uint64_t asOf) {
 }
 
 // One statement is a view of its own, without a word to begin or end it.
-Result<std::optional<SealedRow>> ReaderPool::get(Table table, std::int64_t key) {
+Result<RowView> ReaderPool::get(Table table, std::int64_t key, std::uint64_t asOf) {
   auto connection = take();
   if (!connection) return std::move(connection).error();
   auto row = Session(**connection).get(table, key);
   giveBack(*std::move(connection));
-  return row;
+  if (!row) return std::move(row).error();
+  return RowView{*std::move(row), asOf};
 }
 
 Result<std::unique_ptr<Connection>> ReaderPool::take() {

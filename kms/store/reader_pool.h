@@ -19,9 +19,9 @@ class ReaderPool {
   ReaderPool(std::filesystem::path file, std::size_t cacheBytes)
       : file_(std::move(file)), cacheBytes_(cacheBytes) {}
 
-  // `asOf`: see Store::asOf; taken before this call.
+  // `asOf`: see StoreReader; taken before this call.
   base::Result<void> read(const Store::ReadJob& job, std::uint64_t asOf);
-  base::Result<std::optional<SealedRow>> get(Table table, std::int64_t key);
+  base::Result<RowView> get(Table table, std::int64_t key, std::uint64_t asOf);
 
  private:
   base::Result<std::unique_ptr<Connection>> take();

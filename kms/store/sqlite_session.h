@@ -11,7 +11,7 @@ namespace kms::sqlite {
 
 class Session : public Txn {
  public:
-  // `asOf`: see Store::asOf; taken before the transaction began.
+  // `asOf`: see StoreReader; taken before the transaction began.
   explicit Session(Connection& db, std::uint64_t asOf = 0) noexcept : db_(db), asOf_(asOf) {}
 
   std::uint64_t asOf() const noexcept override { return asOf_; }

@@ -33,11 +33,10 @@ class SqliteStore final : public Store {
         readers_(file, options.cacheBytes / 4),
         queue_(writer_, options.maxBatch) {}
 
-  Result<void> read(const ReadJob& job) override { return readers_.read(job, asOf()); }
-  Result<std::optional<SealedRow>> get(Table table, std::int64_t key) override {
-    return readers_.get(table, key);
+  Result<void> read(const ReadJob& job) override { return readers_.read(job, writer_.changes()); }
+  Result<RowView> get(Table table, std::int64_t key) override {
+    return readers_.get(table, key, writer_.changes());
   }
-  std::uint64_t asOf() const noexcept override { return writer_.changes(); }
   bool watch(std::weak_ptr<RowWatcher> watcher) override {
     writer_.session().watch(std::move(watcher));
     return true;
@@ -120,7 +119,8 @@ Result<void> build(const fs::path& file, const SqliteOptions& options) {
     auto made = useWal(*db);
     if (made) made = sqlite::migrate(*db, sqlite::migrations());
     if (!made) return made;
-    // Closing would do it too, but tell nobody of a failure; then the tables were left in a log of another name.
+    // Closing would do it too, but tell nobody of a failure; then the tables were left in a log of another
+    // name.
     auto moved = db->checkpoint(true);
     if (!moved) return std::move(moved).error();
     if (!*moved) return Error{Code::Unavailable, file.string() + " is in use by another program"};

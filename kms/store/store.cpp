@@ -12,16 +12,16 @@ base::Result<void> Txn::insert(Table table, const SealedRow& row) {
   return put(table, row);
 }
 
-base::Result<std::optional<SealedRow>> Store::get(Table table, std::int64_t key) {
-  std::optional<SealedRow> row;
+base::Result<RowView> Store::get(Table table, std::int64_t key) {
+  RowView view;
   auto done = read([&](StoreReader& reader) -> base::Result<void> {
-    auto got = reader.get(table, key);
-    if (!got) return std::move(got).error();
-    row = *std::move(got);
+    auto row = reader.get(table, key);
+    if (!row) return std::move(row).error();
+    view = {*std::move(row), reader.asOf()};
     return {};
   });
   if (!done) return std::move(done).error();
-  return row;
+  return view;
 }
 
 bool Store::watch(std::weak_ptr<RowWatcher>) { return false; }

@@ -130,6 +130,11 @@ class RowWatcher {
   virtual void settled(std::uint64_t at) noexcept = 0;
 };
 
+struct RowView {
+  std::optional<SealedRow> row;
+  std::uint64_t asOf = 0;  // as StoreReader::asOf
+};
+
 class Store {
  public:
   using ReadJob = std::function<base::Result<void>(StoreReader&)>;
@@ -141,9 +146,7 @@ class Store {
   // neither waits nor reads anew.
   virtual base::Result<void> read(const ReadJob& job) = 0;
   // One row, in a view of its own: cheaper than read().
-  virtual base::Result<std::optional<SealedRow>> get(Table table, std::int64_t key);
-  // The number of the last change so far: the asOf() of a view that begins now. 0: not known.
-  virtual std::uint64_t asOf() const noexcept { return 0; }
+  virtual base::Result<RowView> get(Table table, std::int64_t key);
   // Tells the watcher of each transaction that begins from now on, as long as it lives. False: this store
   // tells nobody, so nothing may be kept.
   virtual bool watch(std::weak_ptr<RowWatcher> watcher);

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "hal/base/rfc3339.h"
 #include "kms/audit/audit.h"
 #include "kms/tokens/submit.h"
 #include "kms/tokens/token_jobs.h"
@@ -26,9 +25,8 @@ base::Result<TokenView> renewToken(TokenCore& core, Txn& txn, OpenKeys& keys, co
   row.expires = std::max(row.expires, std::min(*now + row.ttl, row.lifeEnd));
   if (auto written = writeToken(txn, keys, row); !written) return std::move(written).error();
   TokenView view = viewOf(keys, **found, *now);
-  auto recorded = record(txn, *now,
-                         {Event::TokenRenewed, by.name, view.accessor,
-                          "of " + view.user + " until " + base::formatTime(view.expiresAt)});
+  auto recorded =
+      record(txn, *now, {Event::TokenRenewed, by.name, view.accessor, "", view.user, view.expiresAt});
   if (!recorded) return std::move(recorded).error();
   return view;
 }
@@ -59,7 +57,7 @@ base::Result<TokenView> revokeToken(TokenCore& core, Txn& txn, OpenKeys& keys, c
   if (row.sequence == user.oneTime)
     if (auto cleared = clearPending(txn, keys, user); !cleared) return std::move(cleared).error();
   TokenView view = viewOf(keys, **found, *now);
-  auto recorded = record(txn, *now, {Event::TokenRevoked, by.name, view.accessor, "of " + view.user});
+  auto recorded = record(txn, *now, {Event::TokenRevoked, by.name, view.accessor, "", view.user});
   if (!recorded) return std::move(recorded).error();
   return view;
 }

@@ -1,6 +1,5 @@
 #include "kms/tokens/token_jobs.h"
 
-#include "hal/base/rfc3339.h"
 #include "kms/audit/audit.h"
 #include "kms/tokens/fields.h"
 #include "kms/tokens/submit.h"
@@ -49,9 +48,8 @@ base::Result<void> voidPending(Txn& txn, OpenKeys& keys, const Actor& by, const 
   (*old)->state = TokenState::Voided;
   (*old)->oneTime.clear();
   if (auto written = writeToken(txn, keys, **old); !written) return std::move(written).error();
-  return record(
-      txn, now,
-      {Event::TokenVoided, by.name, keys.accessor(user.oneTime), "of " + user.user.name + ", by a new one"});
+  return record(txn, now,
+                {Event::TokenVoided, by.name, keys.accessor(user.oneTime), "by a new one", user.user.name});
 }
 
 TokenRow newRow(const Actor& by, const IssueRequest& request, const UserRow& user, std::int64_t sequence,
@@ -72,9 +70,10 @@ TokenRow newRow(const Actor& by, const IssueRequest& request, const UserRow& use
 }
 
 // The text that its holder gets; its MAC, and where it is a one-time token itself, go into the row.
-base::Result<base::SecretText> mint(OpenKeys& keys, TokenRow& row, base::Rng& rng) {
+base::Result<base::SecretText> mint(OpenKeys& keys, TokenRow& row, const std::string& accessor,
+                                    base::Rng& rng) {
   if (row.kind == TokenKind::Access) {
-    auto text = makeAccessToken(keys.accessor(row.sequence), rng);
+    auto text = makeAccessToken(accessor, rng);
     if (text) row.mac = keys.tokenMac(base::asBytes(base::view(*text)));
     return text;
   }
@@ -100,7 +99,8 @@ base::Result<IssuedToken> issueToken(TokenCore& core, Txn& txn, OpenKeys& keys, 
   auto sequence = core.sequence.take(txn);
   if (!sequence) return std::move(sequence).error();
   TokenRow row = newRow(by, request, **user, *sequence, *now, core.policy);
-  auto text = mint(keys, row, core.rng);
+  std::string accessor = keys.accessor(row.sequence);
+  auto text = mint(keys, row, accessor, core.rng);
   if (!text) return std::move(text).error();
   if (auto written = insertToken(txn, keys, row); !written) return std::move(written).error();
   if (oneTime) {
@@ -109,11 +109,9 @@ base::Result<IssuedToken> issueToken(TokenCore& core, Txn& txn, OpenKeys& keys, 
     (*user)->pendingUntil = row.expires;
     if (auto written = writeUser(txn, keys, **user); !written) return std::move(written).error();
   }
-  std::string accessor = keys.accessor(row.sequence);
   auto recorded = record(txn, *now,
-                         {Event::TokenIssued, by.name, accessor,
-                          std::string(tokenKindName(row.kind)) + " for " + request.user + " until " +
-                              base::formatTime(row.expires)});
+                         {Event::TokenIssued, by.name, accessor, std::string(tokenKindName(row.kind)),
+                          request.user, row.expires});
   if (!recorded) return std::move(recorded).error();
   return IssuedToken{*std::move(text), std::move(accessor), request.user, row.kind,
                      row.scopes,       row.issued,          row.expires};

@@ -114,20 +114,20 @@ base::Result<std::optional<TokenRow>> readFrom(From& from, OpenKeys& keys, std::
       return std::optional<TokenRow>(*std::move(row));
     }
   }
-  const std::uint64_t asOf = from.asOf();
-  auto sealed = from.get(Table::Tokens, sequence);
-  if (!sealed) return std::move(sealed).error();
-  if (!*sealed) return std::optional<TokenRow>();
-  if ((*sealed)->key != sequence) return corruptRow("a token's row is another's");
-  auto plain = keys.open(Table::Tokens, **sealed);
+  auto seen = rowOf(from, Table::Tokens, sequence);
+  if (!seen) return std::move(seen).error();
+  const auto& sealed = seen->row;
+  if (!sealed) return std::optional<TokenRow>();
+  if (sealed->key != sequence) return corruptRow("a token's row is another's");
+  auto plain = keys.open(Table::Tokens, *sealed);
   if (!plain) return std::move(plain).error();
   auto row = decodeToken(*plain);
   if (!row) return std::move(row).error();
   row->sequence = sequence;
-  row->revision = (*sealed)->revision;
+  row->revision = sealed->revision;
   // No texts of tokens. And a write job may see rows that are not committed and that no watcher was told of.
-  if (cache != nullptr && row->oneTime.empty() && asOf != StoreReader::kLatest)
-    cache->insert(Table::Tokens, sequence, row->revision, *plain, asOf);
+  if (cache != nullptr && row->oneTime.empty() && seen->asOf != StoreReader::kLatest)
+    cache->insert(Table::Tokens, sequence, row->revision, *plain, seen->asOf);
   return std::optional<TokenRow>(*std::move(row));
 }
 

@@ -76,8 +76,7 @@ base::Result<TokenView> takeUse(TokenCore& core, Txn& txn, OpenKeys& keys, const
   if (row.uses == 0) row.state = TokenState::Used;
   if (auto written = writeToken(txn, keys, row); !written) return std::move(written).error();
   if (row.state == TokenState::Used) {
-    auto recorded =
-        record(txn, *now, {Event::TokenUsed, actor, view.accessor, "the last use of " + view.user});
+    auto recorded = record(txn, *now, {Event::TokenUsed, actor, view.accessor, "its last use", view.user});
     if (!recorded) return std::move(recorded).error();
   }
   return view;
@@ -97,9 +96,9 @@ base::Result<TokenView> useUp(TokenCore& core, Txn& txn, OpenKeys& keys, TokenKi
   found.user.pendingUntil = base::Time{};
   if (auto written = writeUser(txn, keys, found.user); !written) return std::move(written).error();
   const TokenView& view = looked->view;
-  auto recorded = record(txn, *now,
-                         {Event::TokenUsed, "user " + view.user, view.accessor,
-                          std::string(tokenKindName(kind)) + " token of " + view.user});
+  auto recorded = record(
+      txn, *now,
+      {Event::TokenUsed, "user " + view.user, view.accessor, std::string(tokenKindName(kind)), view.user});
   if (!recorded) return std::move(recorded).error();
   return std::move(looked->view);
 }

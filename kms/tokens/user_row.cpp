@@ -24,6 +24,12 @@ std::array<std::byte, 4> uidBytes(std::uint32_t uid) {
 
 }  // namespace
 
+base::Result<RowView> rowOf(StoreReader& from, Table table, std::int64_t key) {
+  auto row = from.get(table, key);
+  if (!row) return std::move(row).error();
+  return RowView{*std::move(row), from.asOf()};
+}
+
 base::Error corruptRow(const char* what) {
   return {base::Code::Corrupt, std::string("the database is damaged: ") + what + "; restore a backup",
           base::Reason::DatabaseCorrupt};
@@ -101,18 +107,18 @@ base::Result<std::optional<UserRow>> readFrom(From& from, OpenKeys& keys, std::i
       return std::optional<UserRow>(*std::move(row));
     }
   }
-  const std::uint64_t asOf = from.asOf();
-  auto sealed = from.get(Table::Users, id);
-  if (!sealed) return std::move(sealed).error();
-  if (!*sealed) return std::optional<UserRow>();
-  if ((*sealed)->key != id) return corruptRow("a user's row is missing");
-  auto plain = keys.open(Table::Users, **sealed);
+  auto seen = rowOf(from, Table::Users, id);
+  if (!seen) return std::move(seen).error();
+  const auto& sealed = seen->row;
+  if (!sealed) return std::optional<UserRow>();
+  if (sealed->key != id) return corruptRow("a user's row is missing");
+  auto plain = keys.open(Table::Users, *sealed);
   if (!plain) return std::move(plain).error();
   auto row = decodeUser(*plain);
   if (!row) return std::move(row).error();
   row->user.id = id;
-  row->revision = (*sealed)->revision;
-  if (cache != nullptr) cache->insert(Table::Users, id, row->revision, *plain, asOf);
+  row->revision = sealed->revision;
+  if (cache != nullptr) cache->insert(Table::Users, id, row->revision, *plain, seen->asOf);
   return std::optional<UserRow>(*std::move(row));
 }
 

@@ -21,6 +21,12 @@ struct UserRow {
   std::uint32_t revision = 0;
 };
 
+// One row of a reader, or of a store, whose rows are each a view of their own.
+inline base::Result<RowView> rowOf(Store& from, Table table, std::int64_t key) {
+  return from.get(table, key);
+}
+base::Result<RowView> rowOf(StoreReader& from, Table table, std::int64_t key);
+
 base::Bytes encodeUser(const UserRow& row);
 // Pure and bounded. Errors: Corrupt / DatabaseCorrupt.
 base::Result<UserRow> decodeUser(base::BytesView plain);

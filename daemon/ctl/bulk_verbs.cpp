@@ -97,6 +97,8 @@ Exit runBulkIssue(const Parsed& parsed) {
   if (auto good = checkFiles(parsed, verb.list); !good) return fail(good.error());
   auto options = issueOptions(parsed);
   if (!options) return fail(options.error());
+  // Said outright, so that a token of a lost batch can be told from others by its span.
+  if (options->kind == "access" && !options->ttl) options->ttl = kms::Policy{}.accessTtl.count();
   verb.path = "/v1/tokens/bulk";
   verb.member = "users";
   verb.called = "user";

@@ -59,7 +59,7 @@ class RowCache final : public RowWatcher {
   void settled(std::uint64_t at) noexcept override;
 
  private:
-  static constexpr std::size_t kShards = 64;
+  static constexpr std::size_t kShards = 16;  // opening and closing lock all of them
   static constexpr std::size_t kWays = 16;
   static constexpr std::size_t kTokenSets = 7507;  // primes, so that no pattern of keys falls into few sets
   static constexpr std::size_t kUserSets = 797;

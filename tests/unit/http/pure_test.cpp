@@ -78,6 +78,10 @@ TEST(Requests, RefuseWhatTheyDoNotKnow) {
                          R"({"user":"a","uses":-1})",
                          R"({"user":"a","uses":4294967296})",
                          R"({"user":"a","scopes":"x"})",
+                         R"({"user":"a","user":"a"})",
+                         R"({"user":"a","us\u0065r":"b"})",
+                         R"({"user":"a","x":{"y":1,"y":2}})",
+                         R"({"user":"a","x":[{"y":{"z":1}},{"y":{"z":1,"z":2}}]})",
                          R"({"user":"a","scopes":["x",1]})",
                          R"({"user":"a","scopes":[[[[[[[[[[]]]]]]]]]]})",
                          "{\"user\":\"\xFF\"}"};

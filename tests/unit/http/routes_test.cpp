@@ -1,172 +1,10 @@
-// The API over real services on a real store: who may do what, and what each route answers.
-#include "daemon/http/routes.h"
-
-#include <gtest/gtest.h>
-
-#include <boost/json.hpp>
-#include <future>
-#include <iomanip>
-#include <iostream>
-
-#include "daemon/http/background.h"
-#include "kms/keys/founding.h"
-#include "kms/store/sqlite_store.h"
-#include "tests/support/scratch.h"
+// The API over real services on a real store: what each route answers. Who may do what stands in
+// matrix_test.cpp.
+#include "tests/support/exposition.h"
+#include "tests/unit/http/api_fixture.h"
 
 namespace tests {
 namespace {
-
-using kms::Role;
-using kmsd::http::Request;
-using kmsd::http::Response;
-
-constexpr uid_t kDaemon = 990;
-constexpr uid_t kAlice = 1001;  // user
-constexpr uid_t kVera = 1002;   // verifier
-constexpr uid_t kIvan = 1003;   // issuer
-constexpr uid_t kAnna = 1004;   // admin
-constexpr uid_t kStranger = 1999;
-constexpr gid_t kAdmins = 880;
-
-class Api : public ::testing::Test {
- protected:
-  void SetUp() override {
-    key.emplace(*base::MasterKey::generate(base::systemRng()));
-    store = *kms::createSqliteStore(scratch / "kms.db");
-    kms::NewSlot slot;
-    slot.key = &*key;
-    slot.medium = base::Uuid::generate(base::systemRng());
-    const auto founded = kms::found(*store, server, {slot}, base::systemClock(), base::systemRng(),
-                                    kms::ScryptCost{.logN = 14});
-    ASSERT_TRUE(founded) << founded.error().what;
-    vault = std::make_unique<kms::Vault>(*store, server, base::systemRng());
-    open();
-    for (const auto& [name, role, uid] :
-         {std::tuple("alice", "user", kAlice), std::tuple("vera", "verifier", kVera),
-          std::tuple("ivan", "issuer", kIvan), std::tuple("anna", "admin", kAnna)}) {
-      const Response added = as(0, "POST", "/v1/users",
-                                std::string(R"({"name":")") + name + R"(","role":")" + role + R"(","uid":)" +
-                                    std::to_string(uid) + "}");
-      ASSERT_EQ(added.status, 201) << base::view(added.body);
-    }
-  }
-
-  void open() {
-    auto copy = base::MasterKey::fromBytes(key->bytes());
-    const auto opened = vault->unseal({*std::move(copy), std::nullopt, std::nullopt, "test"});
-    ASSERT_TRUE(opened) << opened.error().what;
-    serve();
-  }
-  void serve(std::optional<base::Error> fault = std::nullopt) {
-    handler = nullptr;
-    sealing.reset();
-    unsealing.reset();
-    patient.reset();
-    threads.reset();
-    api.reset();
-    kmsd::KeeperOptions options;
-    options.server = server;
-    keeper = std::make_unique<kmsd::Keeper>(options, fault ? nullptr : vault.get(), fault,
-                                            base::systemClock(), kmsd::Keeper::Events{});
-    users = std::make_unique<kms::UserService>(*vault, *store, base::systemClock(), policy);
-    tokens =
-        std::make_unique<kms::TokenService>(*vault, *store, base::systemClock(), base::systemRng(), policy);
-    api.emplace(kmsd::http::Api{*keeper, fault ? nullptr : users.get(), fault ? nullptr : tokens.get(),
-                                kDaemon, kAdmins});
-    sealing.emplace();
-    unsealing.emplace();
-    patient.emplace();
-    threads.emplace(kmsd::http::Threads{*sealing, *unsealing, *patient});
-    handler = kmsd::http::makeHandler(*api, *threads);
-  }
-
-  Response ask(Request request) {
-    auto promise = std::make_shared<std::promise<Response>>();
-    auto future = promise->get_future();
-    handler(request, [promise](Response response) { promise->set_value(std::move(response)); });
-    return future.get();
-  }
-  static Request make(std::string method, std::string path, std::string_view body = {}) {
-    Request request;
-    request.method = std::move(method);
-    request.path = std::move(path);
-    request.contentType = "application/json; charset=utf-8";
-    request.body = base::secretText(body);
-    return request;
-  }
-  Response as(uid_t uid, std::string method, std::string path, std::string_view body = {}, gid_t group = 5) {
-    Request request = make(std::move(method), std::move(path), body);
-    request.peer = kmsd::http::Peer{uid, {group}};
-    return ask(std::move(request));
-  }
-  Response bearing(std::string_view token, std::string method, std::string path, std::string_view body = {}) {
-    Request request = make(std::move(method), std::move(path), body);
-    request.peer = kmsd::http::Peer{0, {0}};
-    request.authorization = base::secretText("Bearer " + std::string(token));
-    return ask(std::move(request));
-  }
-  static boost::json::object json(const Response& response) {
-    return boost::json::parse(std::string(base::view(response.body))).as_object();
-  }
-  static std::string code(const Response& response) { return json(response)["code"].as_string().c_str(); }
-  std::string issued(const std::string& body) {
-    const Response response = as(0, "POST", "/v1/tokens", body);
-    EXPECT_EQ(response.status, 201) << base::view(response.body);
-    return json(response)["token"].as_string().c_str();
-  }
-
-  Scratch scratch;
-  kms::Policy policy;
-  base::Uuid server = base::Uuid::generate(base::systemRng());
-  std::optional<base::MasterKey> key;
-  std::unique_ptr<kms::Store> store;
-  std::unique_ptr<kms::Vault> vault;
-  std::unique_ptr<kmsd::Keeper> keeper;
-  std::unique_ptr<kms::UserService> users;
-  std::unique_ptr<kms::TokenService> tokens;
-  std::optional<kmsd::http::Api> api;
-  std::optional<kmsd::http::Background> sealing;
-  std::optional<kmsd::http::Background> unsealing;
-  std::optional<kmsd::http::Background> patient;
-  std::optional<kmsd::http::Threads> threads;
-  kmsd::http::Handler handler;
-};
-
-TEST_F(Api, LetsEachRoleDoWhatItsRouteSays) {
-  struct Who {
-    const char* name;
-    uid_t uid;
-    gid_t group;
-    Role role;
-  };
-  const Who all[] = {{"stranger", kStranger, 5, Role::None}, {"user", kAlice, 5, Role::User},
-                     {"verifier", kVera, 5, Role::Verifier}, {"issuer", kIvan, 5, Role::Issuer},
-                     {"admin", kAnna, 5, Role::Admin},       {"root", 0, 0, Role::Admin},
-                     {"daemon", kDaemon, 5, Role::Admin},    {"kms-admin", kStranger, kAdmins, Role::Admin}};
-  for (const kmsd::http::Route& route : kmsd::http::routes()) {
-    std::string path(route.path);
-    if (path.ends_with("{name}")) path.replace(path.size() - 6, 6, "nobody");
-    std::cout << std::left << std::setw(6) << route.method << std::setw(20) << route.path;
-    for (const Who& who : all) {
-      // A body that no route takes, so that nothing is done: what counts is who gets as far as the body.
-      const bool post = route.method != "GET";
-      const Response response =
-          as(who.uid, std::string(route.method), path, post ? R"({"no_such_field":1})" : "", who.group);
-      const bool refused = response.status == 401 || response.status == 403;
-      std::cout << " " << who.name << (refused ? "=no" : "=yes");
-      const bool ownOnly = route.method == "GET" && route.role == Role::User;  // and asked for another's
-      const Role needed = ownOnly ? Role::Issuer : route.role;
-      EXPECT_EQ(refused, who.role < needed) << route.method << " " << route.path << " " << who.name;
-      if (refused) {
-        EXPECT_EQ(response.status, who.role == Role::None ? 401 : 403);
-      }
-      if (post && !refused) {
-        EXPECT_EQ(code(response), "unknown_field") << route.path;
-      }
-    }
-    std::cout << "\n";
-  }
-}
 
 TEST_F(Api, IssuesVerifiesRenewsAndRevokes) {
   const Response issued =
@@ -321,6 +159,41 @@ TEST_F(Api, WhileSealedOnlyTheStateIsServed) {
   EXPECT_EQ(bearing("kms_x", "GET", "/v1/status").status, 200);
   EXPECT_EQ(as(0, "GET", "/v1/media").status, 200);
   EXPECT_EQ(as(kStranger, "GET", "/v1/media").status, 401);
+}
+
+TEST_F(Api, CountsWhatItAnswers) {
+  const std::string token = issued(R"({"user":"alice"})");
+  EXPECT_EQ(as(kVera, "POST", "/v1/tokens/verify", R"({"token":")" + token + R"("})").status, 200);
+  EXPECT_EQ(as(kVera, "GET", "/none").status, 404);
+  Response response = as(kVera, "GET", "/metrics");
+  EXPECT_EQ(response.contentType, "text/plain; version=0.0.4; charset=utf-8");
+  const Exposition text{std::string(base::view(response.body))};
+  EXPECT_EQ(text.problems(), "");
+  const auto answers = [&](const std::string& code, const std::string& method, const std::string& route) {
+    return text.value("kms_http_requests_total",
+                      "code=\"" + code + "\",method=\"" + method + "\",route=\"" + route + "\"");
+  };
+  EXPECT_EQ(answers("201", "POST", "/v1/users"), 4);
+  EXPECT_EQ(answers("201", "POST", "/v1/tokens"), 1);
+  EXPECT_EQ(answers("200", "POST", "/v1/tokens/verify"), 1);
+  EXPECT_EQ(answers("404", "other", "other"), 1);
+  EXPECT_EQ(text.value("kms_tokens_issued_total", R"(kind="access")"), 1);
+  EXPECT_EQ(text.value("kms_tokens_verified_total", R"(result="active")"), 1);
+  for (const char* name : {"alice", "vera"}) EXPECT_EQ(text.allLabels().find(name), std::string::npos);
+}
+
+TEST_F(Api, HealthIsSmallAndForAnybody) {
+  Request request = make("GET", "/v1/health");
+  request.transport = kmsd::http::Transport::Http;
+  request.authorization = base::secretText("Bearer nonsense");
+  EXPECT_EQ(base::view(ask(request).body), R"({"state":"unsealed"})");
+  request.method = "HEAD";
+  EXPECT_EQ(ask(request).status, 200);
+  vault->seal();
+  serve();
+  const Response sealed = ask(request);
+  EXPECT_EQ(sealed.status, 503);
+  EXPECT_EQ(base::view(sealed.body), R"({"state":"sealed"})");
 }
 
 TEST_F(Api, WithoutADatabaseItSaysSo) {

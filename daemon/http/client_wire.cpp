@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
@@ -64,7 +65,10 @@ base::Result<base::Fd> connectTcp(const std::string& host, std::uint16_t port, c
   for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
     base::Fd fd(::socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
     failed = fd ? connectBy(fd.get(), at->ai_addr, at->ai_addrlen, by) : errno;
-    if (failed == 0) return fd;
+    if (failed != 0) continue;
+    const int on = 1;
+    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
   }
   if (failed == ETIMEDOUT) return Error{Code::Timeout, "the server at " + name + " does not answer"};
   return unreachable("no server at " + name + " (" + std::strerror(failed) + "); is kmsd running?");

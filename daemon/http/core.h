@@ -65,7 +65,4 @@ struct Arrival {
 // Serves the connection until it ends. On the loop's thread. REQUIRES: core.enter(arrival.holder).
 void serve(Core& core, Loop& loop, Arrival arrival);
 
-// Tells one that was not let in to come again; without waiting for it.
-void turnAway(int socket, Transport transport);
-
 }  // namespace kmsd::http

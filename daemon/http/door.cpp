@@ -26,6 +26,23 @@ using boost::system::error_code;
 constexpr std::chrono::milliseconds kAcceptPause{100};  // where descriptors or memory have run out
 constexpr int kAtOnce = 64;  // then those that are in have their turn, whatever comes to the door
 
+// Tells one that was not let in to come again; without waiting for it.
+void turnAway(int socket, Transport transport) {
+  if (transport == Transport::Https)
+    return;  // it understands nothing before a handshake, which costs too much
+  static constexpr std::string_view kBody =
+      "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\"code\":\"unavailable\","
+      "\"detail\":\"the server has too many connections; try again\"}";
+  static_assert(kBody.size() == 144);
+  const std::string text =
+      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 5\r\n"
+      "Connection: close\r\nContent-Length: 144\r\n\r\n" +
+      std::string(kBody);
+  // A few bytes fit the empty buffer of a fresh socket, so nobody has to wait for this client. Where it fails
+  // there is nobody to tell.
+  static_cast<void>(::send(socket, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
 class AsioDoor final : public Door, public std::enable_shared_from_this<AsioDoor> {
  public:
   AsioDoor(Core& core, Loop& loop, std::unique_ptr<Listener> listener, Transport transport)

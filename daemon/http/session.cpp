@@ -1,7 +1,5 @@
 // One connection: a coroutine that reads a request, has it answered, and writes the answer. It tries first
 // and waits for the descriptor only where it must; while it waits for a request it holds no locked memory.
-#include <sys/socket.h>
-
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -14,6 +12,7 @@
 
 #include "daemon/http/answer_text.h"
 #include "daemon/http/core.h"
+#include "daemon/http/intake.h"
 #include "daemon/http/problem.h"
 #include "daemon/http/request_parser.h"
 #include "daemon/http/tls.h"
@@ -35,14 +34,11 @@ using Descriptor = asio::posix::basic_stream_descriptor<Executor>;
 using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
 constexpr asio::use_awaitable_t<> kAwait;
 
-constexpr std::size_t kReadMore = 4096;          // bytes asked for behind those that are kept
 constexpr std::size_t kDrainMost = 1024 * 1024;  // bytes thrown away behind a refused request
 constexpr std::chrono::seconds kDrainTimeout{1};
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 Response noMemory() { return problem(503, "unavailable", "no more memory can be locked now; try again"); }
-
-void wipeText(std::span<char> text) { base::wipe(std::as_writable_bytes(text)); }
 
 class Session;
 
@@ -74,7 +70,8 @@ class Session final : public Connection {
         peer_(std::move(arrival.peer)),
         wire_(std::move(wire)),
         ready_(loop.io(), wire_->fd()),
-        timer_(loop.io()) {}
+        timer_(loop.io()),
+        in_(loop) {}
   ~Session() override { close(); }
 
   void open() {
@@ -133,7 +130,7 @@ class Session final : public Connection {
     ready_.release();  // the descriptor is the wire's to close
     wire_->close(orderly_);
     wire_.reset();
-    kept_ = {};
+    in_.drop();
     core_.leave(holder_);
   }
 
@@ -158,11 +155,11 @@ class Session final : public Connection {
       }
       becomeBusy();
       goesOn = co_await serveOne();
-      wipeIn();
+      in_.wipe();
       if (!goesOn) co_return;
       // What came behind the request is served in turn, after those who wait for their first.
       if (in_.empty()) continue;
-      keep();
+      in_.keep();
       co_await asio::post(kAwait);
     }
   }
@@ -202,51 +199,12 @@ class Session final : public Connection {
     Move want = wire_->mayHaveMore() ? Move::Done : Move::WantRead;
     for (;;) {
       if (want != Move::Done) {
-        keep();
+        in_.keep();
         if (!co_await ready(want)) co_return false;
       }
-      want = fill().state;
+      want = in_.fill(*wire_).state;
       if (want == Move::Done) co_return true;
     }
-  }
-
-  // Reads behind what has not been used yet: into the thread's buffer where nothing is left, which is nearly
-  // always.
-  Moved fill() {
-    if (in_.empty()) {
-      kept_ = {};
-      base::SecretText& room = loop().in();
-      const Moved got = wire_->readSome(room);
-      in_ = {room.data(), got.bytes};
-      shared_ = in_;
-      return got;
-    }
-    keep();
-    const std::size_t size = kept_.size();
-    kept_.resize(size + kReadMore);
-    const Moved got = wire_->readSome(std::span(kept_).subspan(size));
-    kept_.resize(size + got.bytes);
-    in_ = kept_;
-    return got;
-  }
-
-  // Before it waits: takes what is not used yet out of the thread's buffer, or gives its own one back.
-  void keep() {
-    if (in_.empty()) {
-      kept_ = {};
-    } else if (kept_.empty()) {
-      kept_.assign(in_.begin(), in_.end());
-    } else {
-      kept_.erase(kept_.begin(), kept_.begin() + (in_.data() - kept_.data()));
-    }
-    in_ = kept_;
-    wipeIn();
-  }
-
-  void wipeIn() {
-    if (shared_.empty() || (!in_.empty() && kept_.empty())) return;
-    wipeText(shared_);
-    shared_ = {};
   }
 
   // True where the connection goes on.
@@ -257,8 +215,8 @@ class Session final : public Connection {
     }
     RequestParser parser(core_.options);
     for (;;) {
-      const auto fed = parser.put(in_);
-      in_ = in_.subspan(fed.used);
+      const auto fed = parser.put(in_.bytes());
+      in_.use(fed.used);
       if (fed.state == State::Done) break;
       if (fed.state == State::Refused) {
         co_return co_await refuse(parser.refusal(), {parser.old(), false}, parser.head());
@@ -279,7 +237,7 @@ class Session final : public Connection {
     answered_ = false;
     callHandler(*request);
     if (!answered_ || response_.delay.count() != 0) {
-      keep();
+      in_.keep();
       if (!co_await answerComes()) co_return false;
     }
     const Response response = std::move(response_);
@@ -335,7 +293,7 @@ class Session final : public Connection {
     }
     const base::SecretText unsent(out.begin() + static_cast<std::ptrdiff_t>(moved.bytes), out.end());
     wipeText(out);
-    keep();
+    in_.keep();
     if (moved.state != Move::Done && !co_await ready(moved.state)) co_return false;
     if (!co_await sendAll(base::view(unsent)) || !co_await sendAll(body)) co_return false;
     sending_ = false;
@@ -347,7 +305,7 @@ class Session final : public Connection {
       const Moved moved = wire_->writeSome(text);
       text.remove_prefix(moved.bytes);
       if (moved.state == Move::Done) continue;
-      keep();
+      in_.keep();
       if (!co_await ready(moved.state)) co_return false;
     }
     co_return true;
@@ -361,13 +319,12 @@ class Session final : public Connection {
     wire_->endWriting();
     expiresAfter(kDrainTimeout);
     for (std::size_t drained = 0; drained < kDrainMost;) {
-      in_ = {};
-      const Moved got = fill();
-      in_ = {};
-      wipeIn();
+      in_.drop();
+      const Moved got = in_.fill(*wire_);
+      in_.drop();
       drained += got.bytes;
       if (got.state == Move::Done) continue;
-      keep();
+      in_.keep();
       if (!co_await ready(got.state)) break;
     }
     co_return false;
@@ -388,10 +345,8 @@ class Session final : public Connection {
   std::optional<ClientCertificate> certificate_;
   std::unique_ptr<Wire> wire_;
   Descriptor ready_;
-  Timer timer_;             // waits for the answer, then holds it back
-  std::span<char> in_;      // read and not used yet; in the thread's buffer or in kept_
-  std::span<char> shared_;  // what this connection has put into the thread's buffer
-  base::SecretText kept_;   // of this connection alone
+  Timer timer_;  // waits for the answer, then holds it back
+  Intake in_;
   Response response_;
   Phase phase_ = Phase::Handshake;
   bool calling_ = false;
@@ -424,22 +379,6 @@ void serve(Core& core, Loop& loop, Arrival arrival) {
   }
   if (!session) return core.leave(holder);
   session->open();
-}
-
-void turnAway(int socket, Transport transport) {
-  if (transport == Transport::Https)
-    return;  // it understands nothing before a handshake, which costs too much
-  static constexpr std::string_view kBody =
-      "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\"code\":\"unavailable\","
-      "\"detail\":\"the server has too many connections; try again\"}";
-  static_assert(kBody.size() == 144);
-  const std::string text =
-      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 5\r\n"
-      "Connection: close\r\nContent-Length: 144\r\n\r\n" +
-      std::string(kBody);
-  // A few bytes fit the empty buffer of a fresh socket, so nobody has to wait for this client. Where it fails
-  // there is nobody to tell.
-  static_cast<void>(::send(socket, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
 }  // namespace kmsd::http

@@ -123,11 +123,4 @@ void Ledger::collectAccessors(std::set<std::string>& into) const {
     EXPECT_TRUE(into.insert(entry.token.accessor).second) << "given twice: " << entry.token.accessor;
 }
 
-std::vector<std::string> Ledger::revokedAccessors() const {
-  std::vector<std::string> out;
-  for (const Entry& entry : entries_)
-    if (entry.state == State::Revoked) out.push_back(entry.token.accessor);
-  return out;
-}
-
 }  // namespace tests

@@ -57,7 +57,6 @@ class Ledger {
   Counts counts() const;
   // Of all tokens acknowledged; fails the test where one was given before.
   void collectAccessors(std::set<std::string>& into) const;
-  std::vector<std::string> revokedAccessors() const;
 
  private:
   enum class State : std::uint8_t { Active, Revoked, Open };

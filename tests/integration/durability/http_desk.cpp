@@ -18,10 +18,20 @@ std::string Answer::text(const char* name) const {
   return member != nullptr && member->is_string() ? std::string(member->as_string()) : std::string();
 }
 
+HttpDesk::HttpDesk(const std::filesystem::path& socket)
+    : connect_([socket] { return kmsd::http::Client::connectUnix(socket, base::Deadline::in(kPatience)); }) {}
+
+HttpDesk::HttpDesk(std::uint16_t port, const std::filesystem::path& authority, std::string bearer)
+    : connect_([port, authority] {
+        return kmsd::http::Client::connectTls("127.0.0.1", port, {authority, {}, {}},
+                                              base::Deadline::in(kPatience));
+      }),
+      bearer_(std::move(bearer)) {}
+
 Result<Answer> HttpDesk::call(const std::string& method, const std::string& path, const json::object& body,
                               const std::map<std::string, std::string>& query) {
   if (!client_) {
-    auto connected = kmsd::http::Client::connectUnix(socket_, base::Deadline::in(kPatience));
+    auto connected = connect_();
     if (!connected) return std::move(connected).error();
     client_ = *std::move(connected);
   }
@@ -29,6 +39,7 @@ Result<Answer> HttpDesk::call(const std::string& method, const std::string& path
   request.method = method;
   request.path = path;
   request.query = query;
+  if (!bearer_.empty()) request.authorization = base::secretText("Bearer " + bearer_);
   if (!body.empty()) {
     request.contentType = "application/json";
     request.body = base::secretText(json::serialize(body));

@@ -1,8 +1,9 @@
-// HttpDesk: asks a running kmsd over its Unix socket, on a connection of its own.
+// HttpDesk: asks a running kmsd, on a connection of its own.
 #pragma once
 
 #include <boost/json.hpp>
 #include <filesystem>
+#include <functional>
 
 #include "daemon/http/client.h"
 #include "tests/support/ledger.h"
@@ -17,7 +18,10 @@ struct Answer {
 
 class HttpDesk final : public Desk {
  public:
-  explicit HttpDesk(std::filesystem::path socket) : socket_(std::move(socket)) {}
+  // Over the Unix socket.
+  explicit HttpDesk(const std::filesystem::path& socket);
+  // Over TLS to this port here, with an access token.
+  HttpDesk(std::uint16_t port, const std::filesystem::path& authority, std::string bearer);
 
   base::Result<void> addUser(const std::string& name) override;
   base::Result<bool> hasUser(const std::string& name) override;
@@ -37,7 +41,8 @@ class HttpDesk final : public Desk {
   // Errors: those, and what a problem document says.
   base::Result<boost::json::object> ask(const std::string& method, const std::string& path,
                                         const boost::json::object& body, int expected = 200);
-  std::filesystem::path socket_;
+  std::function<base::Result<std::unique_ptr<kmsd::http::Client>>()> connect_;
+  std::string bearer_;
   std::unique_ptr<kmsd::http::Client> client_;
 };
 

@@ -5,7 +5,9 @@
 #include <signal.h>
 
 #include <atomic>
+#include <fstream>
 #include <iostream>
+#include <map>
 #include <thread>
 
 #include "tests/integration/durability/http_desk.h"
@@ -53,6 +55,24 @@ class Killed : public ::testing::Test {
   void expectAll(std::size_t recent) {
     HttpDesk desk(server_.socket());
     for (Ledger& ledger : ledgers_) ledger.check(desk, recent);
+    const Ran audited = server_.ctl({"audit", "verify"});
+    EXPECT_EQ(audited.exit, 0) << audited.out << audited.err;
+  }
+
+  // How often the files of the audit log tell of an issue, for each accessor.
+  std::map<std::string, int> recordedIssues() const {
+    const std::string mark = "\"name\":\"token_issued\"";
+    const std::string object = "\"object\":\"";
+    std::map<std::string, int> found;
+    for (const auto& file : std::filesystem::directory_iterator(server_.data() / "security" / "audit")) {
+      std::ifstream lines(file.path());
+      for (std::string line; std::getline(lines, line);) {
+        if (line.find(mark) == line.npos) continue;
+        const auto at = line.find(object) + object.size();
+        ++found[line.substr(at, line.find('"', at) - at)];
+      }
+    }
+    return found;
   }
 
   const std::uint64_t seed_ = setting("KEYDISK_SEED", std::random_device()(), std::random_device()());
@@ -85,7 +105,14 @@ TEST_F(Killed, WhatWasAcknowledgedHoldsAfterEachStart) {
             << all.revoked << " revoked, " << all.renewed << " renewals\n";
   EXPECT_GT(all.issued, rounds * 10) << "there was no load";
   EXPECT_GT(all.revoked, rounds);
+  const Ran audited = server_.ctl({"audit", "verify", "--store"});
+  EXPECT_EQ(audited.exit, 0) << audited.out << audited.err;
   EXPECT_EQ(server_.stop(), 0);
+  const auto recorded = recordedIssues();
+  for (const auto& accessor : accessors) {
+    const auto found = recorded.find(accessor);
+    EXPECT_TRUE(found != recorded.end() && found->second == 1) << accessor << " is not on record just once";
+  }
 }
 
 }  // namespace

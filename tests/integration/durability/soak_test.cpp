@@ -1,6 +1,7 @@
-// Mixed load for a while (an hour where tests/run.sh --long asks for it): all that was acknowledged holds,
-// nothing unexpected is answered, and neither memory nor descriptors nor threads grow. In a sanitized build
-// the daemon is sanitized too, and its reports fail the test when the Server goes.
+// Mixed load for a while, over the Unix socket and over TLS (an hour where tests/run.sh --long asks for it):
+// all that was acknowledged holds, nothing unexpected is answered, and neither memory nor descriptors nor
+// threads grow. In a sanitized build the daemon is sanitized too, and its reports fail the test when the
+// Server goes.
 #include <gtest/gtest.h>
 #include <poll.h>
 
@@ -12,11 +13,12 @@
 #include "tests/support/process.h"
 #include "tests/support/server.h"
 #include "tests/support/setting.h"
+#include "tests/unit/http/certificates.h"
 
 namespace tests {
 namespace {
 
-constexpr unsigned kClients = 6;
+constexpr unsigned kClients = 6;  // every second one over TLS
 constexpr unsigned kRough = 2;
 // The page caches of SQLite (8 MB for the writer, 2 MB for each of 8 readers) and the cache of rows (16 MB)
 // fill up slowly, and malloc keeps some of what it got in each thread. A leak of 64 bytes a request passes
@@ -35,19 +37,40 @@ class Soak : public ::testing::Test {
     std::cout << "seed " << seed_ << "\n";
     server_.setUp();
     server_.insert("key.img");
-    server_.start();
+    pki_.server();
+    server_.start({"--listen", "https://127.0.0.1:0", "--tls-certificate", pki_.text("server.pem"),
+                   "--tls-key", pki_.text("server.key")});
     server_.expectState("unsealed", "");
     for (unsigned i = 0; i < kClients; ++i) ledgers_.emplace_back("u" + std::to_string(i), seed_ + i);
     for (unsigned i = 0; i < kRough; ++i) rough_.emplace_back(server_.socket(), seed_ - 1 - i);
     HttpDesk desk(server_.socket());
     for (Ledger& ledger : ledgers_) ASSERT_TRUE(ledger.step(desk));
+    ASSERT_TRUE(desk.call("POST", "/v1/users", {{"name", "operator"}, {"role", "admin"}}));
+    auto bearer =
+        desk.call("POST", "/v1/tokens",
+                  {{"user", "operator"}, {"scopes", boost::json::array{"kms:admin"}}, {"ttl", 86'400}});
+    ASSERT_TRUE(bearer);
+    ASSERT_EQ(bearer->status, 201) << boost::json::serialize(bearer->body);
+    bearer_ = bearer->text("token");
+  }
+
+  HttpDesk deskOf(std::size_t client) const {
+    if (client % 2 == 0) return HttpDesk(server_.socket());
+    const std::string before = "listening on https://127.0.0.1:";
+    const std::string log = server_.log();
+    const auto at = log.find(before);
+    EXPECT_NE(at, log.npos) << log;
+    const auto port = static_cast<std::uint16_t>(std::stoul(log.substr(at + before.size(), 5)));
+    return HttpDesk(port, pki_.file("ca.pem"), bearer_);
   }
 
   void startLoad() {
-    for (Ledger& ledger : ledgers_) {
-      threads_.emplace_back([&] {
-        HttpDesk desk(server_.socket());
-        while (!done_) {
+    for (std::size_t client = 0; client < ledgers_.size(); ++client) {
+      threads_.emplace_back([this, client] {
+        Ledger& ledger = ledgers_[client];
+        HttpDesk desk = deskOf(client);
+        for (unsigned turn = 1; !done_; ++turn) {
+          if (turn % 100 == 0) desk.disconnect();
           auto step = ledger.step(desk);
           if (step) {
             ++requests_;
@@ -89,6 +112,9 @@ class Soak : public ::testing::Test {
   // For long runs, so that the clients can remember each token.
   const std::chrono::milliseconds pause_{span_ > std::chrono::minutes(1) ? 8 : 0};
   const std::uint64_t seed_ = setting("KEYDISK_SEED", std::random_device()(), std::random_device()());
+  Scratch scratch_;
+  Certificates pki_{scratch_};
+  std::string bearer_;
   Server server_;
   std::vector<Ledger> ledgers_;
   std::vector<RoughClient> rough_;

@@ -15,6 +15,8 @@ class GatedStore final : public Store {
   void attach(const AuditLog* log) noexcept { log_ = log; }
 
   base::Result<void> read(const ReadJob& job) override { return inner_.read(job); }
+  base::Result<RowView> get(Table table, std::int64_t key) override { return inner_.get(table, key); }
+  bool watch(std::weak_ptr<RowWatcher> watcher) override { return inner_.watch(std::move(watcher)); }
   // Errors: also Unavailable / AuditUnwritable, with which file and why.
   void write(WriteJob job, Done done) override;
 

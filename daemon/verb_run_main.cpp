@@ -40,10 +40,11 @@ std::optional<gid_t> adminGroup() {
 }
 
 // What systemd's watchdog is told as long as every part answers; nothing where there is none.
-std::optional<Watchdog> watchdogOver(Keeper& keeper, Services* parts) {
+std::optional<Watchdog> watchdogOver(Keeper& keeper, http::Server& server, Services* parts) {
   const auto span = watchdogSpan();
   if (!span) return std::nullopt;
   std::vector<Watchdog::Part> all;
+  all.push_back({"a thread that serves", [&server](auto answer) { server.ask(std::move(answer)); }});
   all.push_back({"the keeper", [&keeper](auto answer) { keeper.ask(std::move(answer)); }});
   if (parts != nullptr) {
     all.push_back({"the database", [parts](auto answer) {
@@ -84,12 +85,15 @@ base::Result<void> startServing(http::Server& server, const std::vector<Listen>&
 }
 
 // /metrics in clear has a server of its own, so that no other address can be asked for it.
-http::ServerOptions metricsServer() {
-  http::ServerOptions options;
-  options.connectionsMost = 64;
-  options.connectionsForRoot = 0;
-  options.threads = 1;
-  return options;
+base::Result<void> startMetrics(std::optional<http::Server>& server, const Metrics& metrics,
+                                const RunOptions& options) {
+  if (!options.metrics) return {};
+  http::ServerOptions small;
+  small.connectionsMost = 64;
+  small.connectionsForRoot = 0;
+  small.threads = 1;
+  server.emplace(small, http::makeMetricsHandler(metrics));
+  return startServing(*server, {*options.metrics});
 }
 
 std::vector<Metrics::RouteName> routeNames() {
@@ -118,6 +122,25 @@ void startAudit(std::optional<kms::AuditLog>& audit, Services* parts, const Data
   audit.emplace(*parts->store, kms::auditMacOf(parts->vault), options, base::systemClock(),
                 events.auditEvents());
   parts->gated.attach(&*audit);
+}
+
+// `parts` is null, and `audit` empty, where there is no database.
+http::Api apiOver(Keeper& keeper, Services* parts, std::optional<kms::AuditLog>& audit, RunEvents& events) {
+  http::Api api{keeper, parts != nullptr ? &parts->users : nullptr,
+                parts != nullptr ? &parts->tokens : nullptr, ::geteuid(), adminGroup()};
+  api.databaseDamaged = [&events](const std::string& what) { events.databaseDamaged(what); };
+  if (audit) {
+    api.verifyAudit = [parts, &audit](bool rows) {
+      return checkAudit(*audit, parts->vault, *parts->store, base::systemClock(), parts->policy, rows);
+    };
+  }
+  return api;
+}
+
+void offer(Keeper& keeper, UnsealRequest typed) {
+  auto opened = keeper.unseal(std::move(typed));
+  if (!opened)
+    log::warning("the typed key was refused: " + opened.error().what, rowOf(opened.error().reason).event);
 }
 
 struct Workers {
@@ -150,15 +173,8 @@ base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const 
                 parts != nullptr ? std::optional(portOf(parts->vault, *audit)) : std::nullopt, fault,
                 base::systemClock(), events.events());
   addKeeperGauges(metrics, keeper);
-  http::Api api{keeper, parts != nullptr ? &parts->users : nullptr,
-                parts != nullptr ? &parts->tokens : nullptr, ::geteuid(), adminGroup()};
-  api.databaseDamaged = [&events](const std::string& what) { events.databaseDamaged(what); };
-  if (audit) {
-    addAuditGauges(metrics, *audit);
-    api.verifyAudit = [parts, &audit](bool rows) {
-      return checkAudit(*audit, parts->vault, *parts->store, base::systemClock(), parts->policy, rows);
-    };
-  }
+  if (audit) addAuditGauges(metrics, *audit);
+  http::Api api = apiOver(keeper, parts, audit, events);
   api.metrics = &metrics;
   // After the keeper, which their jobs use; before the server, which gives them.
   Workers workers;
@@ -168,21 +184,14 @@ base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const 
     if (auto used = useTls(server, options.tls); !used) return std::move(used).error();
   if (auto keeps = keeper.start(); !keeps) return std::move(keeps).error();  // a medium URI that is none
   if (auto serving = startServing(server, options.listen); !serving) return std::move(serving).error();
-  if (options.metrics) metricsOnly.emplace(metricsServer(), http::makeMetricsHandler(metrics));
-  if (metricsOnly)
-    if (auto serving = startServing(*metricsOnly, {*options.metrics}); !serving)
-      return std::move(serving).error();
+  if (auto serving = startMetrics(metricsOnly, metrics, options); !serving) return std::move(serving).error();
   notifyReady();
   notifyStatus(statusLine(keeper.status()));
 
-  auto watchdog = watchdogOver(keeper, parts);
+  auto watchdog = watchdogOver(keeper, server, parts);
   std::optional<Tidier> tidier;
   if (parts != nullptr) tidier.emplace(parts->vault, parts->tokens, api.databaseDamaged);
-  if (typed.pwd) {
-    auto opened = keeper.unseal(std::move(typed));
-    if (!opened)
-      log::warning("the typed key was refused: " + opened.error().what, rowOf(opened.error().reason).event);
-  }
+  if (typed.pwd) offer(keeper, std::move(typed));
 
   Reload reload(parsed, options, [&server](const http::TlsFiles& files) { return useTls(server, files); });
   const int signal = signals.wait([&reload] { reload.run(); });

@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include <atomic>
 #include <thread>
 #include <vector>
 
@@ -56,6 +57,14 @@ class Server::Impl {
     for (const auto& loop : core_->loops) threads_.emplace_back([at = loop.get()] { at->run(); });
   }
 
+  void ask(const std::function<void()>& answer) {
+    const auto left = std::make_shared<std::atomic<std::size_t>>(core_->loops.size());
+    for (const auto& loop : core_->loops)
+      loop->post([left, answer] {
+        if (left->fetch_sub(1) == 1) answer();
+      });
+  }
+
   void stop() {
     if (!threads_.empty()) {
       // By the thread that accepts; or a descriptor would go under its hands.
@@ -94,6 +103,7 @@ base::Result<std::uint16_t> Server::listenTcp(const std::string& host, std::uint
 }
 void Server::setTls(std::shared_ptr<const TlsContext> context) { impl_->setTls(std::move(context)); }
 void Server::start() { impl_->start(); }
+void Server::ask(std::function<void()> answer) { impl_->ask(answer); }
 void Server::stop() { impl_->stop(); }
 
 }  // namespace kmsd::http

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 #include "daemon/http/message.h"
@@ -43,6 +44,9 @@ class Server {
   void setTls(std::shared_ptr<const TlsContext> context);
   // Raises the soft limit of open files to the hard one, because each connection takes one.
   void start();
+  // Calls `answer` when each thread has come to it, in its turn: for a watchdog. Any thread; between start()
+  // and stop().
+  void ask(std::function<void()> answer);
   // Stops accepting, lets requests under way end, returns when all is closed.
   void stop();
 

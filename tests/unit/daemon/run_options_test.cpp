@@ -3,17 +3,44 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/run_reload.h"
+
 namespace kmsd {
 namespace {
 
-TEST(ListenTest, TakesUnixSocketsOnly) {
-  EXPECT_EQ(*parseListen("unix:/run/x.sock"), "/run/x.sock");
-  EXPECT_EQ(*parseListen("unix:x"), "x");
-  EXPECT_EQ(parseListen("https://[::]:443").error().code, base::Code::Unsupported);
-  EXPECT_EQ(parseListen("http://a:80").error().code, base::Code::Unsupported);
-  for (const std::string& bad : {std::string("unix:"), std::string("/run/x"), std::string(),
-                                 "unix:" + std::string(108, 'a'), std::string("unix:/a\0b", 9)})
+using http::Transport;
+
+TEST(ListenTest, TakesUnixSocketsHttpsAndHttp) {
+  EXPECT_EQ(parseListen("unix:/run/x.sock")->path, "/run/x.sock");
+  EXPECT_EQ(parseListen("unix:x")->path, "x");
+  const auto https = parseListen("https://[::]:443");
+  ASSERT_TRUE(https);
+  EXPECT_EQ(https->transport, Transport::Https);
+  EXPECT_EQ(https->host, "::");
+  EXPECT_EQ(https->port, 443);
+  const auto http = parseListen("http://kms.example.org:80");
+  ASSERT_TRUE(http);
+  EXPECT_EQ(http->transport, Transport::Http);
+  EXPECT_EQ(parseListen("https://127.0.0.1:0")->port, 0);
+  for (const char* same : {"unix:/run/x.sock", "https://[::1]:8443", "http://a:80"})
+    EXPECT_EQ(parseListen(same)->text(), same);
+  for (const std::string& bad :
+       {std::string("unix:"), std::string("/run/x"), std::string(), "unix:" + std::string(108, 'a'),
+        std::string("unix:/a\0b", 9), std::string("https://"), std::string("https://a"),
+        std::string("https://a:"), std::string("https://:443"), std::string("https://a:65536"),
+        std::string("https://a:-1"), std::string("https://a:+1"), std::string("https://::1:443"),
+        std::string("https://[a]:443"), std::string("https://a:443/"), std::string("https://a b:443"),
+        std::string("HTTPS://a:443"), std::string("ftp://a:21"), "http://" + std::string(254, 'a') + ":80"})
     EXPECT_EQ(parseListen(bad).error().code, base::Code::Invalid) << bad;
+}
+
+TEST(ListenTest, TakesMetricsInClearOnLoopbackOnly) {
+  EXPECT_EQ(parseLoopback("127.0.0.1:9464")->host, "127.0.0.1");
+  EXPECT_EQ(parseLoopback("127.8.9.10:1")->port, 1);
+  EXPECT_EQ(parseLoopback("[::1]:9464")->host, "::1");
+  for (const char* bad : {"", "9464", ":9464", "0.0.0.0:9464", "[::]:9464", "10.0.0.1:9464", "128.0.0.1:9464",
+                          "localhost:9464", "http://127.0.0.1:9464", "127.0.0.1", "127.1:9464"})
+    EXPECT_FALSE(parseLoopback(bad)) << bad;
 }
 
 TEST(OnRemovalTest, TakesThreePolicies) {
@@ -27,6 +54,26 @@ TEST(OnRemovalTest, TakesThreePolicies) {
   EXPECT_EQ(options.onRemoval, OnRemoval::Keep);
   for (const char* bad : {"", "grace", "grace:", "grace:0", "grace:-1s", "Keep", "burn"})
     EXPECT_FALSE(parseOnRemoval(bad, options)) << bad;
+}
+
+TEST(ReloadTest, NamesWhatOnlyARestartApplies) {
+  RunOptions running;
+  running.listen = {*parseListen("unix:/x")};
+  EXPECT_THAT(needsRestart(running, running), ::testing::IsEmpty());
+  RunOptions wanted = running;
+  wanted.tls.certificate = "/new";
+  wanted.grace = std::chrono::seconds(5);  // of no use under keep
+  EXPECT_THAT(needsRestart(running, wanted), ::testing::IsEmpty());
+  wanted.root = "/elsewhere";
+  wanted.media = {"image:/x"};
+  wanted.listen.push_back(*parseListen("http://a:80"));
+  wanted.metrics = *parseLoopback("127.0.0.1:1");
+  wanted.onRemoval = OnRemoval::Grace;
+  EXPECT_THAT(needsRestart(running, wanted),
+              ::testing::ElementsAre("data-dir", "medium", "listen", "metrics-http", "on-removal"));
+  running = wanted;
+  wanted.grace = std::chrono::seconds(6);
+  EXPECT_THAT(needsRestart(running, wanted), ::testing::ElementsAre("on-removal"));
 }
 
 }  // namespace

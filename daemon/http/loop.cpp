@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <utility>
 
 namespace kmsd::http {
 namespace {
@@ -10,6 +11,11 @@ namespace {
 namespace asio = boost::asio;
 
 thread_local const Loop* t_loop = nullptr;
+
+// While more than half of all memory that may be locked is in use, whoever holds some may take no longer than
+// this for his request or his answer. So clients that send halves of requests cannot keep the others out.
+constexpr std::chrono::seconds kHurry{1};
+constexpr std::size_t kSlabsPlenty = base::SecretPool::kMost / base::SecretPool::kSlab / 2;
 
 }  // namespace
 
@@ -25,6 +31,9 @@ Loop::Loop(std::size_t room)
       clockwork_(std::make_unique<Clockwork>(*io_)) {}
 
 Loop::~Loop() {
+  // What came when it no longer ran: these connections must not outlive what they wait with.
+  answered_.clear();
+  calls_.clear();
   clockwork_.reset();
   io_.reset();
 }
@@ -113,6 +122,8 @@ void Loop::sweep() {
   forEach([&](Connection& connection) {
     if (connection.deadline() <= now) connection.expire();
   });
+  if (!std::exchange(starved_, false) && base::SecretPool::instance().slabs() <= kSlabsPlenty) return;
+  forEach([&](Connection& connection) { connection.shed(now - kHurry); });
 }
 
 base::SecretText& Loop::in() {

@@ -36,6 +36,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   virtual void answered() = 0;
   // Its deadline has passed.
   virtual void expire() = 0;
+  // Locked memory is short: ends it where it has been sending its request, or taking its answer, since before
+  // `since`.
+  virtual void shed(Moment since) = 0;
 
   Moment deadline() const noexcept { return deadline_; }
 
@@ -79,6 +82,9 @@ class Loop {
   void leave(Connection& connection) noexcept;
   void forEach(const std::function<void(Connection&)>& call);
 
+  // No more memory could be locked. The next sweep makes room.
+  void starved() noexcept { starved_ = true; }
+
   // Locked memory that whoever runs on this thread uses until it waits. Throws std::bad_alloc.
   base::SecretText& in();
   base::SecretText& out();
@@ -97,6 +103,7 @@ class Loop {
   base::SecretText in_;
   base::SecretText out_;
   std::list<Connection*> connections_;
+  bool starved_ = false;
 
   std::mutex mutex_;
   std::vector<std::function<void()>> calls_;

@@ -90,6 +90,11 @@ class Session final : public Connection {
     orderly_ = !sending_;  // a client that does not take its answer keeps nothing of it
     end();
   }
+  void shed(Moment since) override {
+    if (phase_ == Phase::Busy && deadline() != Moment::max() &&
+        deadline() - core_.options.requestTimeout <= since)
+      expire();
+  }
   void answered() override {
     answered_ = true;
     timer_.cancel();
@@ -141,7 +146,10 @@ class Session final : public Connection {
     } catch (const std::bad_alloc&) {
       starved = true;
     }
-    if (starved) sayNoMemory();
+    if (starved) {
+      loop().starved();
+      sayNoMemory();
+    }
     close();
   }
 

@@ -196,5 +196,24 @@ TEST_F(Flood, ThatTakesAllLockedMemoryIsAnsweredSo) {
   expectService();
 }
 
+// The clients hold most of the locked memory, and would for the whole time that a request may take.
+TEST_F(Flood, OfHalfRequestsThatHoldTheLockedMemoryIsShed) {
+  ServerOptions options;
+  options.requestTimeout = seconds(300);
+  serve(options);
+  expectService();
+  std::vector<std::unique_ptr<Wire>> halves;
+  const std::string half =
+      "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 65536\r\n\r\n" + std::string(65'000, 'b');
+  const auto by = base::Deadline::in(seconds(60));
+  constexpr std::size_t kEnough = SecretPool::kMost / 2 / 65'536 + 20;
+  while (halves.size() < kEnough && !by.expired()) {
+    halves.push_back(std::make_unique<Wire>(path));
+    static_cast<void>(halves.back()->send(half));
+  }
+  for (std::size_t i = 0; i < 20; ++i) EXPECT_TRUE(halves[i]->ends(seconds(60)));
+  expectService();
+}
+
 }  // namespace
 }  // namespace tests

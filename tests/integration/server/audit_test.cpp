@@ -82,7 +82,9 @@ TEST_F(AuditServer, AnAlteredLineKeepsItSealedUntilAnAdministratorAccepts) {
   ASSERT_TRUE(waitUntil([&] { return readAll(file()).find("\"name\":\"sealed\"") != std::string::npos; }));
   ASSERT_EQ(server_.stop(), 0);
   const std::string me = "\"name\":\"sealed\",\"actor\":\"uid " + std::to_string(::geteuid());
-  alter(me + "\"", me + "7\"");
+  std::string other = me;
+  other[other.find("uid")] = 'U';
+  alter(me, other);
   const std::string altered = readAll(file());
 
   server_.start();

@@ -65,7 +65,7 @@ TEST_F(Completion, OffersVerbsAndTheirSecondWords) {
 
 TEST_F(Completion, OffersTheOptionsOfTheVerb) {
   EXPECT_THAT(offers("kmsctl token issue --ki"), UnorderedElementsAre("--kind"));
-  EXPECT_THAT(offers("kmsctl user add alice --k"), IsEmpty());
+  EXPECT_THAT(offers("kmsctl user add alice --ki"), IsEmpty());
   EXPECT_THAT(offers("kmsctl --js"), UnorderedElementsAre("--json"));
   EXPECT_THAT(offers("kmsctl --server unix:/x --json status --to"), Contains("--token-file"));
   EXPECT_THAT(offers("kmsd run --on"), UnorderedElementsAre("--on-removal"));

@@ -2,7 +2,7 @@
 
 #include <array>
 #include <charconv>
-#include <cstdio>
+#include <cstdint>
 
 namespace base {
 namespace {
@@ -17,19 +17,29 @@ std::optional<unsigned> digits(std::string_view text, std::size_t from, std::siz
   return value;
 }
 
+// Every token in an answer has two times, so this is no place for printf.
+void appendPadded(std::string& out, std::int64_t value, std::size_t width) {
+  std::array<char, 20> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  const auto size = static_cast<std::size_t>(end - text.data());
+  if (size < width) out.append(width - size, '0');
+  out.append(text.data(), size);
+}
+
 }  // namespace
 
 std::string formatTime(Time time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(time - day);
-  std::array<char, 48> out{};
-  const int size =
-      std::snprintf(out.data(), out.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
-                    static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                    static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                    static_cast<int>(clock.seconds().count()));
-  return {out.data(), static_cast<std::size_t>(size)};
+  std::string out;
+  appendPadded(out, static_cast<int>(date.year()), 4);
+  appendPadded(out += '-', static_cast<unsigned>(date.month()), 2);
+  appendPadded(out += '-', static_cast<unsigned>(date.day()), 2);
+  appendPadded(out += 'T', clock.hours().count(), 2);
+  appendPadded(out += ':', clock.minutes().count(), 2);
+  appendPadded(out += ':', clock.seconds().count(), 2);
+  return out += 'Z';
 }
 
 std::optional<Time> parseTime(std::string_view text) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "hal/base/secret_buffer.h"
+#include "hal/base/secret_shelf.h"
 
 namespace base {
 
@@ -76,12 +77,10 @@ struct SecretAllocator {
   template <class U>
   SecretAllocator(const SecretAllocator<U>&) noexcept {}  // NOLINT(google-explicit-constructor)
   T* allocate(std::size_t count) {
-    if (void* block = SecretPool::instance().allocate(count * sizeof(T))) return static_cast<T*>(block);
+    if (void* block = SecretShelf::allocate(count * sizeof(T))) return static_cast<T*>(block);
     throw std::bad_alloc();
   }
-  void deallocate(T* block, std::size_t count) noexcept {
-    SecretPool::instance().release(block, count * sizeof(T));
-  }
+  void deallocate(T* block, std::size_t count) noexcept { SecretShelf::release(block, count * sizeof(T)); }
   bool operator==(const SecretAllocator&) const = default;
 };
 

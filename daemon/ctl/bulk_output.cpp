@@ -10,7 +10,7 @@ namespace kmsd::ctl {
 using base::Error;
 using base::Result;
 
-Result<BulkOutput> BulkOutput::open(const Parsed& parsed, bool goesOn) {
+Result<BulkOutput> BulkOutput::open(const Parsed& parsed, Earlier earlier) {
   BulkOutput output;
   output.json_ = parsed.has("json");
   output.fd_ = STDOUT_FILENO;
@@ -22,9 +22,10 @@ Result<BulkOutput> BulkOutput::open(const Parsed& parsed, bool goesOn) {
     if (!file) return std::move(file).error();
     struct stat about {};
     if (::fstat(file->fd.get(), &about) != 0 || about.st_size > 0) empty = false;
-    if (!empty && !goesOn)
+    if (!empty && earlier == Earlier::None)
       return Error{base::Code::Conflict, output.name_ + " is there already; name another file for --output"};
     if (auto cut = cutTail(*file, output.name_); !cut) return std::move(cut).error();
+    output.lacksEarlier_ = empty && earlier == Earlier::Done;
     output.own_ = std::move(file->fd);
     output.fd_ = output.own_.get();
   }
@@ -48,9 +49,12 @@ void BulkOutput::item(const base::SecretText& object) {
 }
 
 Result<void> BulkOutput::flush() {
+  if (torn_) return *torn_;
   if (waiting_.empty()) return {};
   auto done = appendTo(fd_, base::view(waiting_), sync_, name_);
   waiting_.clear();
+  // What came behind a line that was cut short would be read as a part of it.
+  if (!done) torn_ = done.error();
   return done;
 }
 

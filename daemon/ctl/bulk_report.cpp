@@ -59,7 +59,8 @@ bool knownRow(const ReportRow& row) {
 
 Result<LinesFile> openLines(const std::string& path, const std::function<void(std::string_view)>& line) {
   base::Fd fd(::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, 0600));
-  if (!fd) return base::systemError("cannot open " + path, errno);
+  // No file to write to is a failure of the command, not an answer such as "not found".
+  if (!fd) return Error{Code::Io, base::systemError("cannot open or make " + path, errno).what};
   struct stat about {};
   if (::fstat(fd.get(), &about) != 0) return base::systemError("cannot read " + path, errno);
   if (!S_ISREG(about.st_mode)) return Error{Code::Invalid, path + " is no regular file"};

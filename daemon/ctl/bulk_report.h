@@ -34,6 +34,8 @@ class BulkReport {
 
   // Fields are made printable first.
   void add(const ReportRow& row);
+  // Forgets the rows that are not saved.
+  void drop() { waiting_.clear(); }
   // Returns when the disk has all rows. Errors: as systemError.
   base::Result<void> save();
 
@@ -49,7 +51,8 @@ struct LinesFile {
   base::Fd fd;
   off_t whole = 0;  // bytes up to and with the last line end
 };
-// Calls `line` with each whole line there is; changes nothing yet. Errors: as BulkReport::open.
+// Calls `line` with each whole line there is; changes nothing yet. Errors: as BulkReport::open; Io where the
+// file cannot be opened or made, whatever the cause.
 base::Result<LinesFile> openLines(const std::string& path, const std::function<void(std::string_view)>& line);
 // Cuts off what follows the last line end. Errors: as systemError.
 base::Result<void> cutTail(const LinesFile& file, const std::string& path);

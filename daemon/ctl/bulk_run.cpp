@@ -31,6 +31,9 @@ std::size_t jsonSize(std::string_view text) {
   return size;
 }
 
+// A refusal of the request itself, before anything was done; not "later" and "not in time".
+bool definite(int status) { return status >= 400 && status < 500 && status != 408 && status != 429; }
+
 }  // namespace
 
 BulkRun::BulkRun(const Parsed& parsed, BulkVerb verb)
@@ -54,23 +57,28 @@ Result<void> BulkRun::open() {
   auto remote = Remote::open(parsed_);
   if (!remote) return std::move(remote).error();
   remote_.emplace(*std::move(remote));
-  auto output = BulkOutput::open(parsed_, goesOn_);
+  auto output = BulkOutput::open(parsed_, earlier_);
   if (!output) return std::move(output).error();
   output_.emplace(*std::move(output));
+  if (output_->lacksEarlier())
+    fail(Exit::No, "warning: " + parsed_.text("output") + " is empty, so what the report tells as " +
+                       verb_.done + " before is not in this file");
   const bool terminal = ::isatty(STDERR_FILENO) == 1 && !(output_->json() && outputIsTerminal());
   progress_.emplace(terminal, terminal ? countItems(verb_.list) : std::nullopt);
   return {};
 }
 
 void BulkRun::pastRow(const ReportRow& row) {
-  goesOn_ = true;
+  if (earlier_ == Earlier::None) earlier_ = Earlier::Begun;
   const std::string id(row[1]);
   if (row[0] == "sent") {
     unanswered_[id] = row.size() > 2 ? row[2] : "";
   } else {
     unanswered_.erase(id);
   }
-  if (row[0] == "ok") seen_.insert(id);
+  if (row[0] != "ok") return;
+  earlier_ = Earlier::Done;
+  seen_.insert(id);
 }
 
 Exit BulkRun::all() {
@@ -146,17 +154,21 @@ Exit BulkRun::send() {
   Body body;
   body.secrets(verb_.member, texts);
   verb_.fill(body);
+  unsure_ = true;
   const auto answer = remote_->call("POST", verb_.path, &body);
   if (!answer) return broken(answer.error());
   if (!answer->good()) {
     progress_->hide();
+    refused_ = definite(answer->status);
+    unsure_ = !refused_;
     return refused(*answer);
   }
-  const Exit taken = take(*answer);
+  if (const Exit taken = take(*answer); taken != Exit::Yes) return taken;
+  unsure_ = false;
   batch_.clear();
   batchBytes_ = 0;
   progress_->at(done_ + failed_ + skipped_);
-  return taken;
+  return Exit::Yes;
 }
 
 Exit BulkRun::take(const Answer& answer) {
@@ -228,9 +240,14 @@ Exit BulkRun::broken(const Error& error) {
 
 Exit BulkRun::conclude(Exit exit) {
   progress_->hide();
-  if (auto finished = output_->finish(); !finished && exit == Exit::Yes) exit = fail(finished.error());
+  if (auto finished = output_->finish(); !finished) {
+    if (exit == Exit::Yes) exit = fail(finished.error());
+    // Whoever has no line in the output stays asked for, so that the next run revokes and issues again.
+    if (report_) report_->drop();
+  }
   if (report_)
     if (auto saved = report_->save(); !saved && exit == Exit::Yes) exit = fail(saved.error());
+  if (refused_ && done_ + failed_ == 0) return exit;
   const double seconds = static_cast<double>(progress_->took().count()) / 1000;
   char took[32];
   std::snprintf(took, sizeof took, "%.1f s", seconds);
@@ -239,6 +256,7 @@ Exit BulkRun::conclude(Exit exit) {
   if (skipped_ > 0) summary += std::to_string(skipped_) + " skipped (done before, or listed twice), ";
   std::fprintf(stderr, "%s%s\n", summary.c_str(), took);
   if (exit == Exit::Yes) return failed_ > 0 ? Exit::No : Exit::Yes;
+  if (refused_ && done_ == 0) return exit;
   std::string next;
   if (exit == Exit::Interrupted) next = "interrupted; ";
   if (report_) {
@@ -247,7 +265,7 @@ Exit BulkRun::conclude(Exit exit) {
     next += "run the same command again: revoking twice does no harm";
   } else {
     next += "with --report FILE the same command could be run again to go on";
-    if (!batch_.empty() && exit != Exit::Interrupted)
+    if (unsure_)
       next += "; tokens may have been issued and lost from " + batch_.front().id + " to " + batch_.back().id;
   }
   return fail(exit, next);

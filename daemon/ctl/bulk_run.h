@@ -79,10 +79,13 @@ class BulkRun {
   std::optional<Progress> progress_;
   SeenSet seen_;
   Unanswered unanswered_;
-  bool goesOn_ = false;  // there is a report of an earlier run
+  Earlier earlier_ = Earlier::None;
 
   std::vector<Item> batch_;
   std::size_t batchBytes_ = 0;
+  bool unsure_ = false;  // what was issued for the batch may be lost
+  bool refused_ =
+      false;  // the server refused a batch, which nothing came of; doing the same again is no help
   std::uint64_t done_ = 0;
   std::uint64_t failed_ = 0;
   std::uint64_t skipped_ = 0;

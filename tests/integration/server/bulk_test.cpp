@@ -218,6 +218,28 @@ TEST_F(BulkJob, RevokesTheTokensWhoseAnswerNobodyHeard) {
   EXPECT_EQ(active[userName(1)].size(), 1U);
 }
 
+TEST_F(BulkJob, IssuesAgainWhatTheOutputHadNoRoomFor) {
+  // The first batch fits into the report, and in part into the output, whose last line is cut short.
+  std::string command = "trap '' XFSZ; ulimit -f 16; exec " + std::string(KEYDISK_BINARY_DIR) +
+                        "/kmsctl --server unix:" + server.socket().string();
+  for (const std::string& word : issue(list)) command += " " + word;
+  const Ran full = run({"bash", "-c", command});
+  EXPECT_EQ(full.exit, 8) << full.err;
+  EXPECT_NE(full.err.find("cannot write " + output), std::string::npos) << full.err;
+  EXPECT_NE(full.err.find("run the same command again"), std::string::npos) << full.err;
+  EXPECT_EQ(countOf(report, "ok"), 0U);
+  const std::size_t asked = countOf(report, "sent");
+  EXPECT_GT(asked, 100U);
+  const auto torn = rowsOf(output);
+  ASSERT_FALSE(torn.empty());
+  ASSERT_LT(torn.size(), asked);
+  const Ran last = server.ctl(issue(list));
+  EXPECT_EQ(last.exit, 0) << last.err;
+  EXPECT_EQ(countOf(report, "lost"), asked);
+  for (const auto& row : rowsOf(output)) ASSERT_EQ(row.size(), 3U) << row[0];
+  expectOneEach();
+}
+
 TEST_F(BulkJob, ANewOneTimeTokenVoidsTheLostOne) {
   const std::vector<std::string> command = {"token", "issue",    "--users-file", list,       "--kind",
                                             "enrol", "--output", output,         "--report", report};

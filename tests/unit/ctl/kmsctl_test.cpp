@@ -3,6 +3,7 @@
 
 #include <fstream>
 #include <mutex>
+#include <sstream>
 
 #include "daemon/http/problem.h"
 #include "daemon/http/server.h"
@@ -170,6 +171,68 @@ TEST_F(Kmsctl, TakesSecretsFromFilesAndStdin) {
   EXPECT_EQ(seen.size(), 1U);
   say(good(status));
   EXPECT_EQ(ctl({"--json", "status"}).out, status + "\n");
+}
+
+TEST_F(Kmsctl, ReportsNoTokenWhoseLineWasNotWritten) {
+  std::ofstream(scratch / "users") << "alice\n";
+  const std::string report = scratch / "report";
+  const std::string issued = R"({"items":[)" + std::string(kIssued) + "]}";
+  const std::string command = std::string(KEYDISK_BINARY_DIR) + "/kmsctl --server unix:" + socket.string() +
+                              " token issue --kind enrol --users-file " + (scratch / "users").string();
+  const auto held = [&] {
+    std::stringstream text;
+    text << std::ifstream(report).rdbuf();
+    return text.str();
+  };
+  const Ran json = run({"sh", "-c", command + " --json --report " + report + " > /dev/full"});
+  EXPECT_EQ(json.exit, 8) << json.err;
+  EXPECT_TRUE(seen.empty()) << "asked for a token that there is no place for";
+  say(good(issued));
+  const Ran full = run({"sh", "-c", command + " --report " + report + " > /dev/full"});
+  EXPECT_EQ(full.exit, 8) << full.err;
+  EXPECT_NE(full.err.find("cannot write standard output"), std::string::npos) << full.err;
+  EXPECT_NE(held().find("\nsent\talice\t"), std::string::npos) << held();
+  EXPECT_EQ(held().find("\nok\t"), std::string::npos) << held();
+  say(good(issued));
+  const Ran lost = run({"sh", "-c", command + " > /dev/full"});
+  EXPECT_NE(lost.err.find("lost from alice to alice"), std::string::npos) << lost.err;
+  say(good(issued));
+  const Ran again = run({"sh", "-c", command + " --report " + report});
+  EXPECT_EQ(again.exit, 0) << again.err;
+  EXPECT_NE(held().find("\nok\talice\tACC\t"), std::string::npos) << held();
+  const std::string output = scratch / "tokens";
+  const Ran moved = run({"sh", "-c", command + " --report " + report + " --output " + output});
+  EXPECT_EQ(moved.exit, 0) << moved.err;
+  EXPECT_NE(moved.err.find("before is not in this file"), std::string::npos) << moved.err;
+}
+
+TEST_F(Kmsctl, SaysOnlyTheRefusalWhenAListIsRefused) {
+  const std::tuple<int, const char*, int> cases[] = {
+      {400, "invalid_request", 2}, {401, "unauthenticated", 6}, {403, "forbidden", 6}};
+  for (const auto& [status, code, exit] : cases) {
+    for (const bool reported : {false, true}) {
+      std::vector<std::string> words = {"token", "issue", "--kind", "enrol", "--users-file", "-"};
+      if (reported) words.insert(words.end(), {"--report", scratch / code});
+      say(kmsd::http::problem(status, code, "because"));
+      const Ran ran = ctl(words, "alice\nbob\n");
+      EXPECT_EQ(ran.exit, exit) << code;
+      EXPECT_EQ(ran.err, "kmsctl: because\n");
+    }
+  }
+  say(kmsd::http::problem(503, "sealed", "because"));
+  const Ran later = ctl({"token", "issue", "--kind", "enrol", "--users-file", "-"}, "alice\nbob\n");
+  EXPECT_EQ(later.exit, 3);
+  EXPECT_NE(later.err.find("from alice to bob"), std::string::npos) << later.err;
+}
+
+TEST_F(Kmsctl, FailsWhereAnOutputCannotBeMade) {
+  for (const char* option : {"--output", "--report"}) {
+    const Ran ran =
+        ctl({"token", "issue", "--users-file", "-", option, (scratch / "none/tokens").string()}, "alice\n");
+    EXPECT_EQ(ran.exit, 8) << ran.err;
+    EXPECT_NE(ran.err.find("none/tokens"), std::string::npos) << ran.err;
+  }
+  EXPECT_TRUE(seen.empty());
 }
 
 }  // namespace

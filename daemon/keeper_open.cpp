@@ -26,6 +26,7 @@ bool passing(const Error& why) {
   switch (why.reason) {
     case Reason::MediumBusy:
     case Reason::MediumNotPermitted:
+    case Reason::AuditUnwritable:
       return true;
     case Reason::None:
       return why.code != Code::Corrupt && why.code != Code::Denied;
@@ -36,7 +37,8 @@ bool passing(const Error& why) {
 
 // Another's guess at the key, or what could hide one; a medium that only asks for more is not slowed down.
 bool slowsDown(const Error& why) {
-  return why.reason != Reason::PinNeeded && why.reason != Reason::PassphraseNeeded;
+  return why.reason != Reason::PinNeeded && why.reason != Reason::PassphraseNeeded &&
+         why.reason != Reason::AuditUnwritable;
 }
 
 // What is wrong is not the medium: no medium will mend it, and none is slowed down or told of.
@@ -198,7 +200,8 @@ void Keeper::Impl::refused(SlotRecord& record, Error why) {
   record.retry = passing(why);
   record.refusal = why;
   record.refusedAs = ++refusals_;
-  if (news && events_.mediumRefused) events_.mediumRefused(uri, why);
+  // An audit log that cannot be written for now is not the medium's fault.
+  if (news && events_.mediumRefused && why.reason != Reason::AuditUnwritable) events_.mediumRefused(uri, why);
 }
 
 void Keeper::Impl::opened(const base::Uuid& medium, SlotRecord* record) {

@@ -1,5 +1,7 @@
 #include "daemon/run_reload.h"
 
+#include <malloc.h>
+
 #include "daemon/log.h"
 #include "daemon/notify.h"
 
@@ -43,6 +45,7 @@ void Reload::run() {
   } else {
     log::error("SIGHUP: " + done.error().what + "; nothing was changed");
   }
+  ::malloc_trim(0);  // files of authorities and CRLs may be large, and this is seldom
   notifyReady();
 }
 

@@ -253,7 +253,7 @@ const VerbSpec kRunVerb = {
     "kmsd run --medium image:/srv/keys --listen unix:/tmp/kms.sock --data-dir /srv/kms\n"
     "kmsd run --medium floppy:A: --on-removal grace:30s\n"
     "kmsd run --medium prompt:                   # the 14 characters are typed\n"
-    "kmsd run --listen https://[::]:8443 --tls-certificate kms.crt --tls-key kms.key   # over TLS\n",
+    "kmsd run --listen https://0.0.0.0:8443 --tls-certificate kms.crt --tls-key kms.key # TLS\n",
     run};
 
 }  // namespace kmsd

@@ -84,7 +84,7 @@ class AsioDoor final : public Door, public std::enable_shared_from_this<AsioDoor
       base::Fd socket(::accept4(listener_->fd(), reinterpret_cast<sockaddr*>(&from), &size,
                                 SOCK_CLOEXEC | SOCK_NONBLOCK));
       if (socket) {
-        take(std::move(socket), from);
+        if (!take(std::move(socket), from)) return false;
         ++i;
       } else if (errno == EAGAIN) {
         return true;
@@ -95,7 +95,19 @@ class AsioDoor final : public Door, public std::enable_shared_from_this<AsioDoor
     return true;
   }
 
-  void take(base::Fd socket, const sockaddr_storage& from) {
+  // False where there was no memory for it; it is gone then, and so is its place.
+  bool take(base::Fd socket, const sockaddr_storage& from) {
+    std::optional<Holder> entered;
+    try {
+      admit(std::move(socket), from, entered);
+      return true;
+    } catch (const std::exception&) {
+      if (entered) core_.leave(*entered);
+      return false;
+    }
+  }
+
+  void admit(base::Fd socket, const sockaddr_storage& from, std::optional<Holder>& entered) {
     const auto arrival = std::make_shared<Arrival>();
     arrival->transport = transport_;
     if (transport_ == Transport::Unix) {
@@ -107,9 +119,13 @@ class AsioDoor final : public Door, public std::enable_shared_from_this<AsioDoor
       ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
     if (!core_.enter(arrival->holder)) return turnAway(socket.get(), transport_);
+    entered = arrival->holder;
     arrival->socket = std::move(socket);
     Loop& loop = core_.nextLoop();
-    if (loop.here()) return serve(core_, loop, std::move(*arrival));
+    if (loop.here()) {
+      entered.reset();  // serve() gives the place back
+      return serve(core_, loop, std::move(*arrival));
+    }
     loop.post([&core = core_, &loop, arrival] { serve(core, loop, std::move(*arrival)); });
   }
 

@@ -14,6 +14,7 @@ thread_local const Loop* t_loop = nullptr;
 
 // While more than half of all memory that may be locked is in use, whoever holds some may take no longer than
 // this for his request or his answer. So clients that send halves of requests cannot keep the others out.
+// Nor may a handshake take longer while others wait for theirs.
 constexpr std::chrono::seconds kHurry{1};
 constexpr std::size_t kSlabsPlenty = base::SecretPool::kMost / base::SecretPool::kSlab / 2;
 
@@ -122,6 +123,8 @@ void Loop::sweep() {
   forEach([&](Connection& connection) {
     if (connection.deadline() <= now) connection.expire();
   });
+  if (std::exchange(crowded_, false))
+    forEach([&](Connection& connection) { connection.hurry(now - kHurry); });
   if (!std::exchange(starved_, false) && base::SecretPool::instance().slabs() <= kSlabsPlenty) return;
   forEach([&](Connection& connection) { connection.shed(now - kHurry); });
 }

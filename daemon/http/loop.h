@@ -39,6 +39,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Locked memory is short: ends it where it has been sending its request, or taking its answer, since before
   // `since`.
   virtual void shed(Moment since) = 0;
+  // Others wait to shake hands: ends it where it has been doing so since before `since`.
+  virtual void hurry(Moment since) = 0;
 
   Moment deadline() const noexcept { return deadline_; }
 
@@ -85,6 +87,25 @@ class Loop {
   // No more memory could be locked. The next sweep makes room.
   void starved() noexcept { starved_ = true; }
 
+  // A handshake costs memory (OpenSSL takes 150 KB on the word of a stranger's first bytes) before anybody
+  // has shown anything. So few shake hands at a time, each for as long as its Handshake lives.
+  static constexpr std::size_t kHandshakesMost = 128;
+  class Handshake {
+   public:
+    explicit Handshake(Loop& loop) noexcept : loop_(loop) { ++loop_.handshakes_; }
+    ~Handshake() { --loop_.handshakes_; }
+    Handshake(const Handshake&) = delete;
+    Handshake& operator=(const Handshake&) = delete;
+
+   private:
+    Loop& loop_;
+  };
+  // False where one more has to wait; then the slow ones are hurried.
+  bool mayShakeHands() noexcept {
+    crowded_ = handshakes_ >= kHandshakesMost;
+    return !crowded_;
+  }
+
   // Locked memory that whoever runs on this thread uses until it waits. Throws std::bad_alloc.
   base::SecretText& in();
   base::SecretText& out();
@@ -104,6 +125,8 @@ class Loop {
   base::SecretText out_;
   std::list<Connection*> connections_;
   bool starved_ = false;
+  std::size_t handshakes_ = 0;
+  bool crowded_ = false;
 
   std::mutex mutex_;
   std::vector<std::function<void()>> calls_;

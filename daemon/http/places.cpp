@@ -28,6 +28,7 @@ bool Places::take(const Holder& holder) {
       holder.root() ? 0 : std::min(options_.connectionsForRoot, options_.connectionsMost);
   if (taken_ >= options_.connectionsMost - kept) return false;
   const bool user = holder.kind == Holder::Kind::User;
+  if (!user && overTcp_ >= options_.connectionsOverTcp) return false;
   const std::size_t share = user ? options_.connectionsOfOneUser : options_.connectionsOfOneAddress;
   const auto of = of_.find(holder);
   if (!holder.root() && (of != of_.end() ? of->second : 0) >= share) return false;
@@ -37,6 +38,7 @@ bool Places::take(const Holder& holder) {
     of_.emplace(holder, 1);
   }
   ++taken_;
+  if (!user) ++overTcp_;
   return true;
 }
 
@@ -44,6 +46,7 @@ void Places::give(const Holder& holder) noexcept {
   const auto of = of_.find(holder);
   assert(of != of_.end() && of->second != 0);
   --taken_;
+  if (holder.kind != Holder::Kind::User) --overTcp_;
   if (--of->second == 0) of_.erase(of);
 }
 

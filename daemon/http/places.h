@@ -41,6 +41,7 @@ class Places {
  private:
   const ServerOptions& options_;
   std::size_t taken_ = 0;
+  std::size_t overTcp_ = 0;  // of these
   std::map<Holder, std::size_t> of_;
 };
 

@@ -19,6 +19,7 @@ struct ServerOptions {
   std::size_t headerMost = 16 * 1024;            // bytes
   std::size_t connectionsMost = 12'000;          // further ones are answered 503 and closed
   std::size_t connectionsForRoot = 32;           // of these; kept for root, so that it can always seal
+  std::size_t connectionsOverTcp = 10'500;       // of these; so that users of this host always have some
   std::size_t connectionsOfOneUser = 1'024;      // of these, over Unix sockets; root has no such limit
   std::size_t connectionsOfOneAddress = 10'500;  // of these, over TCP; a load balancer is one address
   std::chrono::seconds requestTimeout{10};       // from the first byte of a request to its last; for a TLS

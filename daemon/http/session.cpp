@@ -36,9 +36,8 @@ constexpr asio::use_awaitable_t<> kAwait;
 
 constexpr std::size_t kDrainMost = 1024 * 1024;  // bytes thrown away behind a refused request
 constexpr std::chrono::seconds kDrainTimeout{1};
+constexpr std::chrono::milliseconds kTurn{20};  // between looks whether there is room for a handshake
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-
-Response noMemory() { return problem(503, "unavailable", "no more memory can be locked now; try again"); }
 
 class Session;
 
@@ -94,6 +93,9 @@ class Session final : public Connection {
     if (phase_ == Phase::Busy && deadline() != Moment::max() &&
         deadline() - core_.options.requestTimeout <= since)
       expire();
+  }
+  void hurry(Moment since) override {
+    if (shaking_ && deadline() - core_.options.requestTimeout <= since) expire();
   }
   void answered() override {
     answered_ = true;
@@ -183,11 +185,20 @@ class Session final : public Connection {
 
   Awaitable<bool> shakeHands() {
     expiresAfter(core_.options.requestTimeout);
-    for (;;) {
-      const Move state = wire_->handshake();
-      if (state == Move::Done) break;
-      if (!co_await ready(state)) co_return false;
+    if (!wire_->secure()) co_return true;
+    // Who says nothing, or has to wait, costs no more than the connection itself.
+    if (!co_await ready(Move::WantRead)) co_return false;
+    for (error_code ignored; !loop().mayShakeHands() && !ended_;) {
+      timer_.expires_after(kTurn);
+      co_await timer_.async_wait(asio::redirect_error(kAwait, ignored));
     }
+    if (ended_) co_return false;
+    const Loop::Handshake handshake(loop());
+    expiresAfter(core_.options.requestTimeout);
+    shaking_ = true;
+    for (Move state = wire_->handshake(); state != Move::Done; state = wire_->handshake())
+      if (!co_await ready(state)) co_return false;
+    shaking_ = false;
     certificate_ = wire_->certificate();
     co_return true;
   }
@@ -258,7 +269,7 @@ class Session final : public Connection {
     try {
       core_.handler(request, [reply](Response response) { reply->give(std::move(response)); });
     } catch (const std::bad_alloc&) {
-      reply->give(noMemory());
+      reply->give(problem(503, "unavailable", "no more memory can be locked now; try again"));
     } catch (const std::exception&) {
       reply->give(problem(500, "internal", "the request failed"));
     }
@@ -339,12 +350,7 @@ class Session final : public Connection {
   }
 
   // Without any memory of its own.
-  void sayNoMemory() noexcept {
-    static constexpr std::string_view kText =
-        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: "
-        "0\r\n\r\n";
-    wire_->writeSome(kText);
-  }
+  void sayNoMemory() noexcept { wire_->writeSome(kNoMemoryAnswer); }
 
   Core& core_;
   const Holder holder_;
@@ -357,6 +363,7 @@ class Session final : public Connection {
   Intake in_;
   Response response_;
   Phase phase_ = Phase::Handshake;
+  bool shaking_ = false;
   bool calling_ = false;
   bool answered_ = false;
   bool finishing_ = false;
@@ -379,14 +386,14 @@ void serve(Core& core, Loop& loop, Arrival arrival) {
     if (arrival.transport != Transport::Https) {
       wire = plainWire(std::move(arrival.socket));
     } else if (const auto context = core.tls()) {
-      wire = tlsWire(std::move(arrival.socket), context->accept());
+      wire = tlsWire(std::move(arrival.socket), context);
     }
     if (wire) session = std::make_shared<Session>(core, loop, std::move(arrival), std::move(wire));
+    if (session) return session->open();
   } catch (const std::exception&) {
     // No memory or descriptor for it: it ends here.
   }
-  if (!session) return core.leave(holder);
-  session->open();
+  if (!session) core.leave(holder);
 }
 
 }  // namespace kmsd::http

@@ -16,7 +16,8 @@ namespace {
 using base::Code;
 using base::Error;
 
-constexpr int kChainMost = 4;  // authorities between a client and the root
+constexpr long kCertificatesMost = 16 * 1024;  // bytes that a client may show
+constexpr int kChainMost = 4;                  // authorities between a client and the root
 constexpr unsigned char kHttp11[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 
 // RFC 7301: a client that names protocols, but not this one, is told that there is none.
@@ -33,7 +34,11 @@ int chooseProtocol(SSL* /*ssl*/, const unsigned char** out, unsigned char* size,
 
 base::Result<void> checkOwner(const std::filesystem::path& file) {
   struct stat there {};
-  if (::stat(file.c_str(), &there) != 0) return base::systemError("cannot look at " + file.string(), errno);
+  if (::stat(file.c_str(), &there) != 0) {
+    if (errno == ENOENT)
+      return Error{Code::NotFound, "there is no file " + file.string(), base::Reason::FileMissing};
+    return base::systemError("cannot look at " + file.string(), errno);
+  }
   const mode_t most = there.st_uid == 0 ? 0740 : 0700;
   if ((there.st_uid != 0 && there.st_uid != ::geteuid()) || (there.st_mode & 0777U & ~most) != 0) {
     return Error{Code::Denied, file.string() +
@@ -58,6 +63,7 @@ base::Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles&
     if (X509_STORE_set_purpose(SSL_CTX_get_cert_store(to), X509_PURPOSE_SSL_CLIENT) != 1)
       return Error{Code::Internal, "TLS cannot be set up for client certificates"};
     SSL_CTX_set_verify(to, SSL_VERIFY_PEER, nullptr);
+    SSL_CTX_set_max_cert_list(to, kCertificatesMost);
     SSL_CTX_set_verify_depth(to, kChainMost);
   }
   return std::shared_ptr<const TlsContext>(new TlsContext(context->release()));

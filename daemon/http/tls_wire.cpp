@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <new>
 
+#include "daemon/http/tls.h"
 #include "daemon/http/tls_certificate.h"
 #include "daemon/http/wire.h"
 
@@ -48,15 +49,16 @@ const BIO_METHOD* quietSocket() {
 
 class TlsWire final : public Wire {
  public:
-  TlsWire(base::Fd fd, SSL* connection) : Wire(std::move(fd)), ssl_(connection) {
-    BIO* const bio = BIO_new(quietSocket());
-    if (bio == nullptr) throw std::bad_alloc();
-    BIO_set_fd(bio, fd_.get(), BIO_NOCLOSE);
-    SSL_set_bio(ssl_.get(), bio, bio);
-  }
+  TlsWire(base::Fd fd, SSL* connection) : Wire(std::move(fd)), ssl_(connection) { attach(); }
+  TlsWire(base::Fd fd, std::shared_ptr<const TlsContext> context)
+      : Wire(std::move(fd)), context_(std::move(context)) {}
 
   Move handshake() override {
     ERR_clear_error();
+    if (!ssl_) {
+      ssl_.reset(context_->accept());
+      attach();
+    }
     const int result = SSL_do_handshake(ssl_.get());
     const Move state = stateOf(result);
     open_ = state == Move::Done;
@@ -73,6 +75,7 @@ class TlsWire final : public Wire {
   Moved writeSome(std::span<const char> from) override {
     ERR_clear_error();
     Moved moved;
+    if (!ssl_) return moved;
     moved.state = stateOf(SSL_write_ex(ssl_.get(), from.data(), from.size(), &moved.bytes));
     return moved;
   }
@@ -94,11 +97,10 @@ class TlsWire final : public Wire {
   bool secure() const noexcept override { return true; }
 
   void close(bool orderly) noexcept override {
-    if (!ssl_) return;
     if (orderly && open_) SSL_shutdown(ssl_.get());
     ERR_clear_error();
     ssl_.reset();
-    if (!orderly) dropUnsent(fd_.get());
+    if (fd_ && !orderly) dropUnsent(fd_.get());
     fd_.reset();
   }
 
@@ -108,6 +110,13 @@ class TlsWire final : public Wire {
   struct Free {
     void operator()(SSL* ssl) const noexcept { SSL_free(ssl); }
   };
+
+  void attach() {
+    BIO* const bio = BIO_new(quietSocket());
+    if (bio == nullptr) throw std::bad_alloc();
+    BIO_set_fd(bio, fd_.get(), BIO_NOCLOSE);
+    SSL_set_bio(ssl_.get(), bio, bio);
+  }
 
   Move stateOf(int result) {
     if (result == 1) return Move::Done;
@@ -128,6 +137,7 @@ class TlsWire final : public Wire {
     return Move::Failed;
   }
 
+  std::shared_ptr<const TlsContext> context_;
   std::unique_ptr<SSL, Free> ssl_;
   bool open_ = false;
   std::string failure_;
@@ -137,6 +147,10 @@ class TlsWire final : public Wire {
 
 std::unique_ptr<Wire> tlsWire(base::Fd fd, ssl_st* connection) {
   return std::make_unique<TlsWire>(std::move(fd), connection);
+}
+
+std::unique_ptr<Wire> tlsWire(base::Fd fd, std::shared_ptr<const TlsContext> context) {
+  return std::make_unique<TlsWire>(std::move(fd), std::move(context));
 }
 
 }  // namespace kmsd::http

@@ -16,6 +16,8 @@ struct ssl_st;
 
 namespace kmsd::http {
 
+class TlsContext;
+
 enum class Move : std::uint8_t {
   Done,
   WantRead,   // again when the descriptor can be read
@@ -58,8 +60,10 @@ class Wire {
 
 std::unique_ptr<Wire> plainWire(base::Fd fd);
 
-// Takes the connection over, which knows whether it accepts or connects. Throws std::bad_alloc.
+// The client's end. Takes the connection over. Throws std::bad_alloc.
 std::unique_ptr<Wire> tlsWire(base::Fd fd, ssl_st* connection);
+// The server's end. It costs memory from the first handshake() on, which may throw std::bad_alloc.
+std::unique_ptr<Wire> tlsWire(base::Fd fd, std::shared_ptr<const TlsContext> context);
 
 // Lets the kernel drop unsent bytes at close, so that a client that reads nothing binds no memory.
 void dropUnsent(int fd) noexcept;

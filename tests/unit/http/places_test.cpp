@@ -87,6 +87,20 @@ TEST(Places, AnAddressHasItsOwnShare) {
   EXPECT_TRUE(places.take(near));
 }
 
+TEST(Places, TheNetworkNeverHasAll) {
+  ServerOptions limits = options(10, 0, 10);
+  limits.connectionsOverTcp = 3;
+  limits.connectionsOfOneAddress = 2;
+  Places places(limits);
+  EXPECT_TRUE(places.take(addressOf("192.0.2.1")));
+  EXPECT_TRUE(places.take(addressOf("192.0.2.2")));
+  EXPECT_TRUE(places.take(addressOf("2001:db8::1")));
+  EXPECT_FALSE(places.take(addressOf("192.0.2.3")));
+  EXPECT_TRUE(places.take(kAlice));
+  places.give(addressOf("192.0.2.1"));
+  EXPECT_TRUE(places.take(addressOf("192.0.2.3")));
+}
+
 TEST(Places, OneNetworkOfIpv6IsOneHolder) {
   EXPECT_EQ(addressOf("2001:db8::1"), addressOf("2001:db8::ffff:2"));
   EXPECT_NE(addressOf("2001:db8::1"), addressOf("2001:db8:0:1::1"));

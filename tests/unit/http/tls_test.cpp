@@ -6,6 +6,7 @@
 
 #include "daemon/http/client.h"
 #include "daemon/http/server.h"
+#include "tests/support/process.h"
 #include "tests/unit/http/certificates.h"
 #include "tests/unit/http/wire.h"
 
@@ -306,6 +307,26 @@ TEST_F(Tls, DropsWhoDoesNotFinishTheHandshake) {
   EXPECT_TRUE(garbage.ends());
   EXPECT_EQ(asked(""), "POST https - 0");
   EXPECT_TRUE(silent.ends());
+}
+
+// The first bytes of a ClientHello that says it has 131,000 more: OpenSSL takes the room for them at once.
+TEST_F(Tls, AFloodOfHalfHandshakesIsBoundedAndOthersAreServed) {
+  constexpr std::string_view kHalf{"\x16\x03\x01\x02\x00\x01\x01\xff\xb8\x03\x03", 11};
+  constexpr std::size_t kMany = 900;
+  constexpr std::size_t kOfOne = 150;  // kilobytes, about
+  serve(files());
+  EXPECT_EQ(asked(""), "POST https - 0");
+  const std::size_t before = residentKilobytes(::getpid());
+  std::vector<std::unique_ptr<Wire>> flood;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    flood.push_back(std::make_unique<Wire>(port));
+    ASSERT_TRUE(flood.back()->connected());
+    flood.back()->send(kHalf);
+  }
+  EXPECT_EQ(asked(""), "POST https - 0");  // the slow ones are hurried
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_LT(residentKilobytes(::getpid()), before + kMany * kOfOne / 2);
+#endif
 }
 
 TEST_F(Tls, IsNotServedInClearForWantOfACertificate) {

@@ -64,7 +64,7 @@ class Plan:
         self.tokens, self.users = given.tokens, given.users
         self.rounds, self.seconds = given.rounds, given.seconds
         # To be revoked, each once; more than can be in the time, or half of all where there are few.
-        self.apart = min(int(given.rounds * (given.seconds + 0.2) * 30_000), max(given.tokens // 2, given.rounds * 200))
+        self.apart = min(int(given.rounds * (given.seconds + 0.2) * 60_000), max(given.tokens // 2, 30_000))
         self.bare_options = given.bare_options.split()
         self.certificate, self.key = scratch / "certificate.pem", scratch / "key.pem"
         run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",

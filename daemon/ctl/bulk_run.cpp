@@ -20,7 +20,6 @@ using base::Result;
 constexpr std::size_t kBatchBytes = 48 * 1024;      // of a request's items; the server takes 64 KiB in all
 constexpr std::uint64_t kFailuresShown = 10;        // on stderr, where a report has them all
 constexpr std::uint64_t kUnsavedMost = 256;         // rows of lines that never get into a batch
-constexpr std::size_t kTextShown = 64;              // bytes of a line that is no item
 constexpr std::chrono::milliseconds kGather{50};    // for more input, before a small batch goes
 constexpr std::chrono::milliseconds kQuiet{20000};  // well below the server's patience with a silent client
 
@@ -114,10 +113,8 @@ Exit BulkRun::feed(const Line& line) {
   auto id = line.tooLong ? Result<std::string>(Error{Code::Invalid, "the line is too long"})
                          : verb_.idOf(base::view(line.text));
   if (!id) {
-    std::string why = id.error().what;
-    if (!verb_.secret && !line.tooLong)
-      why += ": '" + printable(base::view(line.text).substr(0, kTextShown)) + "'";
-    failed(item, nameOf(id.error()), why);
+    // The line itself is shown nowhere: it may be a token, from a list of another kind.
+    failed(item, nameOf(id.error()), id.error().what);
     return ++unsaved_ < kUnsavedMost ? Exit::Yes : saveAll();
   }
   item.id = *std::move(id);

@@ -31,9 +31,9 @@ struct BulkVerb {
   std::string called;   // what an item is in an answer: "user", "accessor"
   std::string done;     // "issued"
   std::string heading;  // of its reports
-  bool secret = false;  // items are tokens: never shown
   bool issues = false;  // the answers hold tokens, which an interruption can lose
-  // An item's name for reports and messages, never a secret. Errors: Invalid (no such item can be).
+  // An item's name for reports and messages, never a secret. Errors: Invalid (no such item can be), which
+  // does not quote the text.
   std::function<base::Result<std::string>(std::string_view text)> idOf;
   // Adds what the body has beside the items.
   std::function<void(Body& body)> fill;

@@ -1,12 +1,12 @@
 #include "daemon/ctl/bulk_verbs.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
 #include "daemon/ctl/bulk_lost.h"
 #include "daemon/ctl/bulk_run.h"
 #include "daemon/ctl/output.h"
-#include "hal/base/utf8.h"
 #include "kms/tokens/fields.h"
 #include "kms/tokens/token_text.h"
 
@@ -19,22 +19,33 @@ using base::Result;
 
 constexpr std::size_t kAccessorLength = 26;
 
+// What the line is not, without a word of the line: it may be a token.
+Error notA(const char* what, std::string_view text) {
+  std::string why = std::string("not ") + what;
+  if (text.find('\t') != text.npos)
+    why += "; this looks like a line of --output; take its accessors from column 3 of the report";
+  return Error{Code::Invalid, why};
+}
+
 Result<std::string> userOf(std::string_view text) {
-  if (auto good = kms::checkUserName(text, kms::Policy{}); !good) return std::move(good).error();
+  // A list of tokens must not get into a report as a list of users.
+  if (!kms::checkUserName(text, kms::Policy{}) || kms::accessorIn(text)) return notA("a user name", text);
   return std::string(text);
 }
 
 Result<std::string> accessorOf(std::string_view text) {
-  if (text.size() != kAccessorLength || !base::validUtf8(text) || base::hasControl(text))
-    return Error{Code::Invalid, "an accessor has 26 letters and digits"};
+  const auto sound = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+  };
+  if (text.size() != kAccessorLength || !std::all_of(text.begin(), text.end(), sound))
+    return notA("an accessor (26 letters and digits)", text);
   return std::string(text);
 }
 
 // Of an access token, from its text, so that no report has to hold a token.
 Result<std::string> accessorOfToken(std::string_view text) {
   auto accessor = kms::accessorIn(text);
-  if (!accessor)
-    return Error{Code::Invalid, "this is no access token; one-time tokens are revoked by their accessors"};
+  if (!accessor) return notA("an access token; one-time tokens are revoked by their accessors", text);
   return *std::move(accessor);
 }
 
@@ -125,13 +136,12 @@ Exit runBulkRevoke(const Parsed& parsed) {
     std::string_view option;
     std::string_view member;
     std::string_view called;
-    bool secret;
     Result<std::string> (*idOf)(std::string_view);
   };
   static constexpr std::array kKinds = {
-      Kind{"accessors-file", "accessors", "accessor", false, accessorOf},
-      Kind{"tokens-file", "tokens", "accessor", true, accessorOfToken},
-      Kind{"users-file", "users", "user", false, userOf},
+      Kind{"accessors-file", "accessors", "accessor", accessorOf},
+      Kind{"tokens-file", "tokens", "accessor", accessorOfToken},
+      Kind{"users-file", "users", "user", userOf},
   };
   const Kind* chosen = nullptr;
   for (const Kind& kind : kKinds) {
@@ -149,7 +159,6 @@ Exit runBulkRevoke(const Parsed& parsed) {
   verb.called = chosen->called;
   verb.done = "revoked";
   verb.heading = "token revoke --" + std::string(chosen->option);
-  verb.secret = chosen->secret;
   verb.idOf = chosen->idOf;
   verb.fill = [](Body&) {};
   return BulkRun(parsed, std::move(verb)).run();

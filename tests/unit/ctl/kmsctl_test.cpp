@@ -7,6 +7,8 @@
 
 #include "daemon/http/problem.h"
 #include "daemon/http/server.h"
+#include "hal/base/rng.h"
+#include "kms/tokens/token_text.h"
 #include "tests/support/run.h"
 #include "tests/support/scratch.h"
 
@@ -223,6 +225,39 @@ TEST_F(Kmsctl, SaysOnlyTheRefusalWhenAListIsRefused) {
   const Ran later = ctl({"token", "issue", "--kind", "enrol", "--users-file", "-"}, "alice\nbob\n");
   EXPECT_EQ(later.exit, 3);
   EXPECT_NE(later.err.find("from alice to bob"), std::string::npos) << later.err;
+}
+
+TEST_F(Kmsctl, QuotesNoLineOfAListThatMayBeAToken) {
+  // An access token whose check characters fit, bare and in lines as --output has them.
+  auto token = kms::makeAccessToken("0123456789ABCDEFGHJKMNPQR0", base::systemRng());
+  ASSERT_TRUE(token);
+  const std::string text(base::view(*token));
+  const std::string lines = text + "\nalice\t" + text + "\t2026-01-02T00:00:00Z\n" +
+                            "alice\tABCD-EFGH-JKMN\t2026-01-02T00:00:00Z\n";
+  for (const char* option : {"--accessors-file", "--users-file", "--tokens-file"}) {
+    const bool bare = option == std::string("--tokens-file");  // the first line would be one
+    const std::string report = scratch / option;
+    const std::string input = bare ? lines.substr(lines.find('\n') + 1) : lines;
+    for (const bool json : {false, true}) {
+      std::vector<std::string> words = {"token", "revoke", option, "-", "--report", report};
+      if (json) words.insert(words.begin(), "--json");
+      const Ran ran = ctl(words, input);
+      EXPECT_EQ(ran.exit, 1) << ran.err;
+      std::stringstream all;
+      all << std::ifstream(report).rdbuf() << ran.out << ran.err;
+      for (const std::string secret : {text.c_str(), "ABCD-EFGH"})
+        EXPECT_EQ(all.str().find(secret), std::string::npos) << option << all.str();
+      EXPECT_NE(ran.err.find("from column 3 of the report"), std::string::npos) << ran.err;
+    }
+  }
+  EXPECT_TRUE(seen.empty());
+  const Ran accessors = ctl({"token", "revoke", "--accessors-file", "-"}, "short\n");
+  EXPECT_TRUE(accessors.err.starts_with("kmsctl: line 1: not an accessor (26 letters and digits)\n"))
+      << accessors.err;
+  const Ran users = ctl({"token", "revoke", "--users-file", "-"},
+                        "a\x01"
+                        "b\n");
+  EXPECT_TRUE(users.err.starts_with("kmsctl: line 1: not a user name\n")) << users.err;
 }
 
 TEST_F(Kmsctl, FailsWhereAnOutputCannotBeMade) {

@@ -42,16 +42,24 @@ json::object objectOf(const kms::StoreReport& report) {
           {"problems", std::move(problems)}};
 }
 
-Result<kms::AuditHead> headOf(kms::Store& store) {
+// What the database knows of the log at one moment.
+struct Known {
   kms::AuditHead head;
+  std::optional<kms::AuditNote> note;
+};
+
+Result<Known> knownOf(kms::Store& store) {
+  Known known;
   auto read = store.read([&](kms::StoreReader& reader) -> Result<void> {
     auto found = reader.auditHead();
     if (!found) return std::move(found).error();
-    head = *found;
+    auto note = reader.auditNote();
+    if (!note) return std::move(note).error();
+    known = {*found, *note};
     return {};
   });
   if (!read) return std::move(read).error();
-  return head;
+  return known;
 }
 
 }  // namespace
@@ -67,11 +75,12 @@ Result<base::SecretText> checkAudit(kms::AuditLog& log, const kms::Vault& vault,
     return compared ? compared->entry(facts) : Result<void>();
   });
   const auto readOn = [&]() -> Result<void> {
-    auto head = log.flush(base::Deadline::in(kFlushMost));
-    if (!head && compared) return std::move(head).error();
-    if (!head) head = headOf(store);  // what is broken or cannot be written can be looked at all the same
-    if (!head) return std::move(head).error();
-    return verifier.readTo(*head);
+    const auto flushed = log.flush(base::Deadline::in(kFlushMost));
+    // What is broken or cannot be written can be looked at all the same.
+    if (!flushed && compared) return base::Error(flushed.error());
+    auto known = knownOf(store);
+    if (!known) return std::move(known).error();
+    return verifier.readTo(known->head, known->note);
   };
   if (auto read = readOn(); !read) return std::move(read).error();
   if (compared) {
@@ -79,7 +88,9 @@ Result<base::SecretText> checkAudit(kms::AuditLog& log, const kms::Vault& vault,
   }
   json::object answer = objectOf(verifier.report());
   const bool rowsFit = !compared || compared->report().problemCount == 0;
-  answer["sound"] = verifier.report().problemCount == 0 && rowsFit;
+  const bool sound = verifier.report().problemCount == 0 && rowsFit;
+  // With the chain alone nobody knows: whoever can write the files can make another one.
+  answer["sound"] = sound && !verifier.report().checkpointsChecked ? json::value() : json::value(sound);
   answer["store"] = compared ? json::value(objectOf(compared->report())) : json::value();
   return base::secretText(json::serialize(answer));
 }

@@ -103,11 +103,15 @@ Result<void> AuditWriter::recover() {
   auto alive = store_.writeAndWait([](Txn&) -> Result<void> { return {}; });
   if (!alive) return auditUnwritable(alive.error().what);
   AuditHead head;
+  std::optional<AuditNote> note;
   std::vector<AuditRow> rows;
   auto read = store_.read([&](StoreReader& reader) -> Result<void> {
     auto found = reader.auditHead();
     if (!found) return std::move(found).error();
     head = *found;
+    auto noted = reader.auditNote();
+    if (!noted) return std::move(noted).error();
+    note = *noted;
     auto waiting = reader.outbox(kTailRows);
     if (!waiting) return std::move(waiting).error();
     rows = *std::move(waiting);
@@ -130,6 +134,7 @@ Result<void> AuditWriter::recover() {
     file_ = *std::move(file);
   }
   head_ = head;
+  note_ = note;
   full_ = checkpointed_ && head.length >= options_.segmentMost;
   sinceCheckpoint_ = checkpointed_ || head.number == 0
                          ? 0

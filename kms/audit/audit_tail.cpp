@@ -4,6 +4,7 @@
 
 #include "kms/audit/audit.h"
 #include "kms/audit/audit_writer.h"
+#include "kms/keys/audit_note.h"
 
 namespace kms {
 namespace {
@@ -51,6 +52,27 @@ Result<std::optional<std::int64_t>> lastCheckpoint(const std::filesystem::path& 
 bool soundCheckpoint(const AuditMac& mac, const base::Uuid& server, const AuditLine& line) {
   const auto wanted = mac(checkpointMessage(server, line.number, line.prev, line.at));
   return line.checkpoint && wanted && base::equalConstantTime(*wanted, *line.checkpoint);
+}
+
+std::optional<AuditNote> noteOf(const AuditMac& mac, const base::Uuid& server, const AuditHead& checkpoint) {
+  const auto made = mac(auditNoteMessage(server, checkpoint.segment, checkpoint.number, checkpoint.hash));
+  if (!made) return std::nullopt;
+  return AuditNote{checkpoint.segment, checkpoint.number, *made};
+}
+
+std::string wrongNote(const std::optional<AuditNote>& note, const AuditHead& checkpoint,
+                      const std::optional<AuditNote>& wanted) {
+  if (!note) return "the database has no note of the last checkpoint";
+  if (note->segment != checkpoint.segment || note->number != checkpoint.number) {
+    const auto entry = [](std::int64_t number) {
+      return number == 0 ? std::string("none") : "entry " + std::to_string(number);
+    };
+    return "the last checkpoint is " + entry(checkpoint.number) + ", but the database has noted " +
+           entry(note->number);
+  }
+  if (wanted && !base::equalConstantTime(wanted->mac, note->mac))
+    return "the database's note of the last checkpoint is not one of this server's key";
+  return {};
 }
 
 Result<bool> acceptedStart(const std::filesystem::path& file, std::int64_t length, const AuditMac& mac,
@@ -105,6 +127,7 @@ Result<void> AuditWriter::checkComplete() const {
 Result<AuditHead> AuditWriter::anchor() const {
   AuditHead at;
   if (head_.segment <= 1) return at;
+  at.segment = head_.segment - 1;
   const auto file = path(head_.segment - 1);
   auto size = segmentSize(file);
   if (!size) return unreadable(size.error());
@@ -120,8 +143,18 @@ Result<AuditHead> AuditWriter::anchor() const {
   return at;
 }
 
-Result<void> AuditWriter::verifyLines() {
-  if (head_.segment == 0) return {};
+// The database knows which checkpoint is the last one, so that none can be taken away.
+Result<void> AuditWriter::verifyNote(const AuditHead& checkpoint) const {
+  const auto wanted = noteOf(mac_, options_.server, checkpoint);
+  if (!wanted)
+    return Error{base::Code::Unavailable, "the server was sealed meanwhile", base::Reason::SealedByCommand};
+  const std::string wrong = wrongNote(note_, checkpoint, wanted);
+  if (!wrong.empty()) return auditBroken(wrong);
+  return {};
+}
+
+Result<void> AuditWriter::verifyLines() const {
+  if (head_.segment == 0) return verifyNote({});
   const auto file = path(head_.segment);
   auto start = lastCheckpoint(file, head_.length);
   if (!start) return std::move(start).error();
@@ -131,6 +164,7 @@ Result<void> AuditWriter::verifyLines() {
     if (!before) return std::move(before).error();
     at = *before;
   }
+  AuditHead checkpoint = at;
   auto reader = SegmentReader::open(file, start->value_or(0), head_.length);
   if (!reader) return unreadable(reader.error());
   for (bool first = true;; first = false) {
@@ -144,12 +178,17 @@ Result<void> AuditWriter::verifyLines() {
       return brokenAt(file, reader->lineAt(), "does not follow from the line before it");
     if (line->checkpoint && !soundCheckpoint(mac_, options_.server, *line))
       return brokenAt(file, reader->lineAt(), "the checkpoint is not one of this server's key");
+    // A checkpoint proves an acceptance, and behind these lines there is none.
+    if (!line->checkpoint && line->entry.event == static_cast<std::uint16_t>(Event::AuditAccepted))
+      return brokenAt(file, reader->lineAt(), "the acceptance has no sound checkpoint behind it");
+    at.segment = head_.segment;
     at.number = line->number;
     at.hash = auditHash(**text);
+    if (line->checkpoint) checkpoint = at;
   }
   if (at.number != head_.number || at.hash != head_.hash)
     return brokenAt(file, reader->lineAt(), "the last line is not the one that the database knows");
-  return {};
+  return verifyNote(checkpoint);
 }
 
 }  // namespace kms

@@ -1,6 +1,7 @@
 #include "kms/audit/audit_verify.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "hal/base/rfc3339.h"
 #include "kms/audit/audit.h"
@@ -16,8 +17,22 @@ void AuditVerifier::problem(std::int64_t line, std::string what, const std::stri
   report_.problems.push_back({file.empty() ? segmentName(segment_) : file, line, std::move(what), {}});
 }
 
-Result<void> AuditVerifier::readTo(const AuditHead& head) {
+Result<void> AuditVerifier::readTo(const AuditHead& head, const std::optional<AuditNote>& note) {
   if (report_.lines == 0) report_.checkpointsChecked = mac_({}).has_value();
+  if (auto read = readLines(head); !read) return read;
+  refuseAcceptance();
+  compareNote(note);
+  return {};
+}
+
+void AuditVerifier::compareNote(const std::optional<AuditNote>& note) {
+  const auto wanted = noteOf(mac_, options_.server, checkpoint_);
+  report_.checkpointsChecked = report_.checkpointsChecked && wanted.has_value();
+  const std::string wrong = wrongNote(note, checkpoint_, wanted);
+  if (!wrong.empty() && !std::exchange(noteTold_, true)) problem(0, wrong, "kms.db");
+}
+
+Result<void> AuditVerifier::readLines(const AuditHead& head) {
   if (head.segment > 0 && segment_ == 0) beginSegment(1);
   auto segments = listSegments(options_.directory);
   if (!segments) return std::move(segments).error();
@@ -50,10 +65,10 @@ Result<void> AuditVerifier::readTo(const AuditHead& head) {
 }
 
 void AuditVerifier::beginSegment(std::int64_t segment) {
+  refuseAcceptance();
   segment_ = segment;
   offset_ = 0;
   line_ = 0;
-  acceptance_.clear();
 }
 
 Result<void> AuditVerifier::readSegment(std::int64_t segment, std::int64_t to) {
@@ -82,6 +97,7 @@ Result<void> AuditVerifier::readSegment(std::int64_t segment, std::int64_t to) {
 Result<void> AuditVerifier::takeLine(std::int64_t number, std::string_view text) {
   ++report_.lines;
   const auto line = parseAuditLine(text);
+  if (!line || !line->checkpoint) refuseAcceptance();
   if (!line) {
     problem(number, line.error().what);
     known_ = false;
@@ -99,8 +115,10 @@ Result<void> AuditVerifier::takeLine(std::int64_t number, std::string_view text)
     const bool sound = !keys || soundCheckpoint(mac_, options_.server, *line);
     if (!sound) problem(number, "the checkpoint is not one of this server's key");
     if (sound && !acceptance_.empty()) accept(number);
-  } else if (number == 1 && line->entry.event == static_cast<std::uint16_t>(Event::AuditAccepted)) {
-    acceptance_ = auditUnescape(line->entry.actor) + " at " + base::formatTime(line->at);
+    checkpoint_ = {segment_, 0, line->number, auditHash(text)};
+  } else if (line->entry.event == static_cast<std::uint16_t>(Event::AuditAccepted)) {
+    if (number != 1) problem(number, "is an acceptance, which stands only at the beginning of a file");
+    if (number == 1) acceptance_ = auditUnescape(line->entry.actor) + " at " + base::formatTime(line->at);
   }
   checkpointed_ = line->checkpoint.has_value();
   at_.number = line->number;
@@ -134,6 +152,11 @@ void AuditVerifier::accept(std::int64_t checkpointLine) {
       report_.problems[unaccepted_].accepted = acceptance_;
   }
   acceptance_.clear();
+}
+
+// The first line of this file says that it accepts, and no checkpoint stands behind it.
+void AuditVerifier::refuseAcceptance() {
+  if (!std::exchange(acceptance_, {}).empty()) problem(1, "the acceptance has no sound checkpoint behind it");
 }
 
 }  // namespace kms

@@ -41,18 +41,22 @@ class AuditVerifier {
   AuditVerifier(const AuditOptions& options, const AuditMac& mac, Sink sink)
       : options_(options), mac_(mac), sink_(std::move(sink)) {}
 
-  // Reads on to `head`: the first time from the beginning, then from where it was. Problems are in the report
-  // and no error. Errors: the sink's; as base::systemError where a file cannot be read.
-  base::Result<void> readTo(const AuditHead& head);
+  // Reads on to `head`: the first time from the beginning, then from where it was. `note` is from the same
+  // reading of the database as `head`. Problems are in the report and no error. Errors: the sink's; as
+  // base::systemError where a file cannot be read.
+  base::Result<void> readTo(const AuditHead& head, const std::optional<AuditNote>& note);
   const AuditReport& report() const noexcept { return report_; }
 
  private:
+  base::Result<void> readLines(const AuditHead& head);
   base::Result<void> readSegment(std::int64_t segment, std::int64_t to);
   base::Result<void> takeLine(std::int64_t number, std::string_view text);
   void follow(const AuditLine& line, std::int64_t number);
   void problem(std::int64_t line, std::string what, const std::string& file = {});
   void beginSegment(std::int64_t segment);
   void accept(std::int64_t checkpointLine);
+  void refuseAcceptance();
+  void compareNote(const std::optional<AuditNote>& note);
   std::filesystem::path path(std::int64_t segment) const { return options_.directory / segmentName(segment); }
 
   const AuditOptions& options_;
@@ -65,6 +69,8 @@ class AuditVerifier {
   std::int64_t offset_ = 0;
   std::int64_t line_ = 0;       // of the file
   AuditHead at_;                // number and hash of the last line
+  AuditHead checkpoint_;        // segment, number and hash of the last one
+  bool noteTold_ = false;       // what is wrong with the note
   bool known_ = true;           // what the next line must follow from
   bool checkpointed_ = true;    // the last line is a checkpoint
   std::string acceptance_;      // the first line of this file says so; proved by the checkpoint behind it

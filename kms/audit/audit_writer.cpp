@@ -138,11 +138,17 @@ void AuditWriter::addCheckpoint(Batch& batch) const {
   const base::Time at = clock_.now();
   const auto mac = mac_(checkpointMessage(options_.server, batch.head.number + 1, batch.head.hash, at));
   if (!mac) return;  // sealed at this moment: the next unsealing makes one
-  const std::size_t from = batch.text.size();
-  appendCheckpointLine(batch.text, ++batch.head.number, batch.head.hash, *mac, at);
-  batch.head.hash = auditHash(std::string_view(batch.text).substr(from));
-  batch.text += '\n';
-  batch.head.length += static_cast<std::int64_t>(batch.text.size() - from);
+  std::string line;
+  AuditHead head = batch.head;
+  appendCheckpointLine(line, ++head.number, head.hash, *mac, at);
+  head.hash = auditHash(line);
+  line += '\n';
+  head.length += static_cast<std::int64_t>(line.size());
+  const auto note = noteOf(mac_, options_.server, head);
+  if (!note) return;
+  batch.text += line;
+  batch.head = head;
+  batch.note = note;
   batch.checkpointed = true;
   batch.sinceCheckpoint = 0;
 }
@@ -153,6 +159,9 @@ Result<void> AuditWriter::commit(const Batch& batch) {
   if (done)
     done = store_.writeAndWait([&](Txn& txn) -> Result<void> {
       if (auto dropped = txn.dropAudit(batch.through); !dropped) return dropped;
+      if (batch.note) {
+        if (auto noted = txn.setAuditNote(*batch.note); !noted) return noted;
+      }
       return txn.setAuditHead(batch.head);
     });
   if (!done) {

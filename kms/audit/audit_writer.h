@@ -56,14 +56,16 @@ class AuditWriter {
     AuditHead head;
     std::int64_t through = 0;  // of the outbox
     std::int64_t sinceCheckpoint = 0;
-    bool checkpointed = false;  // its last line is a checkpoint
+    bool checkpointed = false;      // its last line is a checkpoint
+    std::optional<AuditNote> note;  // of its last checkpoint
   };
 
   base::Result<void> recover();
   base::Result<void> checkHead(const AuditHead& head);
   base::Result<void> checkComplete() const;
-  base::Result<AuditHead> anchor() const;
-  base::Result<void> verifyLines();
+  base::Result<AuditHead> anchor() const;  // `length` is not told
+  base::Result<void> verifyLines() const;
+  base::Result<void> verifyNote(const AuditHead& checkpoint) const;
   base::Result<std::vector<AuditRow>> readOutbox(std::size_t limit);
   Batch begin(std::int64_t segment) const;
   // `open`: checkpoints can be made.
@@ -81,6 +83,7 @@ class AuditWriter {
   const AuditOptions& options_;
   const base::Clock& clock_;
   AuditHead head_;
+  std::optional<AuditNote> note_;  // as the database had it with the head that recover() found
   std::optional<SegmentFile> file_;
   bool ready_ = false;         // head_ and file_ are as the database says
   bool trusted_ = false;       // the log was verified since the server was opened
@@ -96,6 +99,12 @@ class AuditWriter {
 bool soundOutboxEntry(std::string_view text);
 
 bool soundCheckpoint(const AuditMac& mac, const base::Uuid& server, const AuditLine& line);
+// The note that this checkpoint is the last one; all zero: there is none yet. Nothing while sealed.
+std::optional<AuditNote> noteOf(const AuditMac& mac, const base::Uuid& server, const AuditHead& checkpoint);
+// What is wrong with the note where this is the last checkpoint and `wanted` its noteOf(); empty: nothing.
+// Without `wanted` only the numbers are compared.
+std::string wrongNote(const std::optional<AuditNote>& note, const AuditHead& checkpoint,
+                      const std::optional<AuditNote>& wanted);
 // Whether the file begins with an acceptance that is proved by the checkpoint behind it.
 base::Result<bool> acceptedStart(const std::filesystem::path& file, std::int64_t length, const AuditMac& mac,
                                  const base::Uuid& server);

@@ -1,6 +1,8 @@
 #include "kms/keys/founding.h"
 
+#include "kms/keys/audit_note.h"
 #include "kms/keys/crypto.h"
+#include "kms/keys/key_use.h"
 #include "kms/keys/keyring.h"
 #include "kms/keys/row_cipher.h"
 
@@ -40,6 +42,15 @@ base::Result<void> putKeyring(Txn& txn, Epochs& epochs, const KeyGeneration& key
   return txn.put(Table::Keyring, *row);
 }
 
+// That the audit log has no checkpoint yet. From now on whoever takes all of them away is found.
+base::Result<AuditNote> firstNote(const base::Uuid& server, base::BytesView root) {
+  auto key = deriveKey(root, {}, KeyUse::Audit, server);
+  if (!key) return std::move(key).error();
+  auto hmac = Hmac::create(key->bytes());
+  if (!hmac) return std::move(hmac).error();
+  return AuditNote{0, 0, hmac->compute(auditNoteMessage(server, 0, 0, {}))};
+}
+
 [[gnu::noinline]] base::Result<void> foundWith(Store& store, const base::Uuid& server,
                                                const std::vector<NewSlot>& slots, const base::Clock& clock,
                                                base::Rng& rng, ScryptCost cost) {
@@ -52,6 +63,8 @@ base::Result<void> putKeyring(Txn& txn, Epochs& epochs, const KeyGeneration& key
   if (!keys) return std::move(keys).error();
   auto epochs = Epochs::create(root->bytes(), kFirst, server);
   if (!epochs) return std::move(epochs).error();
+  const auto note = firstNote(server, root->bytes());
+  if (!note) return base::Error(note.error());
 
   return store.writeAndWait([&](Txn& txn) -> base::Result<void> {
     const auto present = txn.slots();
@@ -60,6 +73,7 @@ base::Result<void> putKeyring(Txn& txn, Epochs& epochs, const KeyGeneration& key
       return base::Error{base::Code::Conflict, "the database has key slots already; it belongs to a server"};
     for (const SlotRow& row : *rows)
       if (auto added = txn.addSlot(row); !added) return added;
+    if (auto noted = txn.setAuditNote(*note); !noted) return noted;
     return putKeyring(txn, *epochs, *keys, rng);
   });
 }

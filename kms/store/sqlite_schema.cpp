@@ -35,7 +35,13 @@ CREATE TABLE audit_head(one INTEGER PRIMARY KEY CHECK(one=1), segment INTEGER NO
   number INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
 )sql";
 
-constexpr const char* kMigrations[] = {kFirst, kAuditHead};
+// One row: which checkpoint is the last one of the audit log.
+constexpr const char* kAuditNote = R"sql(
+CREATE TABLE audit_note(one INTEGER PRIMARY KEY CHECK(one=1), segment INTEGER NOT NULL, number INTEGER NOT NULL,
+  mac BLOB NOT NULL) STRICT;
+)sql";
+
+constexpr const char* kMigrations[] = {kFirst, kAuditHead, kAuditNote};
 
 Error damaged(const std::string& why) {
   return Error{Code::Corrupt, "the database is damaged: " + why + "; restore it from a backup",

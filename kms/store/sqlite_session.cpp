@@ -190,6 +190,22 @@ Result<AuditHead> Session::auditHead() {
   return head->value_or(AuditHead{});
 }
 
+Result<std::optional<AuditNote>> Session::auditNote() {
+  return first<AuditNote>(
+      db_, "SELECT segment,number,mac FROM audit_note", [](Query&) {},
+      [](const Query& q) -> Result<AuditNote> {
+        AuditNote out{q.integer(0), q.integer(1), {}};
+        const base::Bytes mac = q.bytes(2);
+        if (mac.size() != out.mac.size()) {
+          return Error{Code::Corrupt,
+                       "the database is damaged: the note of the last checkpoint has a wrong size",
+                       base::Reason::DatabaseCorrupt};
+        }
+        std::copy(mac.begin(), mac.end(), out.mac.begin());
+        return out;
+      });
+}
+
 Result<void> Session::put(Table table, const SealedRow& row) {
   return change(db_, sqlOf(table).put, [&](Query& q) { bindRow(q, row); });
 }
@@ -271,6 +287,11 @@ Result<void> Session::setAuditHead(const AuditHead& head) {
   return change(
       db_, "INSERT OR REPLACE INTO audit_head(one,segment,length,number,hash) VALUES(1,?,?,?,?)",
       [&](Query& q) { q.bind(head.segment).bind(head.length).bind(head.number).bind(BytesView(head.hash)); });
+}
+
+Result<void> Session::setAuditNote(const AuditNote& note) {
+  return change(db_, "INSERT OR REPLACE INTO audit_note(one,segment,number,mac) VALUES(1,?,?,?)",
+                [&](Query& q) { q.bind(note.segment).bind(note.number).bind(BytesView(note.mac)); });
 }
 
 }  // namespace kms::sqlite

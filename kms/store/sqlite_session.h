@@ -25,6 +25,7 @@ class Session : public Txn {
   base::Result<std::optional<std::int64_t>> number(std::string_view name) override;
   base::Result<std::vector<AuditRow>> outbox(std::size_t limit) override;
   base::Result<AuditHead> auditHead() override;
+  base::Result<std::optional<AuditNote>> auditNote() override;
 
   base::Result<void> put(Table table, const SealedRow& row) override;
   base::Result<void> insert(Table table, const SealedRow& row) override;
@@ -40,6 +41,7 @@ class Session : public Txn {
   base::Result<void> appendAudit(base::BytesView entry) override;
   base::Result<void> dropAudit(std::int64_t through) override;
   base::Result<void> setAuditHead(const AuditHead& head) override;
+  base::Result<void> setAuditNote(const AuditNote& note) override;
 
  protected:
   Connection& db_;

@@ -55,6 +55,13 @@ struct AuditRow {
   base::Bytes entry;
 };
 
+// Which checkpoint of the audit log is its last one. Its MAC is made and checked above.
+struct AuditNote {
+  std::int64_t segment = 0;         // number of the file that has it; 0: none yet
+  std::int64_t number = 0;          // of its line
+  std::array<std::byte, 32> mac{};  // under the audit key, see kms/keys/audit_note.h
+};
+
 // How far the files of the audit log reach, as the database knows it. What lies behind it in the newest file
 // was never relied on: its entries are still in the outbox.
 struct AuditHead {
@@ -88,6 +95,8 @@ class StoreReader {
   virtual base::Result<std::vector<AuditRow>> outbox(std::size_t limit) = 0;
   // All zero where no file was written yet.
   virtual base::Result<AuditHead> auditHead() = 0;
+  // Nothing where none was ever made.
+  virtual base::Result<std::optional<AuditNote>> auditNote() = 0;
 };
 
 class Txn : public StoreReader {
@@ -116,6 +125,7 @@ class Txn : public StoreReader {
   // Erases the outbox up to and with this sequence number. A number is never given again.
   virtual base::Result<void> dropAudit(std::int64_t through) = 0;
   virtual base::Result<void> setAuditHead(const AuditHead& head) = 0;
+  virtual base::Result<void> setAuditNote(const AuditNote& note) = 0;
 };
 
 // Hears of every row that is replaced or erased, so that what was read of it before can be forgotten. Changes

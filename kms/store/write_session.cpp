@@ -158,4 +158,9 @@ Result<void> WriteSession::setAuditHead(const AuditHead& head) {
   return Session::setAuditHead(head);
 }
 
+Result<void> WriteSession::setAuditNote(const AuditNote& note) {
+  changed_ = true;
+  return Session::setAuditNote(note);
+}
+
 }  // namespace kms::sqlite

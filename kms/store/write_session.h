@@ -53,6 +53,7 @@ class WriteSession final : public Session {
   base::Result<void> appendAudit(base::BytesView entry) override;
   base::Result<void> dropAudit(std::int64_t through) override;
   base::Result<void> setAuditHead(const AuditHead& head) override;
+  base::Result<void> setAuditNote(const AuditNote& note) override;
 
  private:
   void tell(Table table, std::int64_t key) noexcept;

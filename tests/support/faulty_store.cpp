@@ -50,6 +50,9 @@ class FaultyTxn final : public Txn {
   Result<kms::AuditHead> auditHead() override {
     return pass([&] { return reader_.auditHead(); });
   }
+  Result<std::optional<kms::AuditNote>> auditNote() override {
+    return pass([&] { return reader_.auditNote(); });
+  }
   Result<void> put(Table table, const SealedRow& row) override {
     return pass([&] { return txn_->put(table, row); });
   }
@@ -89,6 +92,9 @@ class FaultyTxn final : public Txn {
 
   Result<void> setAuditHead(const kms::AuditHead& head) override {
     return pass([&] { return txn_->setAuditHead(head); });
+  }
+  Result<void> setAuditNote(const kms::AuditNote& note) override {
+    return pass([&] { return txn_->setAuditNote(note); });
   }
 
  private:

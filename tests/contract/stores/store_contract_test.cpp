@@ -156,6 +156,34 @@ TEST_P(StoreContract, NeverGivesAnOutboxNumberTwice) {
   });
 }
 
+TEST_P(StoreContract, KeepsTheLastHeadAndNoteOfTheAuditLog) {
+  look([](StoreReader& reader) {
+    auto none = reader.auditNote();
+    EXPECT_TRUE(none && !*none);
+  });
+  kms::AuditNote note{1, 2, {}};
+  kms::AuditHead head{3, 4, 5, {}};
+  note.mac.fill(std::byte{6});
+  head.hash.fill(std::byte{7});
+  change([&](Txn& txn) {
+    EXPECT_TRUE(txn.setAuditNote({8, 9, {}}));
+    EXPECT_TRUE(txn.setAuditNote(note));
+    EXPECT_TRUE(txn.setAuditHead(head));
+  });
+  reopen();
+  look([&](StoreReader& reader) {
+    auto noted = reader.auditNote();
+    ASSERT_TRUE(noted && *noted);
+    EXPECT_EQ((*noted)->segment, 1);
+    EXPECT_EQ((*noted)->number, 2);
+    EXPECT_EQ((*noted)->mac, note.mac);
+    auto known = reader.auditHead();
+    ASSERT_TRUE(known);
+    EXPECT_EQ(known->number, 5);
+    EXPECT_EQ(known->hash, head.hash);
+  });
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, StoreContract, ::testing::ValuesIn(storeFixtures()),
                          [](const auto& row) { return row.param.name; });
 

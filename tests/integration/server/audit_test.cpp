@@ -46,6 +46,8 @@ TEST_F(AuditServer, TellsOfAllThatWasDone) {
   const Ran sealed = server_.ctl({"audit", "verify"});
   EXPECT_EQ(sealed.exit, 0) << sealed.out << sealed.err;
   EXPECT_NE(sealed.out.find("not checked while sealed"), std::string::npos) << sealed.out;
+  EXPECT_NE(sealed.out.find("chain only: open the server"), std::string::npos) << sealed.out;
+  EXPECT_TRUE(server_.ctlJson({"audit", "verify"}).at("sound").is_null());
   EXPECT_EQ(server_.ctl({"audit", "verify", "--store"}).exit, 3);
 
   const std::string text = readAll(file());

@@ -46,6 +46,19 @@ class LogBench : public ::testing::Test {
     options.server = *base::Uuid::parse("0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0");
     options.flushEvery = std::chrono::milliseconds(5);
     options.retryAfter = std::chrono::milliseconds(5);
+    setNote(*kms::noteOf(mac, options.server, {}));  // as founding does
+  }
+
+  void setNote(const kms::AuditNote& note) {
+    EXPECT_TRUE(store->writeAndWait([&](kms::Txn& txn) { return txn.setAuditNote(note); }));
+  }
+  std::optional<kms::AuditNote> note() {
+    std::optional<kms::AuditNote> out;
+    EXPECT_TRUE(store->read([&](kms::StoreReader& reader) -> base::Result<void> {
+      out = *reader.auditNote();
+      return {};
+    }));
+    return out;
   }
 
   // Commits entries "FROM", "FROM + 1", ...
@@ -83,7 +96,7 @@ class LogBench : public ::testing::Test {
       if (told != nullptr) told->emplace_back(facts.object);
       return {};
     });
-    const auto read = verifier.readTo(head());
+    const auto read = verifier.readTo(head(), note());
     EXPECT_TRUE(read) << read.error().what;
     return verifier.report();
   }

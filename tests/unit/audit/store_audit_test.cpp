@@ -34,7 +34,13 @@ class StoreAuditTest : public TokenTest {
     const auto readOn = [&]() -> base::Result<void> {
       auto head = log->flush(base::Deadline::in(std::chrono::seconds(30)));
       if (!head) return std::move(head).error();
-      return verifier.readTo(*head);
+      std::optional<kms::AuditNote> note;
+      EXPECT_OK(store->read([&](kms::StoreReader& reader) -> base::Result<void> {
+        head = reader.auditHead();
+        note = *reader.auditNote();
+        return {};
+      }));
+      return verifier.readTo(*head, note);
     };
     EXPECT_OK(readOn());
     EXPECT_OK(audit.compare(readOn));

@@ -20,18 +20,15 @@ constexpr seconds kLatest{420};      // a server's time never runs back, so it c
 
 constexpr const char* kTokens = "/v1/tokens";
 
-// Until no batch that was sent at any of these times can still be under way.
-void waitUntilSettled(const Unanswered& users, const Interrupt& stop) {
-  const base::Time now = base::systemClock().now();
-  seconds rest{0};
-  for (const auto& [user, time] : users) {
-    const auto sent = base::parseTime(time);
-    // One more second, because times are cut. A clock that was set back makes nobody wait longer.
-    if (sent) rest = std::max(rest, std::min(*sent + kSettled + seconds(1) - now, kSettled + seconds(1)));
-  }
-  if (rest <= seconds(0) || stop.came()) return;
+// Until no batch of an earlier run can still be under way: counted from an answer, because a server that
+// stood still, however long, goes on with the batches it was sent before.
+Exit waitUntilSettled(Remote& remote, const Interrupt& stop) {
+  const auto there = remote.call("GET", "/v1/health");
+  if (!there) return fail(there.error());
+  if (stop.came()) return Exit::Interrupted;
   pollfd wake{stop.fd(), POLLIN, 0};
-  ::poll(&wake, 1, static_cast<int>(milliseconds(rest).count()));
+  ::poll(&wake, 1, static_cast<int>(milliseconds(kSettled).count()));
+  return Exit::Yes;
 }
 
 // The accessors of the user's lost tokens, into `found`; No where there is no such user.
@@ -79,7 +76,7 @@ bool mayBeLost(const Document& token, base::Time sent, const LostSearch& search)
 
 Exit revokeLost(Remote& remote, BulkReport& report, const Unanswered& users, const Interrupt& stop,
                 const LostSearch& search) {
-  waitUntilSettled(users, stop);
+  if (const Exit settled = waitUntilSettled(remote, stop); settled != Exit::Yes) return settled;
   for (const auto& [user, time] : users) {
     if (stop.came()) return Exit::Interrupted;
     const auto sent = base::parseTime(time);

@@ -152,8 +152,14 @@ Exit BulkRun::send() {
   body.secrets(verb_.member, texts);
   verb_.fill(body);
   unsure_ = true;
-  const auto answer = remote_->call("POST", verb_.path, &body);
-  if (!answer) return broken(answer.error());
+  const auto answer = [&] {
+    const Interrupt::Waiting waiting;
+    return remote_->call("POST", verb_.path, &body);
+  }();
+  if (!answer) {
+    const Exit exit = broken(answer.error());
+    return interrupt_.came() ? Exit::Interrupted : exit;
+  }
   if (!answer->good()) {
     progress_->hide();
     refused_ = definite(answer->status);

@@ -18,6 +18,15 @@ class Interrupt {
   bool came() const noexcept;
   // Readable from then on, so that a poll() ends. -1 where the system had no pipe left.
   int fd() const noexcept;
+
+  // While one lives, the first signal says at once, in one line on stderr, that an answer is awaited.
+  class Waiting {
+   public:
+    Waiting() noexcept;
+    ~Waiting();
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+  };
 };
 
 }  // namespace kmsd::ctl

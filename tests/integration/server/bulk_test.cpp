@@ -82,6 +82,13 @@ class BulkJob : public ::testing::Test {
     EXPECT_TRUE(waitUntil([&] { return ::waitpid(pid, &status, WNOHANG) == pid; }));
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
+  // Whether it waits for something that a signal can end, such as an answer; the disk is none.
+  static bool sleeps(pid_t pid) {
+    std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+    std::string number, name, state;
+    stat >> number >> name >> state;
+    return state == "S";
+  }
   // As soon as the report has grown by so many bytes, without a pause that would let the moment pass.
   void awaitReport(std::uintmax_t more) const {
     std::error_code none;
@@ -237,6 +244,31 @@ TEST_F(BulkJob, IssuesAgainWhatTheOutputHadNoRoomFor) {
   EXPECT_EQ(last.exit, 0) << last.err;
   EXPECT_EQ(countOf(report, "lost"), asked);
   for (const auto& row : rowsOf(output)) ASSERT_EQ(row.size(), 3U) << row[0];
+  expectOneEach();
+}
+
+TEST_F(BulkJob, SaysWhatItWaitsForWhenInterrupted) {
+  const auto text = [&] {
+    std::stringstream all;
+    all << std::ifstream(said).rdbuf();
+    return all.str();
+  };
+  std::vector<std::string> command = issue(list);
+  command.insert(command.end(), {"--timeout", "4s"});
+  ::kill(server.pid(), SIGSTOP);
+  const pid_t pid = begin(command);
+  awaitReport(256 * 30);
+  // The report tells of the batch a moment before it is sent.
+  EXPECT_TRUE(waitUntil([&] { return sleeps(pid); }));
+  ::kill(pid, SIGINT);
+  EXPECT_EQ(end(pid), 130) << text();
+  EXPECT_TRUE(
+      text().starts_with("kmsctl: interrupted: waiting for the answer to what was sent; Ctrl-C again"))
+      << text();
+  EXPECT_NE(text().find("run the same command again"), std::string::npos) << text();
+  ::kill(server.pid(), SIGCONT);
+  const Ran last = server.ctl(issue(list));
+  EXPECT_EQ(last.exit, 0) << last.err;
   expectOneEach();
 }
 

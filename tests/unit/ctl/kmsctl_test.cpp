@@ -261,9 +261,10 @@ TEST_F(Kmsctl, QuotesNoLineOfAListThatMayBeAToken) {
 }
 
 TEST_F(Kmsctl, FailsWhereAnOutputCannotBeMade) {
+  std::ofstream(scratch / "users") << "alice\n";
   for (const char* option : {"--output", "--report"}) {
-    const Ran ran =
-        ctl({"token", "issue", "--users-file", "-", option, (scratch / "none/tokens").string()}, "alice\n");
+    const Ran ran = ctl({"token", "issue", "--users-file", (scratch / "users").string(), option,
+                         (scratch / "none/tokens").string()});
     EXPECT_EQ(ran.exit, 8) << ran.err;
     EXPECT_NE(ran.err.find("none/tokens"), std::string::npos) << ran.err;
   }

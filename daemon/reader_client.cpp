@@ -99,7 +99,7 @@ Result<SecretBuffer> ReaderClientImpl::answerTo(const reader::Question& question
   reader::Answer answer;
   answer.question = question.question;
   if (events_.ask != nullptr && question.kind == reader::QuestionKind::Pin) {
-    auto pin = events_.ask->pin(question.text);
+    auto pin = events_.ask->pin(question.pin);
     answer.granted = bool(pin);
     if (pin) answer.secret = *std::move(pin);
   } else if (events_.ask != nullptr) {

@@ -91,13 +91,16 @@ constexpr std::array kReasons = {
               "a file that was named is not there"},
     ReasonRow{Reason::TlsRequired, "tls_required", 0, Exit::Refused, 403,
               "the server does not answer that in clear; ask over https"},
+    ReasonRow{Reason::PinWrong, "pin_wrong", 0, Exit::Refused, 403, "the card refused the PIN"},
+    ReasonRow{Reason::PinBlocked, "pin_blocked", 0, Exit::BadMedium, 503,
+              "the card takes no PIN any more, until it is unblocked"},
 };
 
 constexpr bool inOrder() {
   for (std::size_t i = 0; i < kReasons.size(); ++i) {
     if (static_cast<std::size_t>(kReasons[i].reason) != i) return false;
   }
-  return static_cast<std::size_t>(Reason::TlsRequired) + 1 == kReasons.size();
+  return static_cast<std::size_t>(Reason::PinBlocked) + 1 == kReasons.size();
 }
 static_assert(inOrder(), "one row for each reason, in the order of base::Reason");
 

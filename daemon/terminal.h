@@ -25,7 +25,7 @@ base::Result<void> showSecret(std::string_view text);
 // Lets kmsd-media ask for PINs and consent.
 class TerminalAsk final : public hal::Ask {
  public:
-  base::Result<base::SecretBuffer> pin(const std::string& question) override;
+  base::Result<base::SecretBuffer> pin(const hal::PinQuestion& question) override;
   base::Result<bool> confirm(const std::string& question) override;
 };
 

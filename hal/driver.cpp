@@ -2,7 +2,7 @@
 
 namespace hal {
 
-base::Result<base::SecretBuffer> NoAsk::pin(const std::string& /*question*/) {
+base::Result<base::SecretBuffer> NoAsk::pin(const PinQuestion& /*question*/) {
   return base::Error{base::Code::Unavailable, "the medium asks for a PIN and nobody is there to type it",
                      base::Reason::PinNeeded};
 }

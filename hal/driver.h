@@ -17,6 +17,7 @@
 #include "hal/base/clock.h"
 #include "hal/base/result.h"
 #include "hal/base/secret_buffer.h"
+#include "hal/base/uuid.h"
 
 namespace hal {
 
@@ -66,19 +67,31 @@ enum class Overwrite : std::uint8_t {
   Key     // also a medium that holds a key: that key is lost
 };
 
+// A card that asks for its PIN, as it shows itself to anybody. Whether it gets one is not the driver's to
+// decide, so this tells all that the decision needs.
+struct PinQuestion {
+  std::string application;  // "OpenPGP", "PIV", "ISO 7816"
+  std::string card;  // the card's own number, with its application: the same each time; empty: it tells none
+  std::optional<base::Uuid> server;   // whose key it carries, where it says so without a PIN
+  std::optional<base::Uuid> medium;   // and which
+  std::optional<unsigned> triesLeft;  // before the card blocks; none: it does not tell
+};
+
 // Asks whoever operates the server. Called on the thread that uses the driver. Errors: Unavailable where
 // nobody can be asked; Denied where the question was declined.
 class Ask {
  public:
   virtual ~Ask() = default;
-  virtual base::Result<base::SecretBuffer> pin(const std::string& question) = 0;
+  // Errors also: PinNeeded (no PIN for this card, and why); Foreign (the card is another server's). A driver
+  // gives the PIN to this card once and to nothing else, and asks anew where the card left meanwhile.
+  virtual base::Result<base::SecretBuffer> pin(const PinQuestion& question) = 0;
   virtual base::Result<bool> confirm(const std::string& question) = 0;
 };
 
 // The answer where nobody can be asked.
 class NoAsk final : public Ask {
  public:
-  base::Result<base::SecretBuffer> pin(const std::string& question) override;
+  base::Result<base::SecretBuffer> pin(const PinQuestion& question) override;
   base::Result<bool> confirm(const std::string& question) override;
 };
 
@@ -94,8 +107,9 @@ class Medium {
   virtual ~Medium() = default;
   virtual const Info& info() const noexcept = 0;
   // The text of its key file (hal/key_file.h parses it), at most kMaxKeyFile bytes.
-  // Errors, by reason: Unformatted, NotFat, Blank (no key file on it), Damaged, PinNeeded; NotFound when it
-  // was pulled, Io when it cannot be read, Timeout.
+  // Errors, by reason: Unformatted, NotFat, Blank (no key file on it), Damaged, PinNeeded, PinWrong (the card
+  // refused it; the sentence tells the tries left), PinBlocked, Foreign; NotFound when it was pulled, Io when
+  // it cannot be read, Timeout.
   virtual base::Result<base::SecretBuffer> readKeyFile(base::Deadline by) = 0;
   // Makes this the medium's key file, formatting it where needed, and flushes it to the medium.
   // Errors, by reason: MediumHoldsFiles, MediumHoldsKey (see Overwrite), MediumReadOnly, MediumTooSmall; Io;

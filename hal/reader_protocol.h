@@ -35,7 +35,7 @@ struct DriverDescription {
 
 namespace reader {
 
-inline constexpr std::uint16_t kVersion = 1;
+inline constexpr std::uint16_t kVersion = 2;
 inline constexpr std::size_t kHeaderSize = 9;        // bytes
 inline constexpr std::size_t kMaxFrame = 64 * 1024;  // bytes, its length field included
 inline constexpr std::size_t kMaxUri = 4200;         // bytes of a medium URI; a slot's name is shorter
@@ -44,6 +44,7 @@ inline constexpr std::size_t kMaxSlots = 256;        // in one list
 inline constexpr std::size_t kMaxStamp = 256;        // bytes
 inline constexpr std::size_t kMaxSentence = 600;     // bytes of an error or a question
 inline constexpr std::size_t kMaxPin = 256;          // bytes
+inline constexpr std::size_t kMaxCard = 128;         // bytes of a card's number or its application's name
 inline constexpr std::chrono::milliseconds kMostTimeout{600'000};
 
 enum class Type : std::uint8_t {
@@ -106,7 +107,8 @@ enum class QuestionKind : std::uint8_t { Pin = 1, Confirm = 2 };
 struct Question {
   std::uint32_t question = 0;
   QuestionKind kind = QuestionKind::Confirm;
-  std::string text;
+  std::string text;  // of Confirm
+  PinQuestion pin;   // of Pin
 };
 
 // Whole frames. Errors: Invalid where a part is longer than the protocol allows; Unavailable (no locked
@@ -140,6 +142,9 @@ base::Error parseFailure(base::BytesView body);
 
 // Fit for a log line: valid UTF-8 without control characters ('?' for each other byte), at most `most` bytes.
 std::string cleanText(std::string_view text, std::size_t most);
+// Valid UTF-8 without control characters. A name goes back to the driver as it came, so it is refused where
+// it cannot be shown, never altered.
+bool showable(std::string_view text);
 
 }  // namespace reader
 }  // namespace hal

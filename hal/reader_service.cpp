@@ -37,15 +37,15 @@ class ReaderService::ChannelAsk final : public Ask {
  public:
   ChannelAsk(ReaderService& service, std::uint32_t request) : service_(service), request_(request) {}
 
-  Result<SecretBuffer> pin(const std::string& question) override {
-    auto answer = ask(reader::QuestionKind::Pin, question);
+  Result<SecretBuffer> pin(const PinQuestion& question) override {
+    auto answer = ask({++last_, reader::QuestionKind::Pin, {}, question});
     if (!answer) return std::move(answer).error();
     if (!answer->granted)
       return Error{Code::Unavailable, "the medium needs a PIN, and none was given", Reason::PinNeeded};
     return std::move(answer->secret);
   }
   Result<bool> confirm(const std::string& question) override {
-    auto answer = ask(reader::QuestionKind::Confirm, question);
+    auto answer = ask({++last_, reader::QuestionKind::Confirm, question, {}});
     if (!answer) return std::move(answer).error();
     return answer->granted;
   }
@@ -54,9 +54,9 @@ class ReaderService::ChannelAsk final : public Ask {
   const std::optional<Error>& lost() const noexcept { return lost_; }
 
  private:
-  Result<reader::Answer> ask(reader::QuestionKind kind, const std::string& text) {
+  Result<reader::Answer> ask(const reader::Question& question) {
     if (lost_) return *lost_;
-    const auto sent = service_.send(reader::encode(request_, reader::Question{++last_, kind, text}));
+    const auto sent = service_.send(reader::encode(request_, question));
     if (!sent) return lose(sent.error());
     const auto frame = service_.channel_.receive(Deadline::in(kQuestion));
     if (!frame) return lose(frame.error());

@@ -51,6 +51,9 @@ enum class Reason : std::uint8_t {
   FileMissing,
   // Of a request that came in clear.
   TlsRequired,
+  // Of a card's PIN.
+  PinWrong,
+  PinBlocked,
 };
 
 }  // namespace base

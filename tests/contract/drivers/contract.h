@@ -73,8 +73,8 @@ class DriverContract : public ::testing::TestWithParam<Named> {
   // No driver here may ask: none has Cap::Pin.
   class Silent final : public hal::Ask {
    public:
-    base::Result<base::SecretBuffer> pin(const std::string& question) override {
-      ADD_FAILURE() << "asked for a PIN: " << question;
+    base::Result<base::SecretBuffer> pin(const hal::PinQuestion& question) override {
+      ADD_FAILURE() << "asked for a PIN: " << question.card;
       return base::Error{base::Code::Unavailable, "nobody is here"};
     }
     base::Result<bool> confirm(const std::string& question) override {

@@ -35,7 +35,7 @@ TEST(Registry, ListsEveryFormWhereNoDriverFits) {
 
 TEST(NoAsk, HasNobodyToAsk) {
   NoAsk ask;
-  EXPECT_EQ(ask.pin("PIN?").error().code, base::Code::Unavailable);
+  EXPECT_EQ(ask.pin({"PIV", "1", {}, {}, 3}).error().code, base::Code::Unavailable);
   EXPECT_EQ(ask.confirm("Sure?").error().code, base::Code::Unavailable);
 }
 

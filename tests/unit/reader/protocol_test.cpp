@@ -104,9 +104,18 @@ TEST(ReaderProtocol, CarriesEveryReply) {
   ASSERT_TRUE(text);
   EXPECT_EQ(text->text(), "[config]");
 
-  const auto question = parseQuestion(bodyOf(*encode(9, Question{2, QuestionKind::Pin, "PIN of the card?"})));
+  const auto question = parseQuestion(bodyOf(*encode(9, Question{2, QuestionKind::Confirm, "Sure?", {}})));
   ASSERT_TRUE(question);
-  EXPECT_EQ(question->text, "PIN of the card?");
+  EXPECT_EQ(question->text, "Sure?");
+
+  const PinQuestion card{"OpenPGP", "openpgp:0005", base::Uuid::generate(base::systemRng()), std::nullopt, 2};
+  const auto pin = parseQuestion(bodyOf(*encode(9, Question{3, QuestionKind::Pin, {}, card})));
+  ASSERT_TRUE(pin);
+  EXPECT_EQ(pin->pin.application, "OpenPGP");
+  EXPECT_EQ(pin->pin.card, "openpgp:0005");
+  EXPECT_EQ(pin->pin.server, card.server);
+  EXPECT_FALSE(pin->pin.medium);
+  EXPECT_EQ(pin->pin.triesLeft, 2U);
 
   const Error failure =
       parseFailure(bodyOf(*encodeFailure(9, Type::Failed, {Code::Corrupt, "disk damaged", Reason::Damaged})));
@@ -184,7 +193,7 @@ TEST(ReaderProtocol, SurvivesMutations) {
   frames.push_back(*encode(0, Ready{kVersion, {{"floppy", "a diskette", "floppy:A:", 3, "A:"}}}));
   frames.push_back(*encode(0, someSlots()));
   frames.push_back(*encodeKeyText(9, base::asBytes("[config]")));
-  frames.push_back(*encode(9, Question{2, QuestionKind::Pin, "PIN?"}));
+  frames.push_back(*encode(9, Question{2, QuestionKind::Pin, {}, {"PIV", "1", {}, {}, 3}}));
   const auto parse = [](std::size_t which, BytesView body) -> bool {
     switch (which) {
       case 0:

@@ -1,0 +1,164 @@
+#include "daemon/pin_desk.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "hal/base/fd.h"
+#include "hal/base/file.h"
+
+namespace kmsd {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Reason;
+using base::Result;
+using base::SecretBuffer;
+
+constexpr std::size_t kMaxPin = 64;  // bytes
+
+Error needed(std::string what) { return {Code::Unavailable, std::move(what), Reason::PinNeeded}; }
+
+std::string tries(const hal::PinQuestion& question) {
+  if (!question.triesLeft) return "it does not tell how many tries are left";
+  return std::to_string(*question.triesLeft) + (*question.triesLeft == 1 ? " try left" : " tries left");
+}
+
+std::string name(const hal::PinQuestion& question) {
+  return question.card.empty() ? "the card (" + question.application + ")" : "card " + question.card;
+}
+
+struct PinFile {
+  SecretBuffer pin;
+  std::string source;  // path and time: a changed file may be tried anew
+};
+
+// systemd gives each start a new copy of a credential, with rights of its own and a time that tells nothing.
+bool isCredential(const std::filesystem::path& path) {
+  const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
+  return credentials != nullptr && path.parent_path() == std::filesystem::path(credentials);
+}
+
+Result<SecretBuffer> readPin(int file, const std::string& name) {
+  auto pin = SecretBuffer::create(kMaxPin + 2);
+  if (!pin) return pin;
+  const ssize_t got = ::read(file, pin->bytes().data(), pin->size());
+  if (got < 0) return base::systemError(name, errno);
+  pin->shrink(static_cast<std::size_t>(got));
+  while (!pin->empty() && (pin->text().back() == '\n' || pin->text().back() == '\r'))
+    pin->shrink(pin->size() - 1);
+  if (pin->empty() || pin->size() > kMaxPin)
+    return Error{Code::Invalid, name + " must hold one line of 1 to 64 bytes"};
+  return pin;
+}
+
+Result<PinFile> readPinFile(const std::filesystem::path& path) {
+  const std::string name = "the PIN file " + path.string();
+  const base::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat what {};
+  if (!file || ::fstat(file.get(), &what) != 0) return base::systemError(name, errno);
+  if (!S_ISREG(what.st_mode)) return Error{Code::Invalid, name + " is no file"};
+  std::string source = path.string();
+  if (!isCredential(path)) {
+    if ((what.st_mode & 077U) != 0)
+      return Error{Code::Denied, name + " is open to others; chmod 600 " + path.string()};
+    source += " " + std::to_string(what.st_mtim.tv_sec) + "." + std::to_string(what.st_mtim.tv_nsec) + " " +
+              std::to_string(what.st_ino);
+  }
+  auto pin = readPin(file.get(), name);
+  if (!pin) return std::move(pin).error();
+  return PinFile{*std::move(pin), std::move(source)};
+}
+
+}  // namespace
+
+void PinDesk::begin(std::optional<PinOrder> order) {
+  order_ = std::move(order);
+  given_ = false;
+  card_.clear();
+  source_.clear();
+  refusal_.reset();
+}
+
+Result<bool> PinDesk::confirm(const std::string&) { return Error{Code::Unavailable, "nobody can be asked"}; }
+
+Result<SecretBuffer> PinDesk::pin(const hal::PinQuestion& question) {
+  auto pin = decide(question);
+  if (!pin) refusal_ = pin.error();
+  return pin;
+}
+
+// A strange card never gets the PIN; nor does any, where the next wrong one would block it.
+Result<void> PinDesk::mayHave(const hal::PinQuestion& question) const {
+  if (question.server && *question.server != server_)
+    return Error{Code::Denied,
+                 "this card belongs to server " + question.server->text() + ", not to " + server_.text(),
+                 Reason::Foreign};
+  if (question.triesLeft == 0U)
+    return Error{Code::Denied, name(question) + " is blocked: no try is left; unblock it with its own tools",
+                 Reason::PinBlocked};
+  const bool named = order_ && !question.card.empty() && order_->card == question.card;
+  if (!question.server && !named && !ledger_.known(question.card)) {
+    if (question.card.empty())
+      return needed("the card (" + question.application +
+                    ") tells neither a server nor a number, so it gets no PIN");
+    return needed(name(question) +
+                  " does not say whose key it carries; if it is this server's, type: kmsctl unseal "
+                  "--pin --card " +
+                  question.card);
+  }
+  if (question.triesLeft.value_or(1) <= 1 && !(order_ && order_->lastTry))
+    return needed(name(question) + ": " + tries(question) +
+                  ", so its PIN is not tried; if you are sure of it, type: kmsctl unseal --pin --last-try");
+  return {};
+}
+
+Result<SecretBuffer> PinDesk::fromFile(const hal::PinQuestion& question) {
+  auto file = readPinFile(pinFile_);
+  if (!file) return needed(name(question) + " asks for its PIN, and " + file.error().what);
+  const bool spent = question.triesLeft && ledger_.trying(question.card, file->source) > question.triesLeft;
+  if (spent)  // it was given before, its answer was lost, and it cost a try
+    if (auto kept = ledger_.refuse(question.card, file->source); !kept) return std::move(kept).error();
+  if (!order_ && ledger_.refused(question.card, file->source))
+    return needed(name(question) + " refused the PIN in " + pinFile_.string() + " before (" +
+                  tries(question) + "); write the right one into it, or type it: kmsctl unseal --pin");
+  // Before it is given, so that no crash makes it look untried.
+  if (auto kept = ledger_.startTrying(question.card, file->source, question.triesLeft.value_or(0)); !kept)
+    return needed("the PIN cannot be given, because that cannot be recorded: " + kept.error().what);
+  source_ = file->source;
+  return std::move(file->pin);
+}
+
+Result<SecretBuffer> PinDesk::decide(const hal::PinQuestion& question) {
+  if (given_) return needed(name(question) + " asked a second time; it gets one PIN a reading");
+  if (auto loaded = ledger_.load(); !loaded) return needed(loaded.error().what);
+  if (auto may = mayHave(question); !may) return std::move(may).error();
+  if (!(order_ && order_->pin) && pinFile_.empty())
+    return needed(name(question) + " asks for its PIN (" + tries(question) + "); type: kmsctl unseal --pin");
+  const bool typed = order_ && order_->pin;
+  if (!typed && question.card.empty())  // nothing that could be remembered of it
+    return needed(name(question) + " tells no number, so its PIN is typed: kmsctl unseal --pin");
+  auto pin = typed ? SecretBuffer::copyOf(order_->pin->bytes()) : fromFile(question);
+  given_ = bool(pin);
+  if (pin) card_ = question.card;
+  return pin;
+}
+
+Result<void> PinDesk::end(const Error* failure) {
+  order_.reset();
+  if (card_.empty()) return {};
+  if (failure == nullptr) return ledger_.accepted(card_);
+  if (failure->reason == Reason::PinWrong && !source_.empty()) return ledger_.refuse(card_, source_);
+  return {};
+}
+
+Result<void> PinDesk::opened() {
+  if (card_.empty()) return {};
+  return ledger_.know(std::exchange(card_, {}));
+}
+
+}  // namespace kmsd

@@ -11,7 +11,6 @@ using base::Reason;
 using base::Result;
 
 constexpr std::chrono::milliseconds kSealingMost{1'000};
-constexpr std::chrono::milliseconds kOpeningMost{60'000};
 
 Error noAnswer() { return {Code::Timeout, "the disk of the audit log does not answer"}; }
 Error ended() { return {Code::Unavailable, "the server is stopping"}; }

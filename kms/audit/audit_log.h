@@ -33,6 +33,10 @@ struct AuditHealth {
 
 class AuditLog {
  public:
+  // An unsealing waits this long for the disk. The keeper stands still meanwhile, so this, with the time that
+  // a medium is given, stays below half of systemd's WatchdogSec: after that the server counts as dead.
+  static constexpr std::chrono::seconds kOpeningMost{15};
+
   // The store outlives it. Begins to write at once, also while the server is sealed.
   AuditLog(Store& store, AuditMac mac, AuditOptions options, const base::Clock& clock, AuditEvents events);
   ~AuditLog() { stop(); }

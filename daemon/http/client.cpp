@@ -26,7 +26,12 @@ constexpr std::size_t kReadSize = 16 * 1024;        // bytes
 Error unreachable(const std::string& what) {
   return Error{Code::Unavailable, what, Reason::ServerUnreachable};
 }
-Error timedOut() { return Error{Code::Timeout, "the server did not answer in time"}; }
+Error timedOut() {
+  return Error{
+      Code::Timeout,
+      "the server did not answer in time, and may still do what it was asked; --timeout waits longer",
+      Reason::ServerUnreachable};
+}
 
 std::string targetOf(const Request& request) {
   std::string target;

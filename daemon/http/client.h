@@ -30,7 +30,7 @@ class Client {
   static base::Result<std::unique_ptr<Client>> connectTls(const std::string& host, std::uint16_t port,
                                                           const TlsTrust& trust, base::Deadline by);
   virtual ~Client() = default;
-  // Any status is an answer. Errors: Unavailable / ServerUnreachable; Timeout.
+  // Any status is an answer. Errors: Unavailable / ServerUnreachable; Timeout / ServerUnreachable.
   virtual base::Result<Response> call(const Request& request, base::Deadline by) = 0;
 };
 

@@ -29,6 +29,10 @@ Error unreachable(const std::string& what) {
   return Error{Code::Unavailable, what, Reason::ServerUnreachable};
 }
 
+Error silent(const std::string& name) {
+  return Error{Code::Timeout, "the server at " + name + " does not answer", Reason::ServerUnreachable};
+}
+
 Error distrusted(const std::string& what) { return Error{Code::Denied, what, Reason::ServerUnreachable}; }
 
 // 0, or why the connection failed.
@@ -70,7 +74,7 @@ base::Result<base::Fd> connectTcp(const std::string& host, std::uint16_t port, c
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return fd;
   }
-  if (failed == ETIMEDOUT) return Error{Code::Timeout, "the server at " + name + " does not answer"};
+  if (failed == ETIMEDOUT) return silent(name);
   return unreachable("no server at " + name + " (" + std::strerror(failed) + "); is kmsd running?");
 }
 
@@ -174,8 +178,7 @@ base::Result<std::unique_ptr<Wire>> tlsClientWire(const std::string& host, std::
     if (state == Move::Done) return wire;
     if (state != Move::WantRead && state != Move::WantWrite)
       return handshakeError(SSL_get_verify_result(connection), name, host, *wire);
-    if (!waitFor(wire->fd(), state, by))
-      return Error{Code::Timeout, "the server at " + name + " does not answer"};
+    if (!waitFor(wire->fd(), state, by)) return silent(name);
   }
 }
 

@@ -45,7 +45,7 @@ MetricFamily family(std::string name, std::string help, MetricType type) {
   return out;
 }
 
-void addCounter(MetricFamily& to, std::uint64_t value, Labels labels = {}) {
+void addCount(MetricFamily& to, std::uint64_t value, Labels labels = {}) {
   ClientMetric metric;
   metric.label = std::move(labels);
   metric.counter.value = number(value);
@@ -90,7 +90,9 @@ void addProcess(std::vector<MetricFamily>& to) {
 
 }  // namespace
 
-struct Metrics::Gauge {
+// What is looked at when the text is made.
+struct Metrics::Looked {
+  MetricType type;
   std::string name;
   std::string help;
   std::string label;
@@ -113,7 +115,12 @@ Metrics::Metrics(std::vector<RouteName> routes) : commitJobs_(kJobBounds), commi
 Metrics::~Metrics() = default;
 
 void Metrics::addGauge(std::string name, std::string help, std::string label, Read read) {
-  gauges_.push_back({std::move(name), std::move(help), std::move(label), std::move(read)});
+  looked_.push_back({MetricType::Gauge, std::move(name), std::move(help), std::move(label), std::move(read)});
+}
+
+void Metrics::addCounter(std::string name, std::string help, std::string label, Read read) {
+  looked_.push_back(
+      {MetricType::Counter, std::move(name), std::move(help), std::move(label), std::move(read)});
 }
 
 void Metrics::answered(std::size_t route, int status, std::chrono::nanoseconds took) noexcept {
@@ -140,7 +147,7 @@ struct Metrics::Writer {
       for (std::size_t i = 0; i <= kOther; ++i) {
         const std::uint64_t count = route->answers[i].load(std::memory_order_relaxed);
         const std::string code = i == kOther ? "other" : std::to_string(kStatuses[i]);
-        if (count != 0) addCounter(total, count, {{"route", path}, {"method", method}, {"code", code}});
+        if (count != 0) addCount(total, count, {{"route", path}, {"method", method}, {"code", code}});
       }
       addHistogram(time, route->time, kNanoseconds, {{"route", path}, {"method", method}});
     }
@@ -150,7 +157,7 @@ struct Metrics::Writer {
 
   void store() {
     auto total = family("kms_store_commits_total", "Transactions of the database.", MetricType::Counter);
-    addCounter(total, from.commits_.load(std::memory_order_relaxed));
+    addCount(total, from.commits_.load(std::memory_order_relaxed));
     auto jobs = family("kms_store_commit_jobs", "Changes in a transaction.", MetricType::Histogram);
     addHistogram(jobs, from.commitJobs_, 1);
     auto time = family("kms_store_commit_seconds", "A transaction, with its sync.", MetricType::Histogram);
@@ -162,25 +169,25 @@ struct Metrics::Writer {
     auto issued = family("kms_tokens_issued_total", "Issued tokens.", MetricType::Counter);
     constexpr std::array kKinds = {"access", "enrol", "recover"};
     for (std::size_t i = 0; i < kKinds.size(); ++i)
-      addCounter(issued, from.issued_[i].load(std::memory_order_relaxed), {{"kind", kKinds[i]}});
+      addCount(issued, from.issued_[i].load(std::memory_order_relaxed), {{"kind", kKinds[i]}});
     auto verified = family("kms_tokens_verified_total", "Verified tokens.", MetricType::Counter);
     constexpr std::array kResults = {"inactive", "active"};
     for (std::size_t i = 0; i < kResults.size(); ++i)
-      addCounter(verified, from.verified_[i].load(std::memory_order_relaxed), {{"result", kResults[i]}});
+      addCount(verified, from.verified_[i].load(std::memory_order_relaxed), {{"result", kResults[i]}});
     auto revoked =
         family("kms_tokens_revoked_total",
                "Revocations of single tokens, and of all tokens of a user as one.", MetricType::Counter);
-    addCounter(revoked, from.revoked_.load(std::memory_order_relaxed));
+    addCount(revoked, from.revoked_.load(std::memory_order_relaxed));
     for (auto* each : {&issued, &verified, &revoked}) out.push_back(std::move(*each));
   }
 
-  void gauges() {
-    for (const Gauge& gauge : from.gauges_) {
-      auto made = family(gauge.name, gauge.help, MetricType::Gauge);
-      for (const auto& [label, value] : gauge.read()) {
+  void looked() {
+    for (const Looked& one : from.looked_) {
+      auto made = family(one.name, one.help, one.type);
+      for (const auto& [label, value] : one.read()) {
         ClientMetric& metric = made.metric.emplace_back();
-        if (!gauge.label.empty()) metric.label = {{gauge.label, label}};
-        metric.gauge.value = value;
+        if (!one.label.empty()) metric.label = {{one.label, label}};
+        (one.type == MetricType::Gauge ? metric.gauge.value : metric.counter.value) = value;
       }
       out.push_back(std::move(made));
     }
@@ -189,7 +196,7 @@ struct Metrics::Writer {
 
 std::string Metrics::text() const {
   Writer writer{*this};
-  writer.gauges();
+  writer.looked();
   writer.tokens();
   writer.requests();
   writer.store();

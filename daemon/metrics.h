@@ -53,6 +53,8 @@ class Metrics {
 
   // REQUIRES: not while text() may run. `label` is empty where there is one sample without one.
   void addGauge(std::string name, std::string help, std::string label, Read read);
+  // The same for what only rises; its name ends in "_total".
+  void addCounter(std::string name, std::string help, std::string label, Read read);
 
   void answered(std::size_t route, int status, std::chrono::nanoseconds took) noexcept;
   void committed(std::size_t jobs, std::chrono::nanoseconds took) noexcept;
@@ -69,12 +71,12 @@ class Metrics {
  private:
   using Count = std::atomic<std::uint64_t>;
   static void add(Count& to, std::uint64_t count) noexcept { to.fetch_add(count, std::memory_order_relaxed); }
-  struct Gauge;
+  struct Looked;
   struct Route;
   struct Writer;
 
   std::vector<std::unique_ptr<Route>> routes_;  // the last one is "other"
-  std::vector<Gauge> gauges_;
+  std::vector<Looked> looked_;
   alignas(64) Count commits_{0};
   Distribution<6> commitJobs_;
   Distribution<6> commitTime_;

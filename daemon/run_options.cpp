@@ -31,8 +31,11 @@ base::Result<void> parseTls(const Parsed& parsed, RunOptions& options) {
     return invalid(
         "--listen https://HOST:PORT needs --tls-certificate FILE and --tls-key FILE: a PEM file with a "
         "certificate for HOST and its chain, and one with its private key");
-  if (!options.tls.clientAuthority.empty() && !options.overTls())
-    return invalid("--tls-client-ca is for --listen https://HOST:PORT, and nothing listens there");
+  if (options.overTls()) return {};
+  for (const char* name : {"tls-certificate", "tls-key", "tls-client-ca"})
+    if (parsed.has(name))
+      return invalid("--" + std::string(name) +
+                     " is for https, and no --listen https://HOST:PORT is given; add one, or leave it out");
   return {};
 }
 
@@ -57,8 +60,8 @@ base::Result<Listen> parseListen(std::string_view address) {
   Listen listen;
   listen.transport = address.starts_with(kHttps) ? Transport::Https : Transport::Http;
   const bool tcp = listen.transport == Transport::Https || address.starts_with(kHttp);
-  if (tcp) address.remove_prefix(listen.transport == Transport::Https ? kHttps.size() : kHttp.size());
-  const auto at = tcp ? parseHostPort(address) : std::nullopt;
+  const std::string_view scheme = listen.transport == Transport::Https ? kHttps : kHttp;
+  const auto at = tcp ? parseHostPort(address.substr(scheme.size())) : std::nullopt;
   if (!at)
     return invalid("--listen takes unix:PATH, https://HOST:PORT or http://HOST:PORT, not '" +
                    std::string(address) + "'; an IPv6 address stands in brackets, such as [::1]");

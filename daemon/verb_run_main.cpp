@@ -6,11 +6,14 @@
 
 #include "daemon/audit_check.h"
 #include "daemon/data_dir.h"
+#include "daemon/handshake_log.h"
 #include "daemon/harden.h"
 #include "daemon/http/background.h"
 #include "daemon/http/metrics_handler.h"
 #include "daemon/http/routes.h"
 #include "daemon/http/server.h"
+#include "daemon/http/server_gauges.h"
+#include "daemon/http/tls_use.h"
 #include "daemon/log.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
@@ -63,9 +66,9 @@ std::optional<Watchdog> watchdogOver(Keeper& keeper, http::Server& server, Servi
 }
 
 base::Result<void> useTls(http::Server& server, const http::TlsFiles& files) {
-  auto context = http::TlsContext::load(files);
-  if (!context) return std::move(context).error();
-  server.setTls(*std::move(context));
+  auto faults = http::useTls(server, files, base::systemClock().now());
+  if (!faults) return std::move(faults).error();
+  for (const std::string& fault : *faults) log::warning(fault);
   return {};
 }
 
@@ -130,8 +133,8 @@ http::Api apiOver(Keeper& keeper, Services* parts, std::optional<kms::AuditLog>&
                 parts != nullptr ? &parts->tokens : nullptr, ::geteuid(), adminGroup()};
   api.databaseDamaged = [&events](const std::string& what) { events.databaseDamaged(what); };
   if (audit) {
-    api.verifyAudit = [parts, &audit](bool rows) {
-      return checkAudit(*audit, parts->vault, *parts->store, base::systemClock(), parts->policy, rows);
+    api.verifyAudit = [parts, &audit](bool rows, const std::atomic<bool>& stop) {
+      return checkAudit(*audit, parts->vault, *parts->store, base::systemClock(), parts->policy, rows, stop);
     };
   }
   return api;
@@ -172,19 +175,26 @@ base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const 
   Keeper keeper(keeperOptions(options, id),
                 parts != nullptr ? std::optional(portOf(parts->vault, *audit)) : std::nullopt, fault,
                 base::systemClock(), events.events());
+  const AuditWatch watch(events, keeper);
   addKeeperGauges(metrics, keeper);
   if (audit) addAuditGauges(metrics, *audit);
   http::Api api = apiOver(keeper, parts, audit, events);
   api.metrics = &metrics;
   // After the keeper, which their jobs use; before the server, which gives them.
   Workers workers;
-  http::Server server(http::ServerOptions{}, http::makeHandler(api, workers.threads));
+  HandshakeLog handshakes([](const std::string& line) { log::warning(line); });
+  http::ServerOptions serving;
+  serving.handshakeFailed = [&handshakes](const auto& why, const auto& from) {
+    handshakes.failed(why, from);
+  };
+  http::Server server(std::move(serving), http::makeHandler(api, workers.threads));
+  http::addServerGauges(metrics, server, handshakes);
   std::optional<http::Server> metricsOnly;
   if (options.overTls())
     if (auto used = useTls(server, options.tls); !used) return std::move(used).error();
   if (auto keeps = keeper.start(); !keeps) return std::move(keeps).error();  // a medium URI that is none
-  if (auto serving = startServing(server, options.listen); !serving) return std::move(serving).error();
-  if (auto serving = startMetrics(metricsOnly, metrics, options); !serving) return std::move(serving).error();
+  if (auto started = startServing(server, options.listen); !started) return std::move(started).error();
+  if (auto started = startMetrics(metricsOnly, metrics, options); !started) return std::move(started).error();
   notifyReady();
   notifyStatus(statusLine(keeper.status()));
 
@@ -199,6 +209,8 @@ base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const 
   notifyStopping();
   watchdog.reset();
   tidier.reset();
+  if (audit) audit->hurry();
+  workers.patient.end();  // while who waits for it can be answered
   server.stop();
   if (metricsOnly) metricsOnly->stop();
   keeper.stop();  // also answers what the background waits for

@@ -92,7 +92,7 @@ Exit runVerify(const Parsed& parsed) {
     return remote->call("POST", "/v1/audit/verify", &body);
   }();
   if (!answer) return fail(answer.error());
-  return answer->good() ? report(parsed, answer->document) : refused(*answer);
+  return answer->good() ? report(parsed, answer->document) : refused(parsed, *answer);
 }
 
 constexpr std::array kVerifyOptions = {

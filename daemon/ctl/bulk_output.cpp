@@ -59,7 +59,12 @@ Result<void> BulkOutput::flush() {
 }
 
 Result<void> BulkOutput::finish() {
-  if (json_) put("],\"next\":null}\n");
+  if (json_) {
+    put("],\"next\":null");
+    if (!problem_.empty()) put(",\"problem\":");
+    put(base::view(problem_));
+    put("}\n");
+  }
   return flush();
 }
 

@@ -33,6 +33,8 @@ class BulkOutput {
   void field(std::string_view text, bool last);
   // With --json: an object.
   void item(const base::SecretText& object);
+  // With --json: why the list ends here; a member of the document, beside the items. Otherwise nothing.
+  void problem(const base::SecretText& document) { problem_ = document; }
   // Returns when all is written; where it goes to a file, when the disk has it. Errors: as systemError;
   // after the first one nothing more is written, and it is given again.
   base::Result<void> flush();
@@ -52,6 +54,7 @@ class BulkOutput {
   std::string name_;
   std::optional<base::Error> torn_;
   base::SecretText waiting_;
+  base::SecretText problem_;
 };
 
 }  // namespace kmsd::ctl

@@ -164,6 +164,7 @@ Exit BulkRun::send() {
     progress_->hide();
     refused_ = definite(answer->status);
     unsure_ = !refused_;
+    output_->problem(answer->document.json());
     return refused(*answer);
   }
   if (const Exit taken = take(*answer); taken != Exit::Yes) return taken;

@@ -27,9 +27,25 @@ Error notA(const char* what, std::string_view text) {
   return Error{Code::Invalid, why};
 }
 
+// Whether this can hardly be anything but a token as it is shown, even one with a slip in it.
+bool seemsToken(std::string_view text) {
+  const auto all = [](std::string_view part, std::string_view of) {
+    return part.find_first_not_of(of) == part.npos;
+  };
+  constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  constexpr std::string_view kBase32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+  constexpr std::size_t kMuch = kms::kAccessLength * 2 / 3;  // of an access token that was cut short
+  if (kms::looksLikeAccessToken(text)) return text.size() >= kMuch && all(text, kBase64);
+  return text.size() == 14 && text[4] == '-' && text[9] == '-' && all(text.substr(0, 4), kBase32) &&
+         all(text.substr(5, 4), kBase32) && all(text.substr(10), kBase32);
+}
+
 Result<std::string> userOf(std::string_view text) {
   // A list of tokens must not get into a report as a list of users.
-  if (!kms::checkUserName(text, kms::Policy{}) || kms::accessorIn(text)) return notA("a user name", text);
+  if (seemsToken(text))
+    return Error{Code::Invalid,
+                 "not a user name but what seems to be a token; name a user who is called so with --user"};
+  if (!kms::checkUserName(text, kms::Policy{})) return notA("a user name", text);
   return std::string(text);
 }
 

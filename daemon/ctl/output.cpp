@@ -68,8 +68,15 @@ Exit printSecretLine(const base::SecretText& text) {
   return shown ? Exit::Yes : fail(shown.error());
 }
 
-void JsonList::add(const Document& item) {
-  const base::SecretText json = item.json();
+void JsonList::add(std::string_view name, const Document& problem) {
+  Body item;
+  item.text("name", name).text("code", problem.text("code")).text("detail", problem.text("detail"));
+  add(item.json());
+}
+
+void JsonList::add(const Document& item) { add(item.json()); }
+
+void JsonList::add(const base::SecretText& json) {
   items_.append(items_.empty() ? "" : ",").append(base::view(json));
 }
 

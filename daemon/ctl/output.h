@@ -28,9 +28,12 @@ Exit printSecretLine(const base::SecretText& text);
 class JsonList {
  public:
   void add(const Document& item);
+  // An item that the server refused: its name, with what a problem document says of it.
+  void add(std::string_view name, const Document& problem);
   std::string text() const { return R"({"items":[)" + items_ + R"(],"next":null})"; }
 
  private:
+  void add(const base::SecretText& json);
   std::string items_;
 };
 

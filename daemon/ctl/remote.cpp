@@ -1,5 +1,6 @@
 #include "daemon/ctl/remote.h"
 
+#include "daemon/ctl/output.h"
 #include "daemon/host_port.h"
 #include "hal/base/file.h"
 
@@ -55,6 +56,8 @@ base::Result<Remote> Remote::open(const Parsed& parsed) {
     if (!token) return token.error();
     remote.authorization_ = base::secretText("Bearer ");
     const std::string_view text = token->text();
+    if (text.empty())
+      return Error{Code::Invalid, "--token-file " + parsed.text("token-file") + ": there is no token in it"};
     remote.authorization_.insert(remote.authorization_.end(), text.begin(), text.end());
   }
   auto client = connect(parsed, base::Deadline::in(remote.timeout_));
@@ -80,11 +83,12 @@ base::Result<Answer> Remote::call(std::string_view method, std::string path, con
   return Answer{response->status, *std::move(document)};
 }
 
-Exit Remote::each(const std::string& path, Query query, const std::function<void(const Document&)>& seen) {
+Exit Remote::each(const Parsed& parsed, const std::string& path, Query query,
+                  const std::function<void(const Document&)>& seen) {
   for (;;) {
     const auto answer = call("GET", path, nullptr, query);
     if (!answer) return fail(answer.error());
-    if (!answer->good()) return refused(*answer);
+    if (!answer->good()) return refused(parsed, *answer);
     for (const Document& item : answer->document.items()) seen(item);
     const std::string next = answer->document.text("next");
     if (next.empty()) return Exit::Yes;
@@ -101,13 +105,20 @@ Exit refused(const Answer& answer) {
   return fail(exitOfName(code), detail.empty() ? code : detail);
 }
 
+Exit refused(const Parsed& parsed, const Answer& answer) {
+  const Exit exit = refused(answer);
+  if (!parsed.has("json")) return exit;
+  const Exit printed = printSecretLine(answer.document.json());
+  return printed == Exit::Yes ? exit : printed;
+}
+
 Exit callThen(const Parsed& parsed, std::string_view method, std::string path, const Body* body,
               const std::function<Exit(const Answer&)>& then) {
   auto remote = Remote::open(parsed);
   if (!remote) return fail(remote.error());
   const auto answer = remote->call(method, std::move(path), body);
   if (!answer) return fail(answer.error());
-  return answer->good() ? then(*answer) : refused(*answer);
+  return answer->good() ? then(*answer) : refused(parsed, *answer);
 }
 
 }  // namespace kmsd::ctl

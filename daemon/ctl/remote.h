@@ -38,8 +38,10 @@ class Remote {
   // For what may take hours: waits for the answer as long as the server is there.
   void waitLong() noexcept { timeout_ = std::chrono::hours(24); }
 
-  // Every item of a list, page by page. Errors and refusals end it; `seen` so far stays seen.
-  Exit each(const std::string& path, Query query, const std::function<void(const Document&)>& seen);
+  // Every item of a list, page by page. Errors and refusals end it and are told as callThen() does; `seen` so
+  // far stays seen.
+  Exit each(const Parsed& parsed, const std::string& path, Query query,
+            const std::function<void(const Document&)>& seen);
 
  private:
   Remote() = default;
@@ -50,6 +52,8 @@ class Remote {
 
 // Says on stderr what the server said, and gives the exit code that goes with it.
 Exit refused(const Answer& answer);
+// The same; under --json the problem document goes to stdout, as the one document that is printed.
+Exit refused(const Parsed& parsed, const Answer& answer);
 // Calls, and hands a good answer to `then`; says what went wrong otherwise.
 Exit callThen(const Parsed& parsed, std::string_view method, std::string path, const Body* body,
               const std::function<Exit(const Answer&)>& then);

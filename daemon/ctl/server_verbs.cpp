@@ -107,7 +107,7 @@ Exit runUnseal(const Parsed& parsed) {
     answer = unseal(*remote, *secrets, parsed.has("accept-broken-audit"));
   }
   if (!answer) return fail(answer.error());
-  return answer->good() ? printStatus(parsed, answer->document) : refused(*answer);
+  return answer->good() ? printStatus(parsed, answer->document) : refused(parsed, *answer);
 }
 
 constexpr std::array kUnsealOptions = {

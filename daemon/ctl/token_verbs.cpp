@@ -26,6 +26,8 @@ Fields tokenFields(const Document& token) {
           {"accessor", token.text("accessor")}};
 }
 
+bool blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == text.npos; }
+
 // TOKEN or -, or --accessor A; with a token also --user U. Errors: Invalid; those of reading stdin.
 base::Result<void> putTokenRef(const Parsed& parsed, Body& body) {
   const bool typed = !parsed.arguments().empty();
@@ -39,6 +41,7 @@ base::Result<void> putTokenRef(const Parsed& parsed, Body& body) {
     return {};
   }
   if (parsed.arguments().front() != "-") {
+    if (blank(parsed.arguments().front())) return Error{Code::Invalid, "no token was given: TOKEN is empty"};
     body.text("token", parsed.arguments().front());
     return {};
   }
@@ -47,6 +50,7 @@ base::Result<void> putTokenRef(const Parsed& parsed, Body& body) {
   }
   const auto read = base::readSecretFile("-", kTokenMost);
   if (!read) return read.error();
+  if (blank(read->text())) return Error{Code::Invalid, "no token was given: standard input is empty"};
   body.text("token", read->text());
   return {};
 }
@@ -120,7 +124,7 @@ Exit runList(const Parsed& parsed) {
   if (parsed.has("user")) query["user"] = parsed.text("user");
   JsonList all;
   std::vector<std::vector<std::string>> rows;
-  const Exit exit = remote->each(std::string(kTokens), query, [&](const Document& token) {
+  const Exit exit = remote->each(parsed, std::string(kTokens), query, [&](const Document& token) {
     if (parsed.has("json")) return all.add(token);
     rows.push_back({token.text("accessor"), token.text("user"), token.text("kind"),
                     token.flag("active") ? "active" : "not active", token.text("issued_at"),

@@ -49,10 +49,15 @@ Exit addOne(const Parsed& parsed, Remote& remote, const std::string& name, JsonL
   if (auto put = putFields(parsed, body); !put) return fail(put.error());
   const auto answer = remote.call("POST", std::string(kUsers), &body);
   if (!answer) return fail(answer.error());
-  if (!answer->good()) return refused(*answer);
+  const bool alone = parsed.arguments().size() == 1;
+  if (!answer->good() && alone) return refused(parsed, *answer);
+  if (!answer->good()) {
+    added.add(name, answer->document);
+    return refused(*answer);
+  }
   if (parsed.has("json")) {
     added.add(answer->document);
-    if (parsed.arguments().size() == 1) return printSecretLine(answer->document.json());
+    if (alone) return printSecretLine(answer->document.json());
   } else {
     std::cout << "added " << printable(answer->document.text("name")) << " ("
               << printable(answer->document.text("role")) << ")\n";
@@ -105,7 +110,7 @@ Exit runList(const Parsed& parsed) {
   if (!remote) return fail(remote.error());
   JsonList all;
   std::vector<std::vector<std::string>> rows;
-  const Exit exit = remote->each(std::string(kUsers), {}, [&](const Document& user) {
+  const Exit exit = remote->each(parsed, std::string(kUsers), {}, [&](const Document& user) {
     if (parsed.has("json")) return all.add(user);
     rows.push_back({user.text("name"), user.text("role"), user.text("uid"), user.text("mail"),
                     user.text("created_at"), user.flag("pending") ? "pending" : ""});

@@ -26,7 +26,7 @@ constexpr ProseItem kKmsdSignals[] = {
      "The server reads its configuration file and the files of TLS anew. Those of TLS count for new "
      "connections from "
      "then on; for other options the log says which need a restart. Where anything is wrong, nothing "
-     "changes."},
+     "changes: so a CRL for client certificates that has run out does not take the place of one that holds."},
 };
 
 constexpr ProseSection kKmsdMore[] = {

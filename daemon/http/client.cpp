@@ -26,7 +26,12 @@ constexpr std::size_t kReadSize = 16 * 1024;        // bytes
 Error unreachable(const std::string& what) {
   return Error{Code::Unavailable, what, Reason::ServerUnreachable};
 }
-Error timedOut() { return Error{Code::Timeout, "the server did not answer in time"}; }
+Error timedOut() {
+  return Error{
+      Code::Timeout,
+      "the server did not answer in time, and may still do what it was asked; --timeout waits longer",
+      Reason::ServerUnreachable};
+}
 
 std::string targetOf(const Request& request) {
   std::string target;
@@ -110,9 +115,11 @@ class WireClient final : public Client {
         if (!failed) break;
       }
       if (moved.state != Move::WantRead && moved.state != Move::WantWrite) {
-        const std::string why = wire_->failure();
+        // In TLS 1.3 a server sees the client's certificate after the client's handshake is done.
+        const TlsFailure why = wire_->failure();
+        if (auto refused = certificateRefused(why)) return *std::move(refused);
         return unreachable("the server ended the connection without an answer" +
-                           (why.empty() ? "" : ": " + why));
+                           (why.what.empty() ? "" : ": " + why.what));
       }
       if (!waitFor(wire_->fd(), moved.state, by)) return timedOut();
     }

@@ -26,11 +26,13 @@ class Client {
                                                            base::Deadline by);
   // TLS 1.2 or 1.3 to `host`, a name or an address without brackets, which the server's certificate must
   // name. Errors: Unavailable / ServerUnreachable; Denied / ServerUnreachable (its certificate is not
-  // trusted, or another host's); Timeout; as base::readSmallFile and Invalid for the files.
+  // trusted, or another host's); Denied / Unauthenticated (it refused the client's certificate); Timeout /
+  // ServerUnreachable; as base::readSmallFile and Invalid for the files.
   static base::Result<std::unique_ptr<Client>> connectTls(const std::string& host, std::uint16_t port,
                                                           const TlsTrust& trust, base::Deadline by);
   virtual ~Client() = default;
-  // Any status is an answer. Errors: Unavailable / ServerUnreachable; Timeout.
+  // Any status is an answer. Errors: Unavailable / ServerUnreachable; Timeout / ServerUnreachable; Denied /
+  // Unauthenticated (the server refused the client's certificate).
   virtual base::Result<Response> call(const Request& request, base::Deadline by) = 0;
 };
 

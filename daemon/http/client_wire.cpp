@@ -29,6 +29,10 @@ Error unreachable(const std::string& what) {
   return Error{Code::Unavailable, what, Reason::ServerUnreachable};
 }
 
+Error silent(const std::string& name) {
+  return Error{Code::Timeout, "the server at " + name + " does not answer", Reason::ServerUnreachable};
+}
+
 Error distrusted(const std::string& what) { return Error{Code::Denied, what, Reason::ServerUnreachable}; }
 
 // 0, or why the connection failed.
@@ -70,7 +74,7 @@ base::Result<base::Fd> connectTcp(const std::string& host, std::uint16_t port, c
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return fd;
   }
-  if (failed == ETIMEDOUT) return Error{Code::Timeout, "the server at " + name + " does not answer"};
+  if (failed == ETIMEDOUT) return silent(name);
   return unreachable("no server at " + name + " (" + std::strerror(failed) + "); is kmsd running?");
 }
 
@@ -107,10 +111,19 @@ bool expectHost(SSL* connection, const std::string& host) {
          SSL_ctrl(connection, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data()) == 1;
 }
 
+Error refusedHandshake(const std::string& name, const TlsFailure& failure) {
+  if (auto refused = certificateRefused(failure)) return *std::move(refused);
+  if (failure.fault == TlsFault::NotTls)
+    return unreachable("the server at " + name +
+                       " does not speak TLS; this is probably the port of its http address, so give that of "
+                       "its https address");
+  return unreachable("TLS with " + name + " failed: " + failure.what);
+}
+
 Error handshakeError(long verified, const std::string& name, const std::string& host, const Wire& wire) {
   switch (verified) {
     case X509_V_OK:
-      return unreachable("TLS with " + name + " failed: " + wire.failure());
+      return refusedHandshake(name, wire.failure());
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
       return distrusted("the certificate of " + name + " does not name " + host +
@@ -120,12 +133,19 @@ Error handshakeError(long verified, const std::string& name, const std::string& 
     case X509_V_ERR_CERT_NOT_YET_VALID:
       return distrusted("the certificate of " + name + " is not valid yet; look at this host's clock");
     default:
-      return distrusted("the certificate of " + name + " is not trusted (" + wire.failure() +
+      return distrusted("the certificate of " + name + " is not trusted (" + wire.failure().what +
                         "); give its authority with --ca FILE");
   }
 }
 
 }  // namespace
+
+std::optional<Error> certificateRefused(const TlsFailure& failure) {
+  const std::string_view why = certificateRefusal(failure.alert);
+  if (why.empty()) return std::nullopt;
+  return Error{Code::Denied, "the server refused this client's certificate: " + std::string(why),
+               Reason::Unauthenticated};
+}
 
 bool waitFor(int fd, Move want, base::Deadline by) {
   for (;;) {
@@ -174,8 +194,7 @@ base::Result<std::unique_ptr<Wire>> tlsClientWire(const std::string& host, std::
     if (state == Move::Done) return wire;
     if (state != Move::WantRead && state != Move::WantWrite)
       return handshakeError(SSL_get_verify_result(connection), name, host, *wire);
-    if (!waitFor(wire->fd(), state, by))
-      return Error{Code::Timeout, "the server at " + name + " does not answer"};
+    if (!waitFor(wire->fd(), state, by)) return silent(name);
   }
 }
 

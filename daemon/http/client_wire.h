@@ -11,6 +11,10 @@ base::Result<std::unique_ptr<Wire>> unixClientWire(const std::filesystem::path& 
 base::Result<std::unique_ptr<Wire>> tlsClientWire(const std::string& host, std::uint16_t port,
                                                   const TlsTrust& trust, base::Deadline by);
 
+// Where the other end said that it does not take the certificate which was, or was not, shown to it. Denied /
+// Unauthenticated.
+std::optional<base::Error> certificateRefused(const TlsFailure& failure);
+
 // Waits until the descriptor is ready for it. False at the deadline.
 bool waitFor(int fd, Move want, base::Deadline by);
 

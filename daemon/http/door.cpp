@@ -102,7 +102,7 @@ class AsioDoor final : public Door, public std::enable_shared_from_this<AsioDoor
       admit(std::move(socket), from, entered);
       return true;
     } catch (const std::exception&) {
-      if (entered) core_.leave(*entered);
+      if (entered) core_.leave(*entered, transport_);
       return false;
     }
   }
@@ -118,7 +118,7 @@ class AsioDoor final : public Door, public std::enable_shared_from_this<AsioDoor
       const int on = 1;
       ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
-    if (!core_.enter(arrival->holder)) return turnAway(socket.get(), transport_);
+    if (!core_.enter(arrival->holder, transport_)) return turnAway(socket.get(), transport_);
     entered = arrival->holder;
     arrival->socket = std::move(socket);
     Loop& loop = core_.nextLoop();

@@ -50,6 +50,9 @@ class Server::Impl {
 
   void setTls(std::shared_ptr<const TlsContext> context) { core_->setTls(std::move(context)); }
 
+  std::shared_ptr<const TlsContext> tls() const { return core_->tls(); }
+  std::size_t connections(Transport transport) const { return core_->connections(transport); }
+
   void start() {
     if (!threads_.empty()) return;
     raiseFileLimit();
@@ -102,6 +105,8 @@ base::Result<std::uint16_t> Server::listenTcp(const std::string& host, std::uint
   return impl_->listenTcp(host, port, transport);
 }
 void Server::setTls(std::shared_ptr<const TlsContext> context) { impl_->setTls(std::move(context)); }
+std::shared_ptr<const TlsContext> Server::tls() const { return impl_->tls(); }
+std::size_t Server::connections(Transport transport) const { return impl_->connections(transport); }
 void Server::start() { impl_->start(); }
 void Server::ask(std::function<void()> answer) { impl_->ask(answer); }
 void Server::stop() { impl_->stop(); }

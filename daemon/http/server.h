@@ -10,6 +10,7 @@
 
 #include "daemon/http/message.h"
 #include "daemon/http/tls.h"
+#include "daemon/http/tls_fault.h"
 #include "hal/base/result.h"
 
 namespace kmsd::http {
@@ -27,6 +28,9 @@ struct ServerOptions {
   std::chrono::seconds idleTimeout{75};          // between requests
   std::chrono::seconds stopTimeout{10};          // for requests under way at a graceful stop
   unsigned threads = 0;                          // 0: one a core
+  // Told of each TLS handshake that failed, but for those that the server's stop ended; on any thread, and
+  // must not wait. `from`: the address of the client.
+  std::function<void(const TlsFailure& failure, const std::string& from)> handshakeFailed = {};
 };
 
 class Server {
@@ -43,6 +47,10 @@ class Server {
   // For connections from now on. Any thread. Those that have shown a client certificate finish, so that what
   // the new files no longer admit is out.
   void setTls(std::shared_ptr<const TlsContext> context);
+  // What setTls() was given last; null: nothing. Any thread.
+  std::shared_ptr<const TlsContext> tls() const;
+  // How many connections there are now. Any thread.
+  std::size_t connections(Transport transport) const;
   // Raises the soft limit of open files to the hard one, because each connection takes one.
   void start();
   // Calls `answer` when each thread has come to it, in its turn: for a watchdog. Any thread; between start()

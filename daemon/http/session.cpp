@@ -138,7 +138,7 @@ class Session final : public Connection {
     wire_->close(orderly_);
     wire_.reset();
     in_.drop();
-    core_.leave(holder_);
+    core_.leave(holder_, transport_);
   }
 
   Awaitable<void> run(std::shared_ptr<Session> /*self*/) {
@@ -197,7 +197,7 @@ class Session final : public Connection {
     expiresAfter(core_.options.requestTimeout);
     shaking_ = true;
     for (Move state = wire_->handshake(); state != Move::Done; state = wire_->handshake())
-      if (!co_await ready(state)) co_return false;
+      if (!co_await ready(state)) co_return !finishing_ && core_.handshakeFailed(*wire_);
     shaking_ = false;
     certificate_ = wire_->certificate();
     co_return true;
@@ -379,7 +379,7 @@ void Reply::give(Response response) {
 }  // namespace
 
 void serve(Core& core, Loop& loop, Arrival arrival) {
-  const Holder holder = arrival.holder;
+  const auto [holder, transport] = std::pair(arrival.holder, arrival.transport);
   std::shared_ptr<Session> session;
   try {
     std::unique_ptr<Wire> wire;
@@ -393,7 +393,7 @@ void serve(Core& core, Loop& loop, Arrival arrival) {
   } catch (const std::exception&) {
     // No memory or descriptor for it: it ends here.
   }
-  if (!session) core.leave(holder);
+  if (!session) core.leave(holder, transport);
 }
 
 }  // namespace kmsd::http

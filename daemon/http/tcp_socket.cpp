@@ -68,6 +68,19 @@ base::Result<base::Fd> listenOn(const addrinfo& info, std::uint16_t port, const 
 
 }  // namespace
 
+std::string peerAddress(int socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  char host[NI_MAXHOST] = {};
+  char port[8] = {};
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+      ::getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+    return {};
+  const bool v6 = address.ss_family == AF_INET6;
+  return (v6 ? "[" : "") + std::string(host) + (v6 ? "]:" : ":") + port;
+}
+
 base::Result<TcpListeners> listenTcp(const std::string& host, std::uint16_t port) {
   const std::string name =
       (host.find(':') != host.npos ? '[' + host + ']' : host) + ':' + std::to_string(port);

@@ -20,6 +20,9 @@ class TcpListener final : public Listener {
   base::Fd fd_;
 };
 
+// "ADDRESS:PORT" of the other end, an IPv6 address in brackets; empty where it is not known.
+std::string peerAddress(int socket);
+
 struct TcpListeners {
   std::vector<std::unique_ptr<TcpListener>> sockets;
   std::uint16_t port = 0;

@@ -58,15 +58,18 @@ base::Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles&
   if (auto used = useCertificate(to, files.certificate); !used) return std::move(used).error();
   if (auto own = checkOwner(files.key); !own) return std::move(own).error();
   if (auto used = useKey(to, files.key); !used) return std::move(used).error();
+  ClientCrls crls;
   if (!files.clientAuthority.empty()) {
-    if (auto used = useAuthorities(to, files.clientAuthority, true); !used) return std::move(used).error();
+    auto used = useAuthorities(to, files.clientAuthority, true);
+    if (!used) return std::move(used).error();
+    crls = *std::move(used);
     if (X509_STORE_set_purpose(SSL_CTX_get_cert_store(to), X509_PURPOSE_SSL_CLIENT) != 1)
       return Error{Code::Internal, "TLS cannot be set up for client certificates"};
     SSL_CTX_set_verify(to, SSL_VERIFY_PEER, nullptr);
     SSL_CTX_set_max_cert_list(to, kCertificatesMost);
     SSL_CTX_set_verify_depth(to, kChainMost);
   }
-  return std::shared_ptr<const TlsContext>(new TlsContext(context->release()));
+  return std::shared_ptr<const TlsContext>(new TlsContext(context->release(), std::move(crls)));
 }
 
 TlsContext::~TlsContext() { SSL_CTX_free(handle_); }

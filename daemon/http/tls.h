@@ -4,7 +4,11 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
+#include "daemon/http/tls_crls.h"
 #include "hal/base/result.h"
 
 struct ssl_ctx_st;
@@ -24,19 +28,23 @@ struct TlsFiles {
 class TlsContext {
  public:
   // The key must be its owner's alone: this process's user's, or root's, whose group may read it. CRLs in the
-  // file of the client authorities are checked: then one of each authority of a chain must be there.
+  // file of the client authorities are checked: then one of each authority of a chain must be there. One that
+  // has run out is loaded: with it no client certificate of its authority is taken, so no revoked one is.
   // Errors: as base::readSmallFile; Invalid (no certificate in it, the key is another one's, expired; says
   // which file); Denied (others may read the key).
   static base::Result<std::shared_ptr<const TlsContext>> load(const TlsFiles& files);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
+  // Of the file of the client authorities.
+  const ClientCrls& crls() const noexcept { return crls_; }
   // The server's end of a new connection, for tlsWire(), which frees it. Throws std::bad_alloc.
   ssl_st* accept() const;
 
  private:
-  explicit TlsContext(ssl_ctx_st* handle) noexcept : handle_(handle) {}
+  TlsContext(ssl_ctx_st* handle, ClientCrls crls) noexcept : handle_(handle), crls_(std::move(crls)) {}
   ssl_ctx_st* handle_;
+  const ClientCrls crls_;
 };
 
 }  // namespace kmsd::http

@@ -11,6 +11,12 @@ namespace kmsd::http {
 void FreeX509::operator()(x509_st* certificate) const noexcept { X509_free(certificate); }
 void FreeBio::operator()(bio_st* bio) const noexcept { BIO_free_all(bio); }
 
+std::optional<base::Time> timeOf(const asn1_string_st& time) {
+  tm parts{};
+  if (ASN1_TIME_to_tm(&time, &parts) != 1) return std::nullopt;
+  return base::Time(std::chrono::seconds(::timegm(&parts)));
+}
+
 std::optional<ClientCertificate> clientCertificate(const x509_st& certificate) {
   const X509_NAME* const subject = X509_get_subject_name(&certificate);
   const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
@@ -21,9 +27,9 @@ std::optional<ClientCertificate> clientCertificate(const x509_st& certificate) {
   ClientCertificate out;
   out.commonName.assign(reinterpret_cast<const char*>(text), static_cast<std::size_t>(size));
   OPENSSL_free(text);
-  tm until{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(&certificate), &until) != 1) return std::nullopt;
-  out.notAfter = base::Time(std::chrono::seconds(::timegm(&until)));
+  const auto until = timeOf(*X509_get0_notAfter(&certificate));
+  if (!until) return std::nullopt;
+  out.notAfter = *until;
   if (out.commonName.empty() || out.commonName.find('\0') != out.commonName.npos) return std::nullopt;
   return out;
 }

@@ -8,6 +8,7 @@
 
 #include "daemon/http/message.h"
 
+struct asn1_string_st;
 struct x509_st;
 struct bio_st;
 
@@ -25,6 +26,9 @@ using Bio = std::unique_ptr<bio_st, FreeBio>;
 
 // Nothing where its subject has not exactly one common name, which is text without NUL.
 std::optional<ClientCertificate> clientCertificate(const x509_st& certificate);
+
+// Nothing where it is no time.
+std::optional<base::Time> timeOf(const asn1_string_st& time);
 
 // What OpenSSL last complained about on this thread, for people. Empties its list.
 std::string tlsComplaint();

@@ -114,7 +114,7 @@ base::Result<void> useKey(ssl_ctx_st* to, const std::filesystem::path& file) {
   return {};
 }
 
-base::Result<void> useAuthorities(ssl_ctx_st* to, const std::filesystem::path& file, bool ask) {
+base::Result<ClientCrls> useAuthorities(ssl_ctx_st* to, const std::filesystem::path& file, bool ask) {
   auto text = base::readSmallFile(file, kAuthorityMost);
   if (!text) return std::move(text).error();
   const Bio bio = reader(*text);
@@ -139,7 +139,7 @@ base::Result<void> useAuthorities(ssl_ctx_st* to, const std::filesystem::path& f
   }
   if (!trusts) return invalid(file, "there is no authority's certificate in it, in the PEM format");
   if (checks) X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
-  return {};
+  return crlsIn(*infos, file);
 }
 
 }  // namespace kmsd::http

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "daemon/http/tls_crls.h"
 #include "hal/base/result.h"
 
 struct ssl_ctx_st;
@@ -26,7 +27,7 @@ base::Result<void> useCertificate(ssl_ctx_st* to, const std::filesystem::path& f
 // REQUIRES: the certificate is in use.
 base::Result<void> useKey(ssl_ctx_st* to, const std::filesystem::path& file);
 // Trusts the authorities in the file. CRLs in it are checked: then one of each authority of a chain must be
-// there. `ask`: the other end is told their names.
-base::Result<void> useAuthorities(ssl_ctx_st* to, const std::filesystem::path& file, bool ask);
+// there. `ask`: the other end is told their names. Returns what the CRLs are worth.
+base::Result<ClientCrls> useAuthorities(ssl_ctx_st* to, const std::filesystem::path& file, bool ask);
 
 }  // namespace kmsd::http

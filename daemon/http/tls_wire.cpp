@@ -104,7 +104,7 @@ class TlsWire final : public Wire {
     fd_.reset();
   }
 
-  std::string failure() const override { return failure_; }
+  TlsFailure failure() const override { return failure_; }
 
  private:
   struct Free {
@@ -131,16 +131,14 @@ class TlsWire final : public Wire {
         break;
     }
     open_ = false;  // nothing more may be said (SSL_shutdown)
-    const long verified = SSL_get_verify_result(ssl_.get());
-    failure_ = verified != X509_V_OK ? X509_verify_cert_error_string(verified) : tlsComplaint();
-    ERR_clear_error();
+    failure_ = lastTlsFailure(SSL_get_verify_result(ssl_.get()));
     return Move::Failed;
   }
 
   std::shared_ptr<const TlsContext> context_;
   std::unique_ptr<SSL, Free> ssl_;
   bool open_ = false;
-  std::string failure_;
+  TlsFailure failure_;
 };
 
 }  // namespace

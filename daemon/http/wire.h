@@ -7,9 +7,9 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 
 #include "daemon/http/message.h"
+#include "daemon/http/tls_fault.h"
 #include "hal/base/fd.h"
 
 struct ssl_st;
@@ -50,8 +50,8 @@ class Wire {
   // Ends it in order, where `orderly`; otherwise what has not been sent yet is dropped. Twice does no harm.
   virtual void close(bool orderly) noexcept = 0;
   virtual bool secure() const noexcept = 0;
-  // Why the handshake failed, for people; holds no secret.
-  virtual std::string failure() const { return {}; }
+  // Why TLS failed; nothing in clear, and where it did not.
+  virtual TlsFailure failure() const { return {}; }
 
  protected:
   explicit Wire(base::Fd fd) noexcept : fd_(std::move(fd)) {}

@@ -172,6 +172,20 @@ base::Result<SegmentFile> SegmentFile::open(const fs::path& file, std::int64_t l
   return SegmentFile(file.string(), std::move(fd));
 }
 
+base::Result<bool> SegmentFile::inPlace(std::int64_t length) const {
+  struct stat ours {};
+  struct stat named {};
+  if (::fstat(fd_.get(), &ours) != 0) return base::systemError(name_, errno);
+  if (::lstat(name_.c_str(), &named) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR)
+      return Error{Code::NotFound, name_ + " was deleted or moved away while the server ran"};
+    return base::systemError(name_, errno);
+  }
+  if (named.st_dev != ours.st_dev || named.st_ino != ours.st_ino)
+    return corrupt(name_, "was replaced by another file while the server ran");
+  return ours.st_size == length;
+}
+
 base::Result<void> SegmentFile::write(std::int64_t at, std::string_view bytes) {
   struct stat found {};
   if (::fstat(fd_.get(), &found) != 0) return base::systemError(name_, errno);

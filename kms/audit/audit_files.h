@@ -62,6 +62,9 @@ class SegmentFile {
   // Opens the file, and cuts it off at `length`.
   static base::Result<SegmentFile> open(const std::filesystem::path& file, std::int64_t length);
 
+  // Whether this file is there under its name still, and has this length. Errors: also NotFound (deleted or
+  // moved away), Corrupt (another file has its name).
+  base::Result<bool> inPlace(std::int64_t length) const;
   // Writes at this place, which is the end, and brings it to the disk. Errors: also Corrupt where it is not.
   base::Result<void> write(std::int64_t at, std::string_view bytes);
 

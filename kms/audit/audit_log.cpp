@@ -11,7 +11,11 @@ using base::Reason;
 using base::Result;
 
 constexpr std::chrono::milliseconds kSealingMost{1'000};
-constexpr std::chrono::milliseconds kOpeningMost{60'000};
+constexpr std::chrono::hours kReadingMost{1};  // of the whole log
+constexpr std::chrono::milliseconds kTurn{100};
+// Named marks of the store: the log must be read whole; anything that is committed.
+constexpr std::string_view kSuspect = "audit_suspect";
+constexpr std::string_view kProbe = "audit_probe";
 
 Error noAnswer() { return {Code::Timeout, "the disk of the audit log does not answer"}; }
 Error ended() { return {Code::Unavailable, "the server is stopping"}; }
@@ -136,19 +140,22 @@ void AuditLog::watch() {
 void AuditLog::close(const Error& why) {
   {
     const std::lock_guard lock(mutex_);
-    why_ = why;
     refuses_ = true;
-    if (told_) return;
-    told_ = true;
+    if (broken_) return;  // whatever else fails now
+    why_ = why;
+    broken_ = why.reason == Reason::AuditBroken;
+    if (std::exchange(told_, why.reason) == why.reason) return;
   }
   if (events_.closed) events_.closed(why);
 }
 
+// That the files can be written says nothing of a log that is known to be broken.
 void AuditLog::reopen() {
   {
     const std::lock_guard lock(mutex_);
+    if (broken_) return;
     refuses_ = false;
-    if (!std::exchange(told_, false)) return;
+    if (std::exchange(told_, Reason::None) == Reason::None) return;
   }
   if (events_.opened) events_.opened();
 }
@@ -161,17 +168,23 @@ Result<AuditHead> AuditLog::flush(base::Deadline by) {
   return outcome(future, by);
 }
 
-Result<void> AuditLog::unsealed(const std::string& acceptedBy) {
+Result<void> AuditLog::unsealed(const std::string& acceptedBy, const std::function<void()>& meanwhile) {
+  const bool whole = !acceptedBy.empty() || suspect();
   auto future = ask<Result<void>>([this, acceptedBy] { return open(acceptedBy); });
-  auto done = outcome(future, base::Deadline::in(kOpeningMost));
+  const auto by = whole ? base::Deadline::in(kReadingMost) : base::Deadline::in(kOpeningMost);
+  while (whole && meanwhile && !by.expired() && future.wait_for(kTurn) != std::future_status::ready)
+    meanwhile();
+  auto done = outcome(future, by);
   if (!done && done.error().code == Code::Timeout) return auditUnwritable(done.error().what);
   return done;
 }
 
 Result<void> AuditLog::open(const std::string& acceptedBy) {
-  auto sound = writer_.verifyTail();
-  if (!sound && sound.error().reason == Reason::AuditBroken && !acceptedBy.empty())
-    sound = writer_.accept(acceptedBy, sound.error().what);
+  auto sound = verify(acceptedBy);
+  {
+    const std::lock_guard lock(mutex_);
+    broken_ = false;  // as it was known before
+  }
   if (!sound) {
     close(sound.error());
     return sound;
@@ -192,6 +205,52 @@ void AuditLog::sealing() noexcept {
     static_cast<void>(bool(outcome(future, base::Deadline::in(kSealingMost))));
   } catch (const std::exception&) {  // no memory: sealed all the same, without a checkpoint
   }
+}
+
+Result<void> AuditLog::verify(const std::string& acceptedBy) {
+  const bool whole = suspect();
+  auto sound = writer_.verifyTail();
+  if (sound && whole) sound = writer_.verifyWhole(hurries_);
+  if (!sound && sound.error().reason == Reason::AuditBroken && !acceptedBy.empty())
+    sound = writer_.accept(acceptedBy, sound.error().what, hurries_);
+  if (sound && whole) {
+    const auto cleared =
+        store_.writeAndWait([](Txn& txn) -> Result<void> { return txn.setNumber(kSuspect, 0); });
+    suspect_ = !cleared;
+  }
+  return sound;
+}
+
+bool AuditLog::suspect() const {
+  std::optional<std::int64_t> mark;
+  const auto read = store_.read([&](StoreReader& reader) -> Result<void> {
+    auto found = reader.number(kSuspect);
+    if (!found) return std::move(found).error();
+    mark = *found;
+    return {};
+  });
+  return suspect_ || !read || mark.value_or(0) != 0;
+}
+
+Error AuditLog::foundBroken(const AuditReport& report) {
+  const Error why = auditBroken(report.firstWords());
+  suspect_ = true;
+  close(why);
+  // Where it cannot be written, this process knows it all the same.
+  static_cast<void>(
+      bool(store_.writeAndWait([](Txn& txn) -> Result<void> { return txn.setNumber(kSuspect, 1); })));
+  return why;
+}
+
+std::optional<Error> AuditLog::broken() const {
+  const std::lock_guard lock(mutex_);
+  return broken_ ? std::optional(why_) : std::nullopt;
+}
+
+Result<void> AuditLog::probe() {
+  auto done = store_.writeAndWait([](Txn& txn) -> Result<void> { return txn.setNumber(kProbe, 1); });
+  if (!done) return auditUnwritable(done.error().what);
+  return {};
 }
 
 Error AuditLog::refusal() const {

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <thread>
 
+#include "kms/audit/audit_verify.h"
 #include "kms/audit/audit_writer.h"
 #include "kms/keys/vault.h"
 
@@ -33,6 +34,10 @@ struct AuditHealth {
 
 class AuditLog {
  public:
+  // An unsealing waits this long for the disk. The keeper stands still meanwhile, so this, with the time that
+  // a medium is given, stays below half of systemd's WatchdogSec: after that the server counts as dead.
+  static constexpr std::chrono::seconds kOpeningMost{15};
+
   // The store outlives it. Begins to write at once, also while the server is sealed.
   AuditLog(Store& store, AuditMac mac, AuditOptions options, const base::Clock& clock, AuditEvents events);
   ~AuditLog() { stop(); }
@@ -47,10 +52,21 @@ class AuditLog {
   base::Result<AuditHead> flush(base::Deadline by);
 
   // To be called when the vault was opened, before anybody may use it: verifies from the last checkpoint on.
-  // Where the log is broken and `acceptedBy` says who goes on all the same, begins a new file that tells it;
-  // nothing is put away. Errors: Corrupt / AuditBroken, with file and line; Unavailable / AuditUnwritable
-  // where the files cannot be read. That they cannot be written is no error here; then changes are refused.
-  base::Result<void> unsealed(const std::string& acceptedBy);
+  // Where the log is broken and `acceptedBy` says who goes on all the same, reads all of it and begins a new
+  // file that names what is wrong; nothing is put away. Errors: Corrupt / AuditBroken, with file and line;
+  // Unavailable / AuditUnwritable where the files cannot be read. That they cannot be written is no error
+  // here; then changes are refused. Reading the whole log may take minutes: then `meanwhile` is called again
+  // and again.
+  base::Result<void> unsealed(const std::string& acceptedBy, const std::function<void()>& meanwhile = {});
+  // To be called when a reading of the whole log found what nobody accepted: changes are refused from now on,
+  // and the next unsealings, also after a restart, read the whole log. REQUIRES: report.broken().
+  base::Error foundBroken(const AuditReport& report);
+  // Why the log is known to be broken; then changes are refused until an unsealing finds it sound or accepts.
+  std::optional<base::Error> broken() const;
+  // Errors where the store cannot commit: Unavailable / AuditUnwritable.
+  base::Result<void> probe();
+  // The server is stopping: whoever reads the whole log ends at once.
+  void hurry() noexcept { hurries_ = true; }
   // To be called before the vault is sealed: ends the lines so far with a checkpoint. Waits for a second at
   // most: no disk holds up a seal.
   void sealing() noexcept;
@@ -73,6 +89,8 @@ class AuditLog {
   void work();  // one round
   base::Result<void> write(bool checkpoint);
   base::Result<void> open(const std::string& acceptedBy);
+  base::Result<void> verify(const std::string& acceptedBy);
+  bool suspect() const;
   void close(const base::Error& why);
   void reopen();
   // Runs on the log's thread; broken_promise where it has ended.
@@ -90,13 +108,16 @@ class AuditLog {
   std::condition_variable wake_;
   std::deque<Task> tasks_;
   bool stopping_ = false;
-  bool told_ = false;  // of being closed
-  base::Error why_;    // while refuses_
+  base::Reason told_ = base::Reason::None;  // why it is closed, as the events were told
+  bool broken_ = false;                     // as long as it is known to be; `why_` says how
+  base::Error why_;                         // while refuses_
   AuditHealth health_;
   Steady::time_point written_ = Steady::now();  // all that was committed before was in the files
   std::string file_;
-  std::atomic<bool> refuses_{true};  // until the first round went well
-  std::atomic<bool> open_{false};    // verified since the server was opened
+  std::atomic<bool> refuses_{true};   // until the first round went well
+  std::atomic<bool> open_{false};     // verified since the server was opened
+  std::atomic<bool> suspect_{false};  // as the store's mark, which may not have been written
+  std::atomic<bool> hurries_{false};
 
   std::thread watcher_;
   std::thread thread_;  // last: they use all of the above

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "kms/audit/audit.h"
-#include "kms/audit/audit_writer.h"
+#include "kms/audit/audit_verify.h"
 #include "kms/keys/audit_note.h"
 
 namespace kms {
@@ -75,24 +75,6 @@ std::string wrongNote(const std::optional<AuditNote>& note, const AuditHead& che
   return {};
 }
 
-Result<bool> acceptedStart(const std::filesystem::path& file, std::int64_t length, const AuditMac& mac,
-                           const base::Uuid& server) {
-  auto reader = SegmentReader::open(file, 0, length);
-  if (!reader) return unreadable(reader.error());
-  auto text = reader->next();
-  if (!text || !*text) return false;
-  const auto first = parseAuditLine(**text);
-  if (!first || first->checkpoint || first->entry.event != static_cast<std::uint16_t>(Event::AuditAccepted))
-    return false;
-  const AuditHash hash = auditHash(**text);
-  const std::int64_t number = first->number;
-  text = reader->next();
-  if (!text || !*text) return false;
-  const auto second = parseAuditLine(**text);
-  return second && second->checkpoint && second->number == number + 1 && second->prev == hash &&
-         soundCheckpoint(mac, server, *second);
-}
-
 Result<void> AuditWriter::verifyTail() {
   trusted_ = false;
   ready_ = false;
@@ -103,24 +85,28 @@ Result<void> AuditWriter::verifyTail() {
   return {};
 }
 
-// No file is missing, but for those whose loss was accepted.
+// No file is missing, but for those whose loss was accepted: a later file names them.
 Result<void> AuditWriter::checkComplete() const {
   auto segments = listSegments(options_.directory);
   if (!segments) return auditUnwritable(segments.error().what);
-  const auto there = [&](std::int64_t segment) {
-    return std::binary_search(segments->begin(), segments->end(), segment);
-  };
-  std::int64_t lost = head_.segment;
-  while (lost > 0 && there(lost)) --lost;
-  if (lost == 0) return {};
-  for (std::int64_t segment = lost + 1; segment <= head_.segment; ++segment) {
+  std::set<std::int64_t> missing;
+  for (std::int64_t segment = 1; segment <= head_.segment; ++segment)
+    if (!std::binary_search(segments->begin(), segments->end(), segment)) missing.insert(segment);
+  for (const std::int64_t segment : *segments) {
+    if (missing.empty()) return {};
+    if (segment < *missing.begin() || segment > head_.segment) continue;
     auto size = segmentSize(path(segment));
     if (!size) return unreadable(size.error());
     auto accepted = acceptedStart(path(segment), *size, mac_, options_.server);
-    if (!accepted) return std::move(accepted).error();
-    if (*accepted) return {};
+    if (!accepted) return unreadable(accepted.error());
+    if (!*accepted) continue;
+    std::erase_if(missing, [&](std::int64_t lost) {
+      const AuditProblem named{segmentName(lost), 0, std::string(kMissingMark), {}, {}};
+      return lost < segment && (*accepted)->contains(markedPlace(named));
+    });
   }
-  return auditBroken(segmentName(lost) + " is missing");
+  if (missing.empty()) return {};
+  return auditBroken(segmentName(*missing.begin()) + " is missing");
 }
 
 // What the first line to be proved follows from: the end of the file before, which is a checkpoint.

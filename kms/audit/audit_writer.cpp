@@ -36,7 +36,8 @@ bool soundOutboxEntry(std::string_view text) {
 Error auditBroken(const std::string& what) {
   return {Code::Corrupt,
           "the audit log is broken: " + what +
-              "; put the right file back, or go on with 'kmsctl unseal --accept-broken-audit'",
+              "; put the right file back and run 'kmsctl unseal', or go on without it with 'kmsctl unseal "
+              "--accept-broken-audit'",
           Reason::AuditBroken};
 }
 
@@ -55,6 +56,9 @@ std::filesystem::path AuditWriter::file() const {
 }
 
 Result<void> AuditWriter::flush(bool checkpoint) {
+  if (ready_) {
+    if (auto there = stayInPlace(); !there) return there;
+  }
   if (!ready_) {
     if (auto done = recover(); !done) return done;
   }
@@ -79,6 +83,20 @@ Result<void> AuditWriter::flush(bool checkpoint) {
     learn(batch.text.size(), more);
     if (!more) return {};
   }
+}
+
+// Looks whether the file that is written is still the one that has this name. Where it has another length, it
+// is looked at anew.
+Result<void> AuditWriter::stayInPlace() {
+  if (!file_) return {};
+  auto same = file_->inPlace(head_.length);
+  if (same && *same) return {};
+  ready_ = false;
+  file_.reset();
+  if (same) return {};
+  if (same.error().code == Code::NotFound || same.error().code == Code::Corrupt)
+    return auditBroken(same.error().what);
+  return auditUnwritable(same.error().what);
 }
 
 void AuditWriter::learn(std::size_t batchBytes, bool more) {
@@ -125,13 +143,18 @@ void AuditWriter::add(Batch& batch, const AuditRow& row, bool open) const {
 }
 
 void AuditWriter::addLine(Batch& batch, std::string_view entry, bool open) const {
+  appendLine(batch, entry, !open);
+  if (batch.sinceCheckpoint >= options_.checkpointEvery && open) addCheckpoint(batch);
+}
+
+void AuditWriter::appendLine(Batch& batch, std::string_view entry, bool sealed) const {
   const std::size_t from = batch.text.size();
-  appendAuditLine(batch.text, ++batch.head.number, batch.head.hash, entry, !open);
+  appendAuditLine(batch.text, ++batch.head.number, batch.head.hash, entry, sealed);
   batch.head.hash = auditHash(std::string_view(batch.text).substr(from));
   batch.text += '\n';
   batch.head.length += static_cast<std::int64_t>(batch.text.size() - from);
   batch.checkpointed = false;
-  if (++batch.sinceCheckpoint >= options_.checkpointEvery && open) addCheckpoint(batch);
+  ++batch.sinceCheckpoint;
 }
 
 void AuditWriter::addCheckpoint(Batch& batch) const {
@@ -189,34 +212,6 @@ Result<void> AuditWriter::append(const Batch& batch) {
     file_ = *std::move(made);
   }
   return file_->write(batch.head.length - static_cast<std::int64_t>(batch.text.size()), batch.text);
-}
-
-Result<void> AuditWriter::accept(const std::string& by, const std::string& wrong) {
-  ready_ = false;
-  file_.reset();
-  auto read = store_.read([&](StoreReader& reader) -> Result<void> {
-    auto head = reader.auditHead();
-    if (!head) return std::move(head).error();
-    head_ = *head;
-    return {};
-  });
-  if (!read) return read;
-  auto segments = listSegments(options_.directory);
-  if (!segments) return auditUnwritable(segments.error().what);
-  if (head_.number < 0 || head_.segment < 0) head_ = AuditHead{};
-  trusted_ = true;
-  const std::int64_t highest = segments->empty() ? 0 : segments->back();
-  Batch batch = begin(std::max(highest, head_.segment) + 1);
-  addLine(batch, auditText(clock_.now(), {Event::AuditAccepted, by, segmentName(head_.segment), wrong}),
-          true);
-  if (!batch.checkpointed) addCheckpoint(batch);
-  if (!batch.checkpointed) {
-    trusted_ = false;
-    return Error{Code::Unavailable, "the server was sealed meanwhile", Reason::SealedByCommand};
-  }
-  auto done = commit(batch);
-  trusted_ = bool(done);
-  return done;
 }
 
 }  // namespace kms

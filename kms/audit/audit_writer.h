@@ -3,9 +3,11 @@
 // one transaction. One thread at a time uses it.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "hal/base/clock.h"
@@ -41,8 +43,12 @@ class AuditWriter {
   // Proves the lines from the last checkpoint on, and that they end where the database says. From then until
   // distrust() checkpoints are made. Errors: Corrupt / AuditBroken, with file and line.
   base::Result<void> verifyTail();
-  // Begins a new file, whose first line says what was wrong and who went on all the same.
-  base::Result<void> accept(const std::string& by, const std::string& wrong);
+  // Reads the whole log, as it was when verifyTail() succeeded a moment ago. Errors: Corrupt / AuditBroken
+  // where something is wrong that nobody accepted; Unavailable, also once `stop` is true.
+  base::Result<void> verifyWhole(const std::atomic<bool>& stop);
+  // Begins a new file, whose first lines say who went on all the same, and name each place in the whole log
+  // that is wrong now and was not accepted before. Errors: Unavailable, also once `stop` is true.
+  base::Result<void> accept(const std::string& by, const std::string& wrong, const std::atomic<bool>& stop);
   // The server is being sealed: what follows is written as sealed, until verifyTail().
   void distrust() noexcept { trusted_ = false; }
 
@@ -60,6 +66,7 @@ class AuditWriter {
     std::optional<AuditNote> note;  // of its last checkpoint
   };
 
+  base::Result<void> stayInPlace();
   base::Result<void> recover();
   base::Result<void> checkHead(const AuditHead& head);
   base::Result<void> checkComplete() const;
@@ -71,6 +78,7 @@ class AuditWriter {
   // `open`: checkpoints can be made.
   void add(Batch& batch, const AuditRow& row, bool open) const;
   void addLine(Batch& batch, std::string_view entry, bool open) const;
+  void appendLine(Batch& batch, std::string_view entry, bool sealed) const;
   void addCheckpoint(Batch& batch) const;
   base::Result<void> commit(const Batch& batch);
   base::Result<void> append(const Batch& batch);
@@ -105,9 +113,11 @@ std::optional<AuditNote> noteOf(const AuditMac& mac, const base::Uuid& server, c
 // Without `wanted` only the numbers are compared.
 std::string wrongNote(const std::optional<AuditNote>& note, const AuditHead& checkpoint,
                       const std::optional<AuditNote>& wanted);
-// Whether the file begins with an acceptance that is proved by the checkpoint behind it.
-base::Result<bool> acceptedStart(const std::filesystem::path& file, std::int64_t length, const AuditMac& mac,
-                                 const base::Uuid& server);
+// What the acceptance at the beginning of the file names (markedPlace), where it is proved by the checkpoint
+// behind it; nothing where there is none. Errors: as base::systemError.
+base::Result<std::optional<std::set<std::string>>> acceptedStart(const std::filesystem::path& file,
+                                                                 std::int64_t length, const AuditMac& mac,
+                                                                 const base::Uuid& server);
 
 // A sentence about the log; the reason says what to do.
 base::Error auditBroken(const std::string& what);

@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 
@@ -39,6 +41,22 @@ void drain(base::Fd& fd, std::string& into) {
   }
 }
 
+// Inputs of tests fit a pipe's 64 KiB, so this never blocks on a reader that also writes. The program need
+// not read it: SIGPIPE is for this thread, and is taken back. Ignored for the whole process, the signal would
+// be ignored by the programs that are run, too.
+void writeUnheard(int fd, const std::string& input) {
+  sigset_t pipe;
+  sigset_t before;
+  ::sigemptyset(&pipe);
+  ::sigaddset(&pipe, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &pipe, &before);
+  if (::write(fd, input.data(), input.size()) < 0 && errno == EPIPE) {
+    const timespec now{};
+    ::sigtimedwait(&pipe, nullptr, &now);
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
 }  // namespace
 
 Ran run(const std::vector<std::string>& command, const std::string& input) {
@@ -60,9 +78,7 @@ Ran run(const std::vector<std::string>& command, const std::string& input) {
   in.read.reset();
   out.write.reset();
   err.write.reset();
-  // Inputs of tests fit a pipe's 64 KiB, so this never blocks on a reader that also writes.
-  if (::write(in.write.get(), input.data(), input.size()) < 0) { /* the program need not read it */
-  }
+  writeUnheard(in.write.get(), input);
   in.write.reset();
 
   Ran ran;

@@ -136,9 +136,18 @@ TEST_F(Network, AClientCertificateIsItsUser) {
   EXPECT_EQ(status(https_ + "/v1/users/alice", as("ghost")), "401");
   EXPECT_EQ(status(https_ + "/v1/users/alice"), "401");
   EXPECT_NE(status(https_ + "/v1/users/alice", as("forged")), "200");
-  const Ran shown = kmsctl({"--server", https_, "--ca", file("ca.crt"), "--certificate", file("alice.crt"),
-                            "--key", file("alice.key"), "user", "show", "alice"});
+  const auto show = [&](const std::string& name) {
+    return kmsctl({"--server", https_, "--ca", file("ca.crt"), "--certificate", file(name + ".crt"), "--key",
+                   file(name + ".key"), "user", "show", "alice"});
+  };
+  const Ran shown = show("alice");
   EXPECT_EQ(shown.exit, 0) << shown.err;
+  const Ran forged = show("forged");
+  EXPECT_EQ(forged.exit, 6) << forged.err;
+  EXPECT_EQ(forged.err,
+            "kmsctl: the server refused this client's certificate: the server does not know its authority\n");
+  EXPECT_TRUE(logs("failed: the client's certificate is of no authority of --tls-client-ca"))
+      << server_.log();
 }
 
 TEST_F(Network, KmsctlSaysWhatIsWrongWithTheConnection) {
@@ -187,6 +196,8 @@ TEST_F(Network, InClearOnlyWhatIsPublicIsServed) {
     const Exposition text(body(ran) + "\n");
     EXPECT_EQ(text.problems(), "") << ran.out;
     EXPECT_EQ(text.value("kms_sealed"), 0);
+    EXPECT_GE(text.value("kms_connections", R"(transport="https")"), 0);
+    EXPECT_GE(text.value("kms_tls_handshakes_failed_total", R"(reason="unknown_ca")"), 0);
     EXPECT_EQ(text.value("kms_media_present"), 1);
     EXPECT_EQ(text.value("kms_tokens_issued_total", R"(kind="access")"), 1);
     EXPECT_GE(text.value("kms_store_commits_total"), 3);

@@ -216,14 +216,21 @@ TEST_F(AuditLogTest, ABrokenLogStaysShutUntilSomebodyAccepts) {
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(change(i));
   log->stop();
   log.reset();
-  replaceIn(file(1), "\"u2\"", "\"x2\"");
+  replaceIn(file(1), "\"u1\"", "\"x1\"");
   start();
   const auto broken = log->unsealed("");
   ASSERT_FALSE(broken);
   EXPECT_EQ(broken.error().reason, Reason::AuditBroken);
+  // Its head can be written, so each round goes well; the gate stays shut all the same.
+  for (int round = 0; round < 3; ++round) EXPECT_TRUE(log->flush(Deadline::in(kSoon)));
   EXPECT_TRUE(log->refuses());
-  EXPECT_FALSE(change(3));
+  EXPECT_EQ(opened, 0);
+  const auto refused = change(3);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason, Reason::AuditBroken);
+  ASSERT_TRUE(log->broken());
   ASSERT_TRUE(log->unsealed("uid 0"));
+  EXPECT_FALSE(log->broken());
   EXPECT_TRUE(soon([&] { return !log->refuses(); }));
   ASSERT_TRUE(change(3));
   log->stop();
@@ -232,6 +239,62 @@ TEST_F(AuditLogTest, ABrokenLogStaysShutUntilSomebodyAccepts) {
   EXPECT_TRUE(log->unsealed("")) << "accepted once is enough";
   log->stop();
   for (const auto& problem : verify().problems) EXPECT_NE(problem.accepted, "");
+}
+
+// The newest file goes while the log is written: no disk is to blame, and what was lost is said.
+TEST_F(AuditLogTest, AFileDeletedMeanwhileIsABrokenLog) {
+  startOpen();
+  ASSERT_TRUE(change(0));
+  ASSERT_TRUE(log->flush(Deadline::in(kSoon)));
+  std::filesystem::rename(file(1), scratch / "1");
+  ASSERT_TRUE(soon([&] { return log->broken().has_value(); })) << "nothing has to be written for that";
+  const auto refused = change(1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason, Reason::AuditBroken);
+  EXPECT_NE(refused.error().what.find("000001.jsonl was deleted or moved away while the server ran"),
+            std::string::npos)
+      << refused.error().what;
+  EXPECT_NE(refused.error().what.find("kmsctl unseal"), std::string::npos);
+  EXPECT_EQ(refused.error().what.find("free or mend"), std::string::npos) << refused.error().what;
+  std::filesystem::rename(scratch / "1", file(1));
+  ASSERT_TRUE(log->flush(Deadline::in(kSoon)));
+  EXPECT_TRUE(log->refuses()) << "until it is verified";
+  ASSERT_TRUE(log->unsealed(""));
+  EXPECT_TRUE(soon([&] { return !log->refuses(); }));
+  ASSERT_TRUE(change(1));
+  log->stop();
+  expectWhole(2);
+}
+
+// What a reading of the whole log finds is not forgotten by a restart, which reads the last lines only.
+TEST_F(AuditLogTest, WhatAWholeReadingFindsKeepsItShut) {
+  startOpen();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(change(i));
+  log->sealing();
+  log->stop();
+  log.reset();
+  const std::string good = readAll(file(1));
+  replaceIn(file(1), "\"u1\"", "\"x1\"");
+  startOpen();
+  const auto report = verify();
+  ASSERT_TRUE(report.broken());
+  const auto why = log->foundBroken(report);
+  EXPECT_EQ(why.reason, Reason::AuditBroken);
+  EXPECT_NE(why.what.find("000001.jsonl, line "), std::string::npos) << why.what;
+  EXPECT_FALSE(change(3));
+  EXPECT_EQ(closings().size(), 1U);
+  log->stop();
+  log.reset();
+  start();
+  const auto again = log->unsealed("");
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().reason, Reason::AuditBroken);
+  const std::string now = readAll(file(1));
+  writeAll(file(1), good + now.substr(good.size()));
+  EXPECT_TRUE(log->unsealed("")) << "the right line is back";
+  ASSERT_TRUE(soon([&] { return !log->refuses(); }));
+  log->stop();
+  EXPECT_EQ(verify().problemCount, 0);
 }
 
 TEST_F(AuditLogTest, WithoutALogNothingIsChanged) {

@@ -132,7 +132,7 @@ TEST_F(AuditNoteTest, NoNoteUntilAnAdministratorAccepts) {
   EXPECT_NE(wrong.find("the database has no note of the last checkpoint"), std::string::npos) << wrong;
   kms::AuditWriter writer(*store, mac, options, clock);
   EXPECT_FALSE(writer.verifyTail());
-  ASSERT_TRUE(writer.accept("uid 0", wrong));
+  ASSERT_TRUE(writer.accept("uid 0", wrong, never));
   ASSERT_TRUE(note());
   EXPECT_EQ(note()->segment, 2);
   EXPECT_EQ(atUnseal(), "");

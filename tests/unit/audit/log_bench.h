@@ -129,6 +129,7 @@ class LogBench : public ::testing::Test {
     return hmac.compute(message);
   };
   kms::AuditOptions options;
+  std::atomic<bool> never = false;
 };
 
 }  // namespace tests

@@ -1,5 +1,6 @@
 // The built kmsctl against a server in this process that answers from a script.
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <fstream>
 #include <mutex>
@@ -71,6 +72,14 @@ class Kmsctl : public ::testing::Test {
   std::unique_ptr<kmsd::http::Server> server;
 };
 
+// A program that does not read what it is given ends; the test goes on.
+TEST(Run, OutlivesAProgramThatDoesNotRead) {
+  const std::string input(60'000, 'x');
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(run({"true"}, input).exit, 0);
+  // What it runs is not made deaf to the signal by that.
+  EXPECT_EQ(run({"sh", "-c", "kill -PIPE $$"}).exit, 128 + SIGPIPE);
+}
+
 TEST_F(Kmsctl, PrintsAnIssuedTokenAlone) {
   say(good(kIssued, 201));
   const Ran plain = ctl({"token", "issue", "--user", "alice", "--ttl", "1h", "--scope", "s", "--scope", "t"});
@@ -134,6 +143,87 @@ TEST_F(Kmsctl, TurnsProblemsIntoExitCodes) {
   }
   say(good("not json"));
   EXPECT_EQ(ctl({"status"}).exit, 8);
+}
+
+TEST_F(Kmsctl, PrintsARefusalAsTheOneDocumentOfJson) {
+  const Response refusal = kmsd::http::problem(503, "sealed", "because");
+  const std::string document(base::view(refusal.body));
+  const std::vector<std::vector<std::string>> commands = {{"user", "show", "alice"},
+                                                          {"user", "list"},
+                                                          {"user", "add", "alice"},
+                                                          {"token", "issue", "--user", "a"},
+                                                          {"token", "list"},
+                                                          {"seal"},
+                                                          {"unseal"},
+                                                          {"audit", "verify"}};
+  for (std::vector<std::string> words : commands) {
+    say(refusal);
+    words.insert(words.begin(), "--json");
+    const Ran ran = ctl(words);
+    EXPECT_EQ(ran.exit, 3) << words[1];
+    EXPECT_EQ(ran.out, document + "\n") << words[1];
+    EXPECT_EQ(ran.err, "kmsctl: because\n") << words[1];
+  }
+  // Of several, each has its item.
+  say(kmsd::http::problem(409, "conflict", "there is one"));
+  say(good(R"({"name":"b","role":"user"})", 201));
+  const Ran both = ctl({"--json", "user", "add", "a", "b"});
+  EXPECT_EQ(both.exit, 1);
+  EXPECT_EQ(both.out, R"({"items":[{"name":"a","code":"conflict","detail":"there is one"},)"
+                      R"({"name":"b","role":"user"}],"next":null})"
+                      "\n");
+  say(refusal);
+  const Ran list = ctl({"--json", "token", "issue", "--users-file", "-"}, "alice\n");
+  EXPECT_EQ(list.exit, 3);
+  EXPECT_EQ(list.out, R"({"items":[],"next":null,"problem":)" + document + "}\n");
+}
+
+TEST_F(Kmsctl, GivesUpOnASilentServerAsOnOneThatIsNotThere) {
+  Response late = good(R"({"state":"sealed"})");
+  late.delay = std::chrono::seconds(60);
+  say(std::move(late));
+  const Ran ran = ctl({"--timeout", "1s", "status"});
+  EXPECT_EQ(ran.exit, 7);
+  EXPECT_NE(ran.err.find("did not answer in time"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("--timeout"), std::string::npos) << ran.err;
+}
+
+TEST_F(Kmsctl, SaysThatNoTokenWasGiven) {
+  for (const char* verb : {"verify", "renew", "revoke"}) {
+    for (const char* input : {"", "\n", " \r\n"}) {
+      const Ran ran = ctl({"token", verb, "-"}, input);
+      EXPECT_EQ(ran.exit, 2);
+      EXPECT_EQ(ran.err, "kmsctl: no token was given: standard input is empty\n");
+    }
+  }
+  EXPECT_EQ(ctl({"token", "verify", ""}).exit, 2);
+  std::ofstream(scratch / "empty") << "\n";
+  const Ran bearer = ctl({"--token-file", (scratch / "empty").string(), "status"});
+  EXPECT_EQ(bearer.exit, 2);
+  EXPECT_NE(bearer.err.find("there is no token in it"), std::string::npos) << bearer.err;
+  EXPECT_TRUE(seen.empty());
+}
+
+TEST_F(Kmsctl, TakesNoTokenForAUserName) {
+  // With a slip in the check characters, cut short, and a one-time token.
+  const std::string access = "kms_" + std::string(30, 'q') + "WERTZ-_0123456789abcdefg";
+  for (const std::string& token : {access, access.substr(0, 40), std::string("ABCD-0FGH-JKMN")}) {
+    for (const char* verb : {"issue", "revoke"}) {
+      const std::string report = scratch / (verb + token);
+      const Ran ran = ctl({"token", verb, "--users-file", "-", "--report", report}, token + "\n");
+      EXPECT_EQ(ran.exit, 1);
+      EXPECT_NE(ran.err.find("line 1: not a user name but what seems to be a token"), std::string::npos)
+          << ran.err;
+      std::stringstream all;
+      all << ran.out << ran.err << std::ifstream(report).rdbuf();
+      EXPECT_EQ(all.str().find(token), std::string::npos) << all.str();
+    }
+  }
+  EXPECT_TRUE(seen.empty());
+  for (const char* name : {"kms_backup", "node-east-rack", "DB01-EAST-0001-A", "ABCD-EFGH-UVWX"}) {
+    say(good(R"({"items":[{"user":"x","active":false}]})"));
+    EXPECT_EQ(ctl({"token", "revoke", "--users-file", "-"}, std::string(name) + "\n").exit, 0) << name;
+  }
 }
 
 TEST_F(Kmsctl, SaysWhenNobodyAnswers) {

@@ -358,5 +358,15 @@ TEST_F(CommandsTest, AFullOutputIsNoSuccess) {
   EXPECT_THAT(ran.err, HasSubstr("could not be written"));
 }
 
+TEST_F(CommandsTest, TlsFilesNeedAnHttpsAddress) {
+  for (const std::string option : {"--tls-certificate", "--tls-key", "--tls-client-ca"}) {
+    const std::vector<std::string> bare = {"run", "--data-dir", path("D"), option, path("x.pem")};
+    refused(bare, 2, option + " is for https");
+    std::vector<std::string> clear = bare;
+    clear.insert(clear.end(), {"--listen", "http://127.0.0.1:0"});
+    refused(clear, 2, "--listen https://HOST:PORT");
+  }
+}
+
 }  // namespace
 }  // namespace tests

@@ -32,8 +32,14 @@ TEST(Metrics, CountWhatTheyAreTold) {
   metrics.addGauge("kms_odd", "A label that must be escaped.", "why", [] {
     return Metrics::Samples{{"a \"b\" \\ \n", 2.5}};
   });
-  const Exposition text(metrics.text());
+  metrics.addCounter("kms_failed_total", "A counter that is looked at.", "reason", [] {
+    return Metrics::Samples{{"x", 7}, {"y", 0}};
+  });
+  const std::string whole = metrics.text();
+  EXPECT_NE(whole.find("# TYPE kms_failed_total counter\n"), std::string::npos);
+  const Exposition text(whole);
   EXPECT_EQ(text.problems(), "");
+  EXPECT_EQ(text.value("kms_failed_total", R"(reason="x")"), 7);
   const std::string at = R"(method="POST",route="/v1/tokens/verify")";
   EXPECT_EQ(text.value("kms_http_requests_total", R"(code="200",)" + at), 2);
   EXPECT_EQ(text.value("kms_http_requests_total", R"(code="503",)" + at), 1);

@@ -34,6 +34,11 @@ TEST(ListenTest, TakesUnixSocketsHttpsAndHttp) {
     EXPECT_EQ(parseListen(bad).error().code, base::Code::Invalid) << bad;
 }
 
+TEST(ListenTest, NamesABadAddressAsItWasGiven) {
+  for (const char* bad : {"https://127.0.0.1", "http://127.0.0.1", "ftp://a:21"})
+    EXPECT_THAT(parseListen(bad).error().what, ::testing::HasSubstr("not '" + std::string(bad) + "'"));
+}
+
 TEST(ListenTest, TakesMetricsInClearOnLoopbackOnly) {
   EXPECT_EQ(parseLoopback("127.0.0.1:9464")->host, "127.0.0.1");
   EXPECT_EQ(parseLoopback("127.8.9.10:1")->port, 1);

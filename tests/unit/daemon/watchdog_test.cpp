@@ -3,8 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <fstream>
 #include <future>
+#include <optional>
 
+#include "daemon/cli.h"
+#include "daemon/reader_client.h"
+#include "kms/audit/audit_log.h"
 #include "tests/support/server.h"
 
 namespace kmsd {
@@ -96,6 +101,19 @@ TEST(Watchdog, EndsAtOnceHoweverLongItsTurns) {
     ASSERT_TRUE(waitUntil([&] { return scene.beats == 1; })) << "the first beat comes at once";
   }
   EXPECT_LT(std::chrono::steady_clock::now() - began, 10s);
+}
+
+// The keeper opens on its own thread, and cannot answer meanwhile.
+TEST(Watchdog, WaitsLongerThanTheSlowestOpeningTakes) {
+  std::ifstream unit(std::string(KEYDISK_SOURCE_DIR) + "/daemon/dist/kmsd.service.in");
+  constexpr std::string_view kKey = "WatchdogSec=";
+  std::optional<std::chrono::seconds> span;
+  for (std::string line; std::getline(unit, line);)
+    if (line.starts_with(kKey)) span = *parseSpan(line.substr(kKey.size()));
+  ASSERT_TRUE(span);
+  const std::chrono::milliseconds medium = ReaderOptions{}.readTimeout;
+  constexpr std::chrono::seconds kScrypt{2};
+  EXPECT_LT(medium + kScrypt + kms::AuditLog::kOpeningMost, *span / 2);
 }
 
 }  // namespace

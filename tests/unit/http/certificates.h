@@ -61,10 +61,14 @@ class Certificates {
     openssl({"ca", "-config", text("ca.conf"), "-cert", text("ca.pem"), "-keyfile", text("ca.key"), "-revoke",
              text(name + ".pem")});
   }
-  // The authority and its CRL in one file.
-  void withCrl(const std::string& name) {
-    openssl({"ca", "-config", text("ca.conf"), "-cert", text("ca.pem"), "-keyfile", text("ca.key"), "-gencrl",
-             "-out", text(name + ".crl")});
+  // The authority and its CRL in one file. `until`: YYMMDDHHMMSSZ; empty: 30 days from now.
+  void withCrl(const std::string& name, const std::string& until = {}) {
+    std::vector<std::string> command = {"ca",           "-config",          text("ca.conf"), "-cert",
+                                        text("ca.pem"), "-keyfile",         text("ca.key"),  "-gencrl",
+                                        "-out",         text(name + ".crl")};
+    if (!until.empty())
+      command.insert(command.end(), {"-crl_lastupdate", "200101000000Z", "-crl_nextupdate", until});
+    openssl(command);
     std::ofstream(file(name)) << read("ca.pem") << read(name + ".crl");
   }
 

@@ -31,7 +31,8 @@ Keeper::Impl::Impl(KeeperOptions options, std::optional<VaultPort> vault, StartR
       clock_(clock),
       events_(std::move(events)),
       fault_(std::move(fault)),
-      delays_(options_.refusalDelayFirst, options_.refusalDelayMost) {
+      delays_(options_.refusalDelayFirst, options_.refusalDelayMost),
+      pins_(options_.server, options_.pinFile, PinLedger(options_.cardsFile)) {
   if (!vault_ && !fault_) fault_ = Error{Code::NotFound, "There is no database.", Reason::DatabaseMissing};
   open_ = vault_ && !vault_->sealed();
   shown_ = describe();
@@ -52,6 +53,7 @@ Result<void> Keeper::Impl::start() {
     restartPending_ = true;
     wake_.notify_all();
   };
+  events.ask = &pins_;
   auto reader = startReader_(options_.reader, std::move(events));
   if (!reader) return std::move(reader).error();
   reader_ = *std::move(reader);

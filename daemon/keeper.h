@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/pin_desk.h"
 #include "daemon/reader_client.h"
 #include "hal/base/uuid.h"
 #include "kms/audit/audit_log.h"
@@ -29,6 +30,8 @@ struct KeeperOptions {
   // Under Seal and Grace: a medium that cannot be looked at (kmsd-media restarts, its drive fails) counts as
   // removed after this.
   std::chrono::milliseconds outOfSight{15'000};
+  std::filesystem::path pinFile;    // of cards; empty: PINs are typed
+  std::filesystem::path cardsFile;  // of the PinLedger
 };
 
 struct ServerStatus {
@@ -58,6 +61,7 @@ struct MediumReport {
 struct UnsealRequest {
   std::optional<base::SecretBuffer> pwd;  // 14 typed characters, instead of a medium
   std::optional<base::SecretBuffer> passphrase;
+  PinOrder pin;                    // for a card
   std::string by;                  // who asks, for the audit log
   bool acceptBrokenAudit = false;  // go on with a new file where the audit log is broken
 };

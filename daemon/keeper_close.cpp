@@ -73,7 +73,7 @@ void Keeper::Impl::removed(SlotRecord* record) {
 }
 
 bool Keeper::Impl::isTheOpener(SlotRecord& record) {
-  const auto offer = readOffer(record, std::nullopt);
+  const auto offer = readOffer(record, std::nullopt, nullptr);
   if (!offer) {
     refused(record, offer.error());
     record.examined = !record.retry;

@@ -73,13 +73,15 @@ class Keeper::Impl {
   void tryNext();
   base::Result<void> obeyUnseal(UnsealRequest request);
   base::Result<void> unsealTyped(UnsealRequest request);
-  base::Result<void> unsealInserted(const UnsealRequest& request);
-  // Reads and offers what is in the slot. The error is not yet noted.
-  base::Result<base::Uuid> attempt(SlotRecord& record, const UnsealRequest& request);
+  base::Result<void> unsealInserted(UnsealRequest request);
+  // Reads and offers what is in the slot. The error is not yet noted. `order`: what the administrator who
+  // asks for it says of PINs; null: nobody asks.
+  base::Result<base::Uuid> attempt(SlotRecord& record, const UnsealRequest& request, PinOrder* order);
+  base::Result<base::SecretBuffer> readAsked(const hal::MediumId& id, PinOrder* order);
   // Opens the vault and verifies the audit log; where that is broken, the vault is sealed again.
   base::Result<base::Uuid> openVault(kms::KeyOffer offer, const std::string& acceptedBy);
   base::Result<kms::KeyOffer> readOffer(SlotRecord& record,
-                                        const std::optional<base::SecretBuffer>& passphrase);
+                                        const std::optional<base::SecretBuffer>& passphrase, PinOrder* order);
   void refused(SlotRecord& record, base::Error why);
   void opened(const base::Uuid& medium, SlotRecord* record);
   Moment notBefore(const SlotRecord& record) const;
@@ -128,6 +130,7 @@ class Keeper::Impl {
   bool restartNoted_ = false;
   bool told_ = false;  // the first state was told
 
+  PinDesk pins_;
   std::unique_ptr<ReaderClient> reader_;
   std::jthread thread_;
 };

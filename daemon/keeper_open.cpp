@@ -37,8 +37,17 @@ bool passing(const Error& why) {
 
 // Another's guess at the key, or what could hide one; a medium that only asks for more is not slowed down.
 bool slowsDown(const Error& why) {
-  return why.reason != Reason::PinNeeded && why.reason != Reason::PassphraseNeeded &&
-         why.reason != Reason::AuditUnwritable;
+  switch (why.reason) {
+    case Reason::PinNeeded:
+    case Reason::PinWrong:
+    case Reason::PinBlocked:
+    case Reason::PinWithheld:
+    case Reason::PassphraseNeeded:
+    case Reason::AuditUnwritable:
+      return false;
+    default:
+      return true;
+  }
 }
 
 // What is wrong is not the medium: no medium will mend it, and none is slowed down or told of.
@@ -66,7 +75,7 @@ bool Keeper::Impl::wanted(const SlotRecord& record) const {
 void Keeper::Impl::tryNext() {
   for (SlotRecord* record : book_.records()) {
     if (!wanted(*record) || notBefore(*record) > Steady::now()) continue;
-    auto medium = attempt(*record, UnsealRequest{});
+    auto medium = attempt(*record, UnsealRequest{}, nullptr);
     if (medium) {
       opened(*medium, record);
     } else {
@@ -81,7 +90,7 @@ Result<void> Keeper::Impl::obeyUnseal(UnsealRequest request) {
   if (open_) return alreadyOpen();
   fault_.reset();  // asked for by hand: the database is tried once more
   if (request.pwd) return unsealTyped(std::move(request));
-  return unsealInserted(request);
+  return unsealInserted(std::move(request));
 }
 
 Result<void> Keeper::Impl::unsealTyped(UnsealRequest request) {
@@ -106,7 +115,7 @@ Result<void> Keeper::Impl::unsealTyped(UnsealRequest request) {
   return std::move(medium).error();
 }
 
-Result<void> Keeper::Impl::unsealInserted(const UnsealRequest& request) {
+Result<void> Keeper::Impl::unsealInserted(UnsealRequest request) {
   std::optional<Error> last;
   std::optional<Moment> soonest;
   for (SlotRecord* record : book_.records()) {
@@ -116,7 +125,7 @@ Result<void> Keeper::Impl::unsealInserted(const UnsealRequest& request) {
       soonest = soonest ? std::min(*soonest, at) : at;
       continue;
     }
-    auto medium = attempt(*record, request);
+    auto medium = attempt(*record, request, &request.pin);
     if (medium) {
       opened(*medium, record);
       return {};
@@ -135,9 +144,19 @@ Result<void> Keeper::Impl::unsealInserted(const UnsealRequest& request) {
   return Error{Code::NotFound, "No key medium is inserted" + awaited() + ".", Reason::AwaitingMedium};
 }
 
+Result<SecretBuffer> Keeper::Impl::readAsked(const hal::MediumId& id, PinOrder* order) {
+  pins_.begin(order);
+  auto text = reader_->read(id);
+  const auto kept = pins_.end(text ? nullptr : &text.error());
+  if (!kept) note("What became of a card's PIN could not be recorded: " + kept.error().what);
+  if (!text && pins_.refusal()) return *pins_.refusal();
+  return text;
+}
+
 Result<kms::KeyOffer> Keeper::Impl::readOffer(SlotRecord& record,
-                                              const std::optional<SecretBuffer>& passphrase) {
-  auto text = reader_->read(record.slot.id);
+                                              const std::optional<SecretBuffer>& passphrase,
+                                              PinOrder* order) {
+  auto text = readAsked(record.slot.id, order);
   if (!text) return std::move(text).error();
   auto file = hal::parseKeyFile(text->bytes());
   text->clear();
@@ -166,8 +185,8 @@ Result<base::Uuid> Keeper::Impl::openVault(kms::KeyOffer offer, const std::strin
   return std::move(sound).error();
 }
 
-Result<base::Uuid> Keeper::Impl::attempt(SlotRecord& record, const UnsealRequest& request) {
-  auto offer = readOffer(record, request.passphrase);
+Result<base::Uuid> Keeper::Impl::attempt(SlotRecord& record, const UnsealRequest& request, PinOrder* order) {
+  auto offer = readOffer(record, request.passphrase, order);
   if (!offer) return std::move(offer).error();
   const auto now = Steady::now();
   if (const auto at = notBefore(record); at > now)  // refused in another slot
@@ -212,6 +231,9 @@ void Keeper::Impl::opened(const base::Uuid& medium, SlotRecord* record) {
   watch_.reset();
   openedFrom_ = record == nullptr ? kTyped : record->slot.id.uri();
   if (record == nullptr) return;
+  if (const auto known = pins_.opened(); !known)
+    note("The card that opened the server could not be recorded, so its PIN will be asked for: " +
+         known.error().what);
   record->refusal.reset();
   record->retry = record->held = false;
   delays_.forget(record->slot.id.uri());

@@ -18,6 +18,11 @@ Reason stateReason(Reason reason) {
     case Reason::NotFat:
     case Reason::KeyMismatch:
     case Reason::PinNeeded:
+      return reason;
+    case Reason::PinWrong:
+    case Reason::PinBlocked:
+    case Reason::PinWithheld:
+      return Reason::PinNeeded;
     case Reason::PassphraseNeeded:
       return reason;
     default:

@@ -21,7 +21,7 @@ using base::SecretBuffer;
 
 constexpr std::size_t kMaxPin = 64;  // bytes
 
-Error needed(std::string what) { return {Code::Unavailable, std::move(what), Reason::PinNeeded}; }
+Error withheld(std::string what) { return {Code::Denied, std::move(what), Reason::PinWithheld}; }
 
 std::string tries(const hal::PinQuestion& question) {
   if (!question.triesLeft) return "it does not tell how many tries are left";
@@ -76,8 +76,8 @@ Result<PinFile> readPinFile(const std::filesystem::path& path) {
 
 }  // namespace
 
-void PinDesk::begin(std::optional<PinOrder> order) {
-  order_ = std::move(order);
+void PinDesk::begin(PinOrder* order) {
+  order_ = order;
   given_ = false;
   card_.clear();
   source_.clear();
@@ -101,55 +101,57 @@ Result<void> PinDesk::mayHave(const hal::PinQuestion& question) const {
   if (question.triesLeft == 0U)
     return Error{Code::Denied, name(question) + " is blocked: no try is left; unblock it with its own tools",
                  Reason::PinBlocked};
-  const bool named = order_ && !question.card.empty() && order_->card == question.card;
+  const bool named = order_ != nullptr && !question.card.empty() && order_->card == question.card;
   if (!question.server && !named && !ledger_.known(question.card)) {
     if (question.card.empty())
-      return needed("the card (" + question.application +
-                    ") tells neither a server nor a number, so it gets no PIN");
-    return needed(name(question) +
-                  " does not say whose key it carries; if it is this server's, type: kmsctl unseal "
-                  "--pin --card " +
-                  question.card);
+      return withheld("the card (" + question.application +
+                      ") tells neither a server nor a number, so it gets no PIN");
+    return withheld(name(question) +
+                    " does not say whose key it carries; if it is this server's, type: kmsctl unseal "
+                    "--pin --card " +
+                    question.card);
   }
-  if (question.triesLeft.value_or(1) <= 1 && !(order_ && order_->lastTry))
-    return needed(name(question) + ": " + tries(question) +
-                  ", so its PIN is not tried; if you are sure of it, type: kmsctl unseal --pin --last-try");
+  if (question.triesLeft.value_or(1) <= 1 && !(order_ != nullptr && order_->lastTry))
+    return withheld(name(question) + ": " + tries(question) +
+                    ", so its PIN is not tried; if you are sure of it, type: kmsctl unseal --pin --last-try");
   return {};
 }
 
 Result<SecretBuffer> PinDesk::fromFile(const hal::PinQuestion& question) {
   auto file = readPinFile(pinFile_);
-  if (!file) return needed(name(question) + " asks for its PIN, and " + file.error().what);
+  if (!file) return withheld(name(question) + " asks for its PIN, and " + file.error().what);
   const bool spent = question.triesLeft && ledger_.trying(question.card, file->source) > question.triesLeft;
   if (spent)  // it was given before, its answer was lost, and it cost a try
     if (auto kept = ledger_.refuse(question.card, file->source); !kept) return std::move(kept).error();
-  if (!order_ && ledger_.refused(question.card, file->source))
-    return needed(name(question) + " refused the PIN in " + pinFile_.string() + " before (" +
-                  tries(question) + "); write the right one into it, or type it: kmsctl unseal --pin");
+  if (order_ == nullptr && ledger_.refused(question.card, file->source))
+    return withheld(name(question) + " refused the PIN in " + pinFile_.string() + " before (" +
+                    tries(question) + "); write the right one into it and type: kmsctl unseal");
   // Before it is given, so that no crash makes it look untried.
   if (auto kept = ledger_.startTrying(question.card, file->source, question.triesLeft.value_or(0)); !kept)
-    return needed("the PIN cannot be given, because that cannot be recorded: " + kept.error().what);
+    return withheld("the PIN cannot be given, because that cannot be recorded: " + kept.error().what);
   source_ = file->source;
   return std::move(file->pin);
 }
 
 Result<SecretBuffer> PinDesk::decide(const hal::PinQuestion& question) {
-  if (given_) return needed(name(question) + " asked a second time; it gets one PIN a reading");
-  if (auto loaded = ledger_.load(); !loaded) return needed(loaded.error().what);
+  const bool typed = order_ != nullptr && order_->pin;
+  if (given_) return withheld(name(question) + " asked a second time; it gets one PIN a reading");
+  if (auto loaded = ledger_.load(); !loaded) return withheld(loaded.error().what);
   if (auto may = mayHave(question); !may) return std::move(may).error();
-  if (!(order_ && order_->pin) && pinFile_.empty())
-    return needed(name(question) + " asks for its PIN (" + tries(question) + "); type: kmsctl unseal --pin");
-  const bool typed = order_ && order_->pin;
+  if (!typed && pinFile_.empty())
+    return Error{Code::Unavailable,
+                 name(question) + " asks for its PIN (" + tries(question) + "); type: kmsctl unseal --pin",
+                 Reason::PinNeeded};
   if (!typed && question.card.empty())  // nothing that could be remembered of it
-    return needed(name(question) + " tells no number, so its PIN is typed: kmsctl unseal --pin");
-  auto pin = typed ? SecretBuffer::copyOf(order_->pin->bytes()) : fromFile(question);
+    return withheld(name(question) + " tells no number, so its PIN is typed: kmsctl unseal --pin");
+  auto pin = typed ? Result<SecretBuffer>(*std::exchange(order_->pin, std::nullopt)) : fromFile(question);
   given_ = bool(pin);
   if (pin) card_ = question.card;
   return pin;
 }
 
 Result<void> PinDesk::end(const Error* failure) {
-  order_.reset();
+  order_ = nullptr;
   if (card_.empty()) return {};
   if (failure == nullptr) return ledger_.accepted(card_);
   if (failure->reason == Reason::PinWrong && !source_.empty()) return ledger_.refuse(card_, source_);

@@ -28,8 +28,9 @@ class PinDesk final : public hal::Ask {
   PinDesk(const base::Uuid& server, std::filesystem::path pinFile, PinLedger ledger)
       : server_(server), pinFile_(std::move(pinFile)), ledger_(std::move(ledger)) {}
 
-  // Before a medium is read. No order: by itself.
-  void begin(std::optional<PinOrder> order);
+  // Before a medium is read. Null: by itself. The order's PIN is taken out of it when it is given, so that no
+  // second card gets it.
+  void begin(PinOrder* order);
   base::Result<base::SecretBuffer> pin(const hal::PinQuestion& question) override;
   base::Result<bool> confirm(const std::string& question) override;  // Unavailable: nobody is here
   // After it was read. `failure`: why it was not; null: the key file was read.
@@ -48,7 +49,7 @@ class PinDesk final : public hal::Ask {
   const base::Uuid server_;
   const std::filesystem::path pinFile_;
   PinLedger ledger_;
-  std::optional<PinOrder> order_;
+  PinOrder* order_ = nullptr;
   bool given_ = false;  // a PIN, since begin()
   std::string card_;    // to which; empty: one without a number
   std::string source_;  // of that PIN; empty: typed

@@ -94,13 +94,15 @@ constexpr std::array kReasons = {
     ReasonRow{Reason::PinWrong, "pin_wrong", 0, Exit::Refused, 403, "the card refused the PIN"},
     ReasonRow{Reason::PinBlocked, "pin_blocked", 0, Exit::BadMedium, 503,
               "the card takes no PIN any more, until it is unblocked"},
+    ReasonRow{Reason::PinWithheld, "pin_withheld", 0, Exit::Refused, 403,
+              "the card is strange, refused this PIN before, or the next wrong one would block it"},
 };
 
 constexpr bool inOrder() {
   for (std::size_t i = 0; i < kReasons.size(); ++i) {
     if (static_cast<std::size_t>(kReasons[i].reason) != i) return false;
   }
-  return static_cast<std::size_t>(Reason::PinBlocked) + 1 == kReasons.size();
+  return static_cast<std::size_t>(Reason::PinWithheld) + 1 == kReasons.size();
 }
 static_assert(inOrder(), "one row for each reason, in the order of base::Reason");
 

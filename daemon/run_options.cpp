@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "daemon/data_dir.h"
 #include "daemon/host_port.h"
@@ -13,6 +14,8 @@ namespace kmsd {
 namespace {
 
 using http::Transport;
+
+constexpr const char* kPinCredential = "kms-pin";  // as the unit names it
 
 base::Error invalid(std::string what) { return {base::Code::Invalid, std::move(what)}; }
 
@@ -37,6 +40,15 @@ base::Result<void> parseTls(const Parsed& parsed, RunOptions& options) {
       return invalid("--" + std::string(name) +
                      " is for https, and no --listen https://HOST:PORT is given; add one, or leave it out");
   return {};
+}
+
+std::filesystem::path pinFile(const Parsed& parsed) {
+  if (parsed.has("pin-file")) return parsed.text("pin-file");
+  const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
+  if (credentials == nullptr) return {};
+  const auto credential = std::filesystem::path(credentials) / kPinCredential;
+  std::error_code none;
+  return std::filesystem::exists(credential, none) ? credential : std::filesystem::path();
 }
 
 }  // namespace
@@ -105,6 +117,7 @@ base::Result<void> parseOnRemoval(std::string_view text, RunOptions& options) {
 base::Result<RunOptions> runOptions(const Parsed& parsed) {
   RunOptions options;
   options.root = parsed.text("data-dir");
+  options.pinFile = pinFile(parsed);
   for (std::string& uri : parsed.texts("medium")) {
     if (uri == kPromptUri) {
       options.prompt = true;
@@ -144,6 +157,9 @@ std::span<const OptionSpec> runOptionSpecs() noexcept {
                  "name says; with CRLs, these are checked; read anew on SIGHUP"},
       OptionSpec{"metrics-http", "ADDRESS",
                  "serve /metrics in clear and to anybody on this loopback address, such as 127.0.0.1:9464"},
+      OptionSpec{"pin-file", "FILE",
+                 "the PIN of smartcards, one line, mode 0600; without it systemd's credential kms-pin, or "
+                 "the PIN is typed at kmsctl unseal"},
       OptionSpec{"on-removal", "POLICY",
                  "when the medium that opened is pulled: stay open (keep), seal, or seal after a time, such "
                  "as grace:30s",

@@ -106,12 +106,14 @@ std::vector<Metrics::RouteName> routeNames() {
   return names;
 }
 
-KeeperOptions keeperOptions(const RunOptions& options, const base::Uuid& id) {
+KeeperOptions keeperOptions(const RunOptions& options, const DataDir& dir, const base::Uuid& id) {
   KeeperOptions keeping;
   keeping.server = id;
   keeping.reader.uris = options.media;
   keeping.onRemoval = options.onRemoval;
   keeping.grace = options.grace;
+  keeping.pinFile = options.pinFile;
+  keeping.cardsFile = dir.cards();
   return keeping;
 }
 
@@ -172,7 +174,7 @@ base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const 
   RunEvents events(parts != nullptr ? parts->store.get() : nullptr, base::systemClock());
   std::optional<kms::AuditLog> audit;
   startAudit(audit, parts, dir, id, events);
-  Keeper keeper(keeperOptions(options, id),
+  Keeper keeper(keeperOptions(options, dir, id),
                 parts != nullptr ? std::optional(portOf(parts->vault, *audit)) : std::nullopt, fault,
                 base::systemClock(), events.events());
   const AuditWatch watch(events, keeper);

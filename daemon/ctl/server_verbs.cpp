@@ -13,7 +13,9 @@ namespace {
 using base::Code;
 using base::Error;
 
-constexpr std::size_t kPwdMost = 64;           // bytes: 14 characters, with dashes and blanks
+constexpr std::size_t kPwdMost = 64;  // bytes: 14 characters, with dashes and blanks
+constexpr std::size_t kPinMost = 64;  // bytes
+constexpr const char* kPinQuestion = "PIN of the card: ";
 constexpr std::size_t kPassphraseMost = 1024;  // bytes
 
 Exit printStatus(const Parsed& parsed, const Document& status) {
@@ -41,9 +43,10 @@ Exit runMedia(const Parsed& parsed) {
     for (const Document& item : answer.document.items()) {
       std::string state = item.flag("present") ? "present" : "empty";
       if (item.flag("write_protected")) state += ", read-only";
-      rows.push_back({item.text("uri"), state, item.text("label"), item.text("medium"), item.text("error")});
+      rows.push_back({item.text("uri"), state, item.text("label"), item.text("medium"), item.text("server"),
+                      item.text("error")});
     }
-    std::cout << formatTable({"SLOT", "STATE", "LABEL", "MEDIUM", "ERROR"}, rows);
+    std::cout << formatTable({"SLOT", "STATE", "LABEL", "MEDIUM", "SERVER", "ERROR"}, rows);
     return Exit::Yes;
   });
 }
@@ -55,6 +58,7 @@ Exit runSeal(const Parsed& parsed) {
 
 struct Secrets {
   std::optional<base::SecretBuffer> pwd;
+  std::optional<base::SecretBuffer> pin;
   std::optional<base::SecretBuffer> passphrase;
 };
 
@@ -63,7 +67,8 @@ base::Result<Secrets> readSecrets(const Parsed& parsed) {
   if (given("typed") && given("pwd-file"))
     return Error{Code::Invalid, "give --typed or --pwd-file, not both"};
   int fromInput = 0;
-  for (const std::string_view name : {"pwd-file", "passphrase-file", "token-file"}) {
+  if (given("pin") && given("pin-file")) return Error{Code::Invalid, "give --pin or --pin-file, not both"};
+  for (const std::string_view name : {"pwd-file", "pin-file", "passphrase-file", "token-file"}) {
     if (given(name) && parsed.text(name) == "-") ++fromInput;
   }
   if (fromInput > 1) return Error{Code::Invalid, "only one secret can be read from standard input"};
@@ -78,6 +83,16 @@ base::Result<Secrets> readSecrets(const Parsed& parsed) {
     if (!read) return std::move(read).error();
     secrets.pwd = *std::move(read);
   }
+  if (given("pin")) {
+    auto typed = askLine(kPinQuestion, kPinMost, false);
+    if (!typed) return std::move(typed).error();
+    secrets.pin = *std::move(typed);
+  }
+  if (given("pin-file")) {
+    auto read = base::readSecretFile(parsed.text("pin-file"), kPinMost);
+    if (!read) return std::move(read).error();
+    secrets.pin = *std::move(read);
+  }
   if (given("passphrase-file")) {
     auto read = base::readSecretFile(parsed.text("passphrase-file"), kPassphraseMost);
     if (!read) return std::move(read).error();
@@ -86,9 +101,12 @@ base::Result<Secrets> readSecrets(const Parsed& parsed) {
   return secrets;
 }
 
-base::Result<Answer> unseal(Remote& remote, const Secrets& secrets, bool acceptBrokenAudit) {
+base::Result<Answer> unseal(Remote& remote, const Secrets& secrets, const Parsed& parsed) {
   Body body;
-  if (acceptBrokenAudit) body.truth("accept_broken_audit", true);
+  if (parsed.has("accept-broken-audit")) body.truth("accept_broken_audit", true);
+  if (parsed.has("card")) body.text("card", parsed.text("card"));
+  if (parsed.has("last-try")) body.truth("last_try", true);
+  if (secrets.pin) body.text("pin", secrets.pin->text());
   if (secrets.pwd) body.text("pwd", secrets.pwd->text());
   if (secrets.passphrase) body.text("passphrase", secrets.passphrase->text());
   return remote.call("POST", "/v1/unseal", &body);
@@ -99,12 +117,19 @@ Exit runUnseal(const Parsed& parsed) {
   if (!secrets) return fail(secrets.error());
   auto remote = Remote::open(parsed);
   if (!remote) return fail(remote.error());
-  auto answer = unseal(*remote, *secrets, parsed.has("accept-broken-audit"));
+  auto answer = unseal(*remote, *secrets, parsed);
   if (answer && answer->code() == "passphrase_needed" && !secrets->passphrase && canAsk()) {
     auto typed = askLine("Passphrase of the key slot: ", kPassphraseMost, false);
     if (!typed) return fail(typed.error());
     secrets->passphrase = *std::move(typed);
-    answer = unseal(*remote, *secrets, parsed.has("accept-broken-audit"));
+    answer = unseal(*remote, *secrets, parsed);
+  }
+  if (answer && answer->code() == "pin_needed" && !secrets->pin && canAsk()) {
+    std::cerr << answer->document.text("detail") << "\n";
+    auto typed = askLine(kPinQuestion, kPinMost, false);
+    if (!typed) return fail(typed.error());
+    secrets->pin = *std::move(typed);
+    answer = unseal(*remote, *secrets, parsed);
   }
   if (!answer) return fail(answer.error());
   return answer->good() ? printStatus(parsed, answer->document) : refused(parsed, *answer);
@@ -113,6 +138,10 @@ Exit runUnseal(const Parsed& parsed) {
 constexpr std::array kUnsealOptions = {
     OptionSpec{"typed", "", "ask for the 14 characters of a key disk at the terminal, without echo"},
     OptionSpec{"pwd-file", "F", "read the 14 characters from this file; - reads stdin"},
+    OptionSpec{"pin", "", "ask for the card's PIN at the terminal, without echo"},
+    OptionSpec{"pin-file", "F", "read the card's PIN from this file; - reads stdin"},
+    OptionSpec{"card", "NUMBER", "give the PIN to this card although it does not show whose key it carries"},
+    OptionSpec{"last-try", "", "give the PIN although a wrong one would block the card"},
     OptionSpec{"passphrase-file", "F", "read the slot's passphrase from this file; - reads stdin"},
     OptionSpec{"accept-broken-audit", "",
                "open although the audit log is broken: go on with a new file that says who did so"},
@@ -143,6 +172,7 @@ constexpr std::array kVerbs = {
              {},
              kUnsealOptions,
              "kmsctl unseal              # with what is inserted now\n"
+             "kmsctl unseal --pin        # asks for the PIN of the inserted card\n"
              "kmsctl unseal --typed      # asks for the 14 characters",
              runUnseal},
 };

@@ -227,6 +227,9 @@ base::Result<UnsealRequest> parseUnseal(std::string_view body) {
   UnsealRequest request;
   request.pwd = members.secret("pwd");
   request.passphrase = members.secret("passphrase");
+  request.pin.pin = members.secret("pin");
+  request.pin.card = members.text("card").value_or("");
+  request.pin.lastTry = members.flag("last_try");
   request.acceptBrokenAudit = members.flag("accept_broken_audit");
   return members.finish(std::move(request));
 }

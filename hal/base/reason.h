@@ -54,6 +54,7 @@ enum class Reason : std::uint8_t {
   // Of a card's PIN.
   PinWrong,
   PinBlocked,
+  PinWithheld,
 };
 
 }  // namespace base

@@ -38,11 +38,16 @@ class PinDeskTest : public testing::Test {
   static PinOrder typed(std::string_view pin, std::string card = {}, bool lastTry = false) {
     return {std::move(*base::SecretBuffer::copyOf(base::asBytes(pin))), std::move(card), lastTry};
   }
+  PinOrder* order(PinOrder order) {
+    order_ = std::move(order);
+    return &order_;
+  }
   static std::string text(const base::Result<base::SecretBuffer>& pin) {
     return pin ? std::string(pin->text()) : "none: " + pin.error().what;
   }
   static base::Error wrong() { return {Code::Denied, "the card refused the PIN", Reason::PinWrong}; }
 
+  PinOrder order_;
   const tests::Scratch scratch_;
   const base::Uuid server_ = base::Uuid::generate(base::systemRng());
 };
@@ -50,10 +55,10 @@ class PinDeskTest : public testing::Test {
 TEST_F(PinDeskTest, GivesTheFilesPinToACardThatShowsThisServer) {
   write("123456");
   auto desk = this->desk();
-  desk.begin({});
+  desk.begin(nullptr);
   EXPECT_EQ(text(desk.pin(ours())), "123456");
   ASSERT_TRUE(desk.end(nullptr));
-  desk.begin({});
+  desk.begin(nullptr);
   EXPECT_EQ(text(desk.pin(ours())), "123456");
 }
 
@@ -61,7 +66,7 @@ TEST_F(PinDeskTest, GivesAnotherServersCardNothingNotEvenATypedPin) {
   auto desk = this->desk();
   auto question = ours();
   question.server = base::Uuid::generate(base::systemRng());
-  desk.begin(typed("123456", kCard, true));
+  desk.begin(order(typed("123456", kCard, true)));
   EXPECT_EQ(desk.pin(question).error().reason, Reason::Foreign);
   ASSERT_TRUE(desk.refusal());
   EXPECT_EQ(desk.refusal()->reason, Reason::Foreign);
@@ -70,23 +75,23 @@ TEST_F(PinDeskTest, GivesAnotherServersCardNothingNotEvenATypedPin) {
 TEST_F(PinDeskTest, AStrangeCardGetsAPinOnlyByItsNumberAndIsKnownOnceItOpened) {
   write("123456");
   auto desk = this->desk();
-  desk.begin({});
-  EXPECT_EQ(desk.pin(strange()).error().reason, Reason::PinNeeded);
-  desk.begin(typed("1111"));
+  desk.begin(nullptr);
+  EXPECT_EQ(desk.pin(strange()).error().reason, Reason::PinWithheld);
+  desk.begin(order(typed("1111")));
   EXPECT_NE(desk.pin(strange()).error().what.find("--card piv:77"), std::string::npos);
-  desk.begin(typed("1111", "piv:78"));
+  desk.begin(order(typed("1111", "piv:78")));
   EXPECT_FALSE(desk.pin(strange()));
-  desk.begin(typed("1111", "piv:77"));
+  desk.begin(order(typed("1111", "piv:77")));
   EXPECT_EQ(text(desk.pin(strange())), "1111");
   ASSERT_TRUE(desk.end(nullptr));
   {
     auto other = this->desk();
-    other.begin({});
+    other.begin(nullptr);
     EXPECT_FALSE(other.pin(strange())) << "its PIN was right, but it has opened nothing yet";
   }
   ASSERT_TRUE(desk.opened());
   auto later = this->desk();
-  later.begin({});
+  later.begin(nullptr);
   EXPECT_EQ(text(later.pin(strange())), "123456");
 }
 
@@ -94,32 +99,32 @@ TEST_F(PinDeskTest, NeverTriesByItselfWithOneTryLeftOrAnUnknownNumber) {
   write("123456");
   auto desk = this->desk();
   for (const auto tries : {std::optional<unsigned>(1), std::optional<unsigned>()}) {
-    desk.begin({});
-    EXPECT_EQ(desk.pin(ours(tries)).error().reason, Reason::PinNeeded);
-    desk.begin(typed("123456"));
+    desk.begin(nullptr);
+    EXPECT_EQ(desk.pin(ours(tries)).error().reason, Reason::PinWithheld);
+    desk.begin(order(typed("123456")));
     EXPECT_FALSE(desk.pin(ours(tries)));
-    desk.begin(typed("123456", {}, true));
+    desk.begin(order(typed("123456", {}, true)));
     EXPECT_EQ(text(desk.pin(ours(tries))), "123456");
   }
-  desk.begin(typed("123456", {}, true));
+  desk.begin(order(typed("123456", {}, true)));
   EXPECT_EQ(desk.pin(ours(0)).error().reason, Reason::PinBlocked);
 }
 
 TEST_F(PinDeskTest, RemembersARefusedPinAcrossRestartsUntilTheFileChanges) {
   write("000000");
   auto desk = this->desk();
-  desk.begin({});
+  desk.begin(nullptr);
   ASSERT_TRUE(desk.pin(ours()));
   const auto refused = wrong();
   ASSERT_TRUE(desk.end(&refused));
   auto later = this->desk();
-  later.begin({});
+  later.begin(nullptr);
   const auto again = later.pin(ours(2));
   ASSERT_FALSE(again);
   EXPECT_NE(again.error().what.find("2 tries left"), std::string::npos);
   std::filesystem::remove(pinFile());
   write("123456");
-  later.begin({});
+  later.begin(nullptr);
   EXPECT_EQ(text(later.pin(ours(2))), "123456");
 }
 
@@ -127,10 +132,10 @@ TEST_F(PinDeskTest, AnAdministratorsWordTriesARefusedFileOnceMore) {
   write("000000");
   auto desk = this->desk();
   const auto refused = wrong();
-  desk.begin({});
+  desk.begin(nullptr);
   ASSERT_TRUE(desk.pin(ours()));
   ASSERT_TRUE(desk.end(&refused));
-  desk.begin(PinOrder{});
+  desk.begin(order(PinOrder{}));
   EXPECT_EQ(text(desk.pin(ours(2))), "000000");
 }
 
@@ -138,32 +143,43 @@ TEST_F(PinDeskTest, AnInterruptedCardCostsNoSecondTry) {
   write("000000");
   const base::Error pulled{Code::NotFound, "the card was pulled"};
   auto desk = this->desk();
-  desk.begin({});
+  desk.begin(nullptr);
   ASSERT_TRUE(desk.pin(ours(3)));
   ASSERT_TRUE(desk.end(&pulled));
   auto untouched = this->desk();  // the card did not count it: it never heard of it
-  untouched.begin({});
+  untouched.begin(nullptr);
   ASSERT_TRUE(untouched.pin(ours(3)));
   ASSERT_TRUE(untouched.end(&pulled));
   auto counted = this->desk();
-  counted.begin({});
+  counted.begin(nullptr);
   EXPECT_FALSE(counted.pin(ours(2)));
   auto later = this->desk();
-  later.begin({});
+  later.begin(nullptr);
   EXPECT_FALSE(later.pin(ours(2)));
+}
+
+TEST_F(PinDeskTest, ATypedPinGoesToOneCardOnly) {
+  auto desk = this->desk(false);
+  PinOrder* given = order(typed("1111"));
+  desk.begin(given);
+  ASSERT_TRUE(desk.pin(ours()));
+  const auto refused = wrong();
+  ASSERT_TRUE(desk.end(&refused));
+  desk.begin(given);
+  EXPECT_EQ(desk.pin(ours()).error().reason, Reason::PinNeeded);
 }
 
 TEST_F(PinDeskTest, OneReadingGetsOnePin) {
   write("123456");
   auto desk = this->desk();
-  desk.begin({});
+  desk.begin(nullptr);
   ASSERT_TRUE(desk.pin(ours()));
   EXPECT_FALSE(desk.pin(ours()));
 }
 
 TEST_F(PinDeskTest, WithoutAFileItSaysWhatToType) {
   auto desk = this->desk(false);
-  desk.begin({});
+  desk.begin(nullptr);
   const auto pin = desk.pin(ours());
   ASSERT_FALSE(pin);
   EXPECT_EQ(pin.error().reason, Reason::PinNeeded);
@@ -173,7 +189,7 @@ TEST_F(PinDeskTest, WithoutAFileItSaysWhatToType) {
 TEST_F(PinDeskTest, RefusesAPinFileThatIsOpenToOthersOrNoLine) {
   auto desk = this->desk();
   const auto said = [&] {
-    desk.begin({});
+    desk.begin(nullptr);
     const auto pin = desk.pin(ours());
     return pin ? std::string() : pin.error().what;
   };
@@ -192,12 +208,12 @@ TEST_F(PinDeskTest, ADamagedOrUnwritableLedgerGivesNoPin) {
   write("123456");
   std::ofstream(ledgerFile()) << "known\tpiv:1\n";  // no end: cut off
   auto desk = this->desk();
-  desk.begin({});
+  desk.begin(nullptr);
   EXPECT_NE(text(desk.pin(ours())).find("damaged"), std::string::npos);
   std::filesystem::remove(ledgerFile());
   std::filesystem::create_directory(ledgerFile());
   auto other = this->desk();
-  other.begin({});
+  other.begin(nullptr);
   EXPECT_FALSE(other.pin(ours()));
 }
 

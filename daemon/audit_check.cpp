@@ -13,23 +13,37 @@ namespace json = boost::json;
 using base::Result;
 
 constexpr std::chrono::seconds kFlushMost{60};
+constexpr std::size_t kProblemsTold = 100;  // so that the answer is bounded
 
 json::value timeOrNull(const std::optional<base::Time>& at) {
   return at ? json::value(base::formatTime(*at)) : json::value();
 }
 
-json::object objectOf(const kms::AuditReport& report) {
+// Those first that nobody accepted, so that none of them is hidden behind accepted ones.
+json::array problemsOf(const kms::AuditReport& report) {
   json::array problems;
-  for (const kms::AuditProblem& problem : report.problems) {
-    json::object one{{"file", problem.file}, {"line", problem.line}, {"what", problem.what}};
-    if (!problem.accepted.empty()) one["accepted"] = problem.accepted;
-    problems.push_back(std::move(one));
+  for (const bool accepted : {false, true}) {
+    for (const kms::AuditProblem& problem : report.problems) {
+      if (problem.accepted.empty() == accepted || problems.size() >= kProblemsTold) continue;
+      json::object one{{"file", problem.file}, {"line", problem.line}, {"what", problem.what}};
+      if (accepted) one["accepted"] = problem.accepted;
+      problems.push_back(std::move(one));
+    }
   }
-  return {{"segments", report.segments},        {"lines", report.lines},
-          {"checkpoints", report.checkpoints},  {"checkpoints_checked", report.checkpointsChecked},
-          {"sealed_lines", report.sealedLines}, {"first", timeOrNull(report.first)},
-          {"last", timeOrNull(report.last)},    {"problem_count", report.problemCount},
-          {"problems", std::move(problems)}};
+  return problems;
+}
+
+json::object objectOf(const kms::AuditReport& report) {
+  return {{"segments", report.segments},
+          {"lines", report.lines},
+          {"checkpoints", report.checkpoints},
+          {"checkpoints_checked", report.checkpointsChecked},
+          {"sealed_lines", report.sealedLines},
+          {"first", timeOrNull(report.first)},
+          {"last", timeOrNull(report.last)},
+          {"problem_count", report.problemCount},
+          {"accepted_count", report.acceptedCount},
+          {"problems", problemsOf(report)}};
 }
 
 json::object objectOf(const kms::StoreReport& report) {
@@ -62,18 +76,40 @@ Result<Known> knownOf(kms::Store& store) {
   return known;
 }
 
+// A store that is read until somebody stops it: every row of a large one takes long.
+class StoppedStore final : public kms::Store {
+ public:
+  StoppedStore(kms::Store& inner, const std::atomic<bool>& stop) : inner_(inner), stop_(stop) {}
+  Result<void> read(const ReadJob& job) override {
+    if (stop_)
+      return base::Error{base::Code::Unavailable,
+                         "the server is stopping, so its rows were not all compared"};
+    return inner_.read(job);
+  }
+  void write(WriteJob job, Done done) override { inner_.write(std::move(job), std::move(done)); }
+
+ private:
+  kms::Store& inner_;
+  const std::atomic<bool>& stop_;
+};
+
 }  // namespace
 
 Result<base::SecretText> checkAudit(kms::AuditLog& log, const kms::Vault& vault, kms::Store& store,
-                                    const base::Clock& clock, const kms::Policy& policy, bool rows) {
+                                    const base::Clock& clock, const kms::Policy& policy, bool rows,
+                                    const std::atomic<bool>& stop) {
+  StoppedStore stopped(store, stop);
   std::optional<kms::StoreAudit> compared;
   if (rows) {
     if (auto keys = vault.hold(); !keys) return std::move(keys).error();
-    compared.emplace(vault, store, clock, policy);
+    compared.emplace(vault, stopped, clock, policy);
   }
-  kms::AuditVerifier verifier(log.options(), log.mac(), [&](const kms::AuditFacts& facts) -> Result<void> {
-    return compared ? compared->entry(facts) : Result<void>();
-  });
+  kms::AuditVerifier verifier(
+      log.options(), log.mac(),
+      [&](const kms::AuditFacts& facts) -> Result<void> {
+        return compared ? compared->entry(facts) : Result<void>();
+      },
+      &stop);
   const auto readOn = [&]() -> Result<void> {
     const auto flushed = log.flush(base::Deadline::in(kFlushMost));
     // What is broken or cannot be written can be looked at all the same.
@@ -83,12 +119,16 @@ Result<base::SecretText> checkAudit(kms::AuditLog& log, const kms::Vault& vault,
     return verifier.readTo(known->head, known->note);
   };
   if (auto read = readOn(); !read) return std::move(read).error();
+  if (verifier.report().broken()) {
+    log.foundBroken(verifier.report());
+    compared.reset();  // the server is being sealed, and with what log would rows be compared?
+  }
   if (compared) {
     if (auto done = compared->compare(readOn); !done) return std::move(done).error();
   }
   json::object answer = objectOf(verifier.report());
   const bool rowsFit = !compared || compared->report().problemCount == 0;
-  const bool sound = verifier.report().problemCount == 0 && rowsFit;
+  const bool sound = !verifier.report().broken() && rowsFit;
   // With the chain alone nobody knows: whoever can write the files can make another one.
   answer["sound"] = sound && !verifier.report().checkpointsChecked ? json::value() : json::value(sound);
   answer["store"] = compared ? json::value(objectOf(compared->report())) : json::value();

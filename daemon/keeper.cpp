@@ -1,5 +1,7 @@
 #include "daemon/keeper.h"
 
+#include <algorithm>
+
 #include "daemon/keeper_impl.h"
 
 namespace kmsd {
@@ -20,6 +22,7 @@ ServerStatus Keeper::status() const { return impl_->status(); }
 bool Keeper::sealed() const noexcept { return impl_->sealed(); }
 std::vector<MediumReport> Keeper::media() const { return impl_->media(); }
 void Keeper::seal(const std::string& by) { impl_->seal(by); }
+void Keeper::lookAtAudit() { impl_->lookAtAudit(); }
 void Keeper::ask(std::function<void()> answer) { impl_->ask(std::move(answer)); }
 Result<void> Keeper::unseal(UnsealRequest request) { return impl_->unseal(std::move(request)); }
 
@@ -110,6 +113,21 @@ Result<void> Keeper::Impl::unseal(UnsealRequest request) {
   return done.get();
 }
 
+void Keeper::Impl::lookAtAudit() {
+  const std::lock_guard lock(mutex_);
+  inbox_.audit = true;
+  wake_.notify_all();
+}
+
+void Keeper::Impl::answerAsked() {
+  std::vector<std::function<void()>> asked;
+  {
+    const std::lock_guard lock(mutex_);
+    asked.swap(inbox_.asked);
+  }
+  for (const auto& answer : asked) answer();
+}
+
 void Keeper::Impl::ask(std::function<void()> answer) {
   const std::lock_guard lock(mutex_);
   inbox_.asked.push_back(std::move(answer));
@@ -138,7 +156,7 @@ Keeper::Impl::Inbox Keeper::Impl::nextWork() {
   std::unique_lock lock(mutex_);
   const auto arrived = [this] {
     return inbox_.stop || inbox_.restarted || inbox_.slots || !inbox_.commands.empty() ||
-           !inbox_.asked.empty();
+           !inbox_.asked.empty() || inbox_.audit;
   };
   if (due) {
     wake_.wait_until(lock, *due, arrived);
@@ -152,6 +170,7 @@ Keeper::Impl::Inbox Keeper::Impl::nextWork() {
 
 void Keeper::Impl::handle(Inbox work) {
   for (const auto& answer : work.asked) answer();
+  if (work.audit) closeIfAuditBroken();
   if (work.restarted) {
     const bool matters = !open_ || options_.onRemoval != OnRemoval::Keep;
     if (matters && !std::exchange(restartNoted_, true)) note(*std::move(work.restarted));
@@ -170,6 +189,9 @@ void Keeper::Impl::take(std::vector<hal::Slot> slots, bool afterRestart) {
   restartNoted_ = false;
   listed_ = true;
   const auto moves = book_.update(slots, afterRestart);
+  // With the medium gone, that is what the server waits for.
+  if (std::any_of(moves.begin(), moves.end(), [](const auto& move) { return !move.inserted; }))
+    unwritable_.reset();
   if (!events_.mediumMoved) return;
   for (const MediaBook::Move& move : moves) events_.mediumMoved(move.slot, move.inserted);
 }
@@ -207,7 +229,7 @@ std::optional<Keeper::Impl::Moment> Keeper::Impl::wakeAt() {
     return due;
   }
   for (const SlotRecord* record : book_.records())
-    if (wanted(*record)) sooner(notBefore(*record));
+    if (wanted(*record)) sooner(std::max(notBefore(*record), delays_.notBefore(kAuditDisk)));
   return due;
 }
 

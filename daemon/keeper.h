@@ -73,8 +73,12 @@ struct VaultPort {
   std::function<void()> seal;
   std::function<bool()> sealed;
   // Verifies the audit log when the vault was opened, before the server is. `acceptedBy`: who goes on where
-  // it is broken; empty: nobody. Errors: Corrupt / AuditBroken. May be empty: there is no log.
-  std::function<base::Result<void>(const std::string& acceptedBy)> verifyAudit = {};
+  // it is broken; empty: nobody. Where that takes long, calls `meanwhile` again and again. Errors: Corrupt /
+  // AuditBroken; Unavailable / AuditUnwritable. May be empty: there is no log.
+  std::function<base::Result<void>(const std::string& acceptedBy, const std::function<void()>& meanwhile)>
+      verifyAudit = {};
+  // Why the log is known to be broken, if it is. May be empty.
+  std::function<std::optional<base::Error>()> brokenAudit = {};
 };
 
 // Null gives none.
@@ -116,6 +120,8 @@ class Keeper {
   std::vector<MediumReport> media() const;
   // Returns when no key is left in memory.
   void seal(const std::string& by = {});
+  // The audit log may have been found broken: seals where it is. Returns at once.
+  void lookAtAudit();
   // Has the keeper's thread call `answer`, in its turn: for a watchdog. Not called any more once it stops.
   void ask(std::function<void()> answer);
   // Tries what is inserted (or the typed key) now, also after a commanded seal.

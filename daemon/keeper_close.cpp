@@ -11,6 +11,7 @@ void Keeper::Impl::close(Reason why, const hal::MediumId* except) {
   open_ = false;
   opener_.reset();
   by_.clear();
+  unwritable_.reset();
   watch_.reset();
   base_ = why;
   book_.holdAll(except, blind());
@@ -18,6 +19,15 @@ void Keeper::Impl::close(Reason why, const hal::MediumId* except) {
     record->examined = false;
     record->refusal.reset();  // what was wrong with a medium before is not why the server is sealed now
   }
+}
+
+void Keeper::Impl::closeIfAuditBroken() {
+  // While sealed nothing changes: the next opening verifies the log, and finds it mended or broken.
+  if (!open_ || !vault_->brokenAudit) return;
+  auto why = vault_->brokenAudit();
+  if (!why) return;  // mended or accepted meanwhile
+  close(Reason::AwaitingMedium, nullptr);
+  fault_ = std::move(why);
 }
 
 void Keeper::Impl::followPolicy() {

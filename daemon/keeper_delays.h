@@ -8,6 +8,9 @@
 
 namespace kmsd {
 
+// Who waits where the disk of the audit log failed: no medium, but each opening by the server itself.
+inline constexpr const char* kAuditDisk = "the disk of the audit log";
+
 class RefusalDelays {
  public:
   using Moment = std::chrono::steady_clock::time_point;

@@ -30,6 +30,7 @@ class Keeper::Impl {
   bool sealed() const noexcept { return shownSealed_.load(std::memory_order_acquire); }
   std::vector<MediumReport> media() const;
   void seal(const std::string& by);
+  void lookAtAudit();
   void ask(std::function<void()> answer);
   base::Result<void> unseal(UnsealRequest request);
 
@@ -50,6 +51,7 @@ class Keeper::Impl {
     std::optional<std::vector<hal::Slot>> slots;
     std::deque<Command> commands;
     std::vector<std::function<void()>> asked;
+    bool audit = false;  // may be broken
   };
   // The medium that opened the server, under Seal and Grace.
   struct Watch {
@@ -62,6 +64,7 @@ class Keeper::Impl {
   // The thread (keeper.cpp).
   void run();
   Inbox nextWork();
+  void answerAsked();
   void handle(Inbox work);
   void take(std::vector<hal::Slot> slots, bool afterRestart);
   // What is in the slots is not known: no list yet, or none taken of a new child.
@@ -88,6 +91,7 @@ class Keeper::Impl {
   bool wanted(const SlotRecord& record) const;
 
   // Closing (keeper_close.cpp).
+  void closeIfAuditBroken();
   void close(base::Reason why, const hal::MediumId* except);
   void followPolicy();
   void removed(SlotRecord* record);
@@ -117,6 +121,7 @@ class Keeper::Impl {
   std::atomic<bool> shownSealed_{true};  // of shown_; each request asks it
 
   std::optional<base::Error> fault_;
+  std::optional<base::Error> unwritable_;  // the last opening failed by the disk of the audit log
   MediaBook book_;
   bool listed_ = false;  // the first list was taken
   RefusalDelays delays_;

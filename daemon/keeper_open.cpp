@@ -26,7 +26,6 @@ bool passing(const Error& why) {
   switch (why.reason) {
     case Reason::MediumBusy:
     case Reason::MediumNotPermitted:
-    case Reason::AuditUnwritable:
       return true;
     case Reason::None:
       return why.code != Code::Corrupt && why.code != Code::Denied;
@@ -43,7 +42,6 @@ bool slowsDown(const Error& why) {
     case Reason::PinBlocked:
     case Reason::PinWithheld:
     case Reason::PassphraseNeeded:
-    case Reason::AuditUnwritable:
       return false;
     default:
       return true;
@@ -74,7 +72,8 @@ bool Keeper::Impl::wanted(const SlotRecord& record) const {
 
 void Keeper::Impl::tryNext() {
   for (SlotRecord* record : book_.records()) {
-    if (!wanted(*record) || notBefore(*record) > Steady::now()) continue;
+    const auto at = std::max(notBefore(*record), delays_.notBefore(kAuditDisk));
+    if (!wanted(*record) || at > Steady::now()) continue;
     auto medium = attempt(*record, UnsealRequest{}, nullptr);
     if (medium) {
       opened(*medium, record);
@@ -132,7 +131,7 @@ Result<void> Keeper::Impl::unsealInserted(UnsealRequest request) {
     }
     last = medium.error();
     refused(*record, std::move(medium).error());
-    if (fault_) break;
+    if (fault_ || unwritable_) break;
   }
   if (last) return *std::move(last);
   if (soonest)
@@ -177,12 +176,20 @@ Result<kms::KeyOffer> Keeper::Impl::readOffer(SlotRecord& record,
 }
 
 Result<base::Uuid> Keeper::Impl::openVault(kms::KeyOffer offer, const std::string& acceptedBy) {
+  unwritable_.reset();
   auto medium = vault_->unseal(std::move(offer));
-  if (!medium || !vault_->verifyAudit) return medium;
-  auto sound = vault_->verifyAudit(acceptedBy);
-  if (sound) return medium;
-  vault_->seal();
-  return std::move(sound).error();
+  if (medium && vault_->verifyAudit) {
+    auto sound = vault_->verifyAudit(acceptedBy, [this] { answerAsked(); });
+    if (!sound) {
+      vault_->seal();
+      medium = std::move(sound).error();
+    }
+  }
+  if (!medium && medium.error().reason == Reason::AuditUnwritable) {
+    unwritable_ = medium.error();
+    delays_.refused(kAuditDisk, Steady::now());
+  }
+  return medium;
 }
 
 Result<base::Uuid> Keeper::Impl::attempt(SlotRecord& record, const UnsealRequest& request, PinOrder* order) {
@@ -206,7 +213,8 @@ void Keeper::Impl::refused(SlotRecord& record, Error why) {
     fault_ = std::move(why);
     return;
   }
-  if (why.reason == Reason::SealedByCommand) return;  // not the medium's fault; the seal is next in the inbox
+  // Neither is the medium's fault. A seal is next in the inbox; the disk of the audit log may be mended.
+  if (why.reason == Reason::SealedByCommand || why.reason == Reason::AuditUnwritable) return;
   const std::string uri = record.slot.id.uri();
   const bool news = !record.refusal || record.refusal->what != why.what;
   const auto now = Steady::now();
@@ -219,8 +227,7 @@ void Keeper::Impl::refused(SlotRecord& record, Error why) {
   record.retry = passing(why);
   record.refusal = why;
   record.refusedAs = ++refusals_;
-  // An audit log that cannot be written for now is not the medium's fault.
-  if (news && events_.mediumRefused && why.reason != Reason::AuditUnwritable) events_.mediumRefused(uri, why);
+  if (news && events_.mediumRefused) events_.mediumRefused(uri, why);
 }
 
 void Keeper::Impl::opened(const base::Uuid& medium, SlotRecord* record) {
@@ -230,6 +237,7 @@ void Keeper::Impl::opened(const base::Uuid& medium, SlotRecord* record) {
   base_ = Reason::AwaitingMedium;
   watch_.reset();
   openedFrom_ = record == nullptr ? kTyped : record->slot.id.uri();
+  delays_.forget(kAuditDisk);
   if (record == nullptr) return;
   if (const auto known = pins_.opened(); !known)
     note("The card that opened the server could not be recorded, so its PIN will be asked for: " +

@@ -69,6 +69,9 @@ ServerStatus Keeper::Impl::describe() {
   } else if (fault_) {
     status.reason = fault_->reason == Reason::None ? Reason::DatabaseCorrupt : fault_->reason;
     status.detail = fault_->what;
+  } else if (unwritable_) {
+    status.reason = Reason::AuditUnwritable;
+    status.detail = unwritable_->what;
   } else {
     status.reason = base_;
     status.detail = sentence(base_, awaited());

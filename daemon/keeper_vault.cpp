@@ -16,7 +16,17 @@ VaultPort portOf(kms::Vault& vault, kms::AuditLog& audit) {
     audit.sealing();
     vault.seal();
   };
-  port.verifyAudit = [&audit](const std::string& acceptedBy) { return audit.unsealed(acceptedBy); };
+  // Opening commits a sealing epoch. Where the disk takes nothing, the medium is not to blame.
+  port.unseal = [&vault, &audit](kms::KeyOffer offer) -> base::Result<base::Uuid> {
+    auto medium = vault.unseal(std::move(offer));
+    if (medium || medium.error().reason != base::Reason::None) return medium;
+    if (auto writes = audit.probe(); !writes) return std::move(writes).error();
+    return medium;
+  };
+  port.verifyAudit = [&audit](const std::string& acceptedBy, const std::function<void()>& meanwhile) {
+    return audit.unsealed(acceptedBy, meanwhile);
+  };
+  port.brokenAudit = [&audit] { return audit.broken(); };
   return port;
 }
 

@@ -71,6 +71,8 @@ kms::AuditEvents RunEvents::auditEvents() {
     const kms::Event event = broken ? kms::Event::DataDirectoryDamaged : kms::Event::AuditUnwritable;
     log::error(why.what, static_cast<int>(event));
     audit(event, "audit log", why.what);
+    const std::lock_guard lock(lookMutex_);
+    if (broken && look_) look_();
   };
   events.opened = [this] {
     log::info("the audit log is written again; changes are taken",
@@ -78,6 +80,11 @@ kms::AuditEvents RunEvents::auditEvents() {
     audit(kms::Event::AuditWritable, "audit log", "");
   };
   return events;
+}
+
+void RunEvents::onBrokenAudit(std::function<void()> look) {
+  const std::lock_guard lock(lookMutex_);
+  look_ = std::move(look);
 }
 
 void RunEvents::audit(kms::Event event, std::string object, std::string detail, std::string actor) {

@@ -19,8 +19,11 @@ class RunEvents {
   Keeper::Events events();
   // A row that does not open, met at any time: event 5085, once a minute at most. Any thread.
   void databaseDamaged(const std::string& what);
-  // The audit log cannot be written, and is written again. They point to this object, which outlives the log.
+  // The audit log cannot be written or is broken, and is written again. They point to this object, which
+  // outlives the log.
   kms::AuditEvents auditEvents();
+  // Called from then on when the log was found broken; empty: nobody is. Returns when nobody is being called.
+  void onBrokenAudit(std::function<void()> look);
 
  private:
   void stateChanged(const ServerStatus& status);
@@ -31,8 +34,25 @@ class RunEvents {
   kms::Store* store_;
   const base::Clock& clock_;
   std::mutex mutex_;
+  std::mutex lookMutex_;
+  std::function<void()> look_;
   bool sealed_ = true;
   std::optional<std::chrono::steady_clock::time_point> damageTold_;
+};
+
+// Has the keeper look at the audit log when that was found broken, for as long as this lives.
+class AuditWatch {
+ public:
+  // Both outlive it.
+  AuditWatch(RunEvents& events, Keeper& keeper) : events_(events) {
+    events_.onBrokenAudit([&keeper] { keeper.lookAtAudit(); });
+  }
+  ~AuditWatch() { events_.onBrokenAudit({}); }
+  AuditWatch(const AuditWatch&) = delete;
+  AuditWatch& operator=(const AuditWatch&) = delete;
+
+ private:
+  RunEvents& events_;
 };
 
 // "unsealed" or "sealed: why".

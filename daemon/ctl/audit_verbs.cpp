@@ -56,7 +56,9 @@ void printProblems(const Document& report, const std::function<std::string(const
 Exit report(const Parsed& parsed, const Document& answer) {
   const auto rows = answer.part("store");
   const bool checked = answer.flag("checkpoints_checked");
-  const bool problems = answer.text("problem_count") != "0" || (rows && rows->text("problem_count") != "0");
+  const std::string accepted = answer.text("accepted_count");
+  const bool problems =
+      answer.text("problem_count") != accepted || (rows && rows->text("problem_count") != "0");
   const Exit exit = answer.flag("sound") || (!problems && !checked) ? Exit::Yes : Exit::No;
   if (parsed.has("json")) {
     const Exit printed = printSecretLine(answer.json());
@@ -74,6 +76,8 @@ Exit report(const Parsed& parsed, const Document& answer) {
   fields.push_back({"result", exit == Exit::No ? "problems"
                               : checked        ? "sound"
                                                : "chain only: open the server to check the checkpoints"});
+  if (accepted != "0")
+    fields.push_back({"accepted", accepted + " problems, which an administrator accepted"});
   std::cout << formatFields(fields);
   printProblems(answer, lineOf);
   if (rows)

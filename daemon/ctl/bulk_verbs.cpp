@@ -165,6 +165,7 @@ Exit runBulkRevoke(const Parsed& parsed) {
     if (chosen != nullptr) return fail(Exit::Usage, "give one list only");
     chosen = &kind;
   }
+  if (chosen == nullptr) return fail(Exit::Usage, "give a list");
   if (!parsed.arguments().empty() || parsed.has("accessor") || parsed.has("user"))
     return fail(Exit::Usage, "give a list, or one token, not both");
   BulkVerb verb;

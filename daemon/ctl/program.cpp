@@ -15,8 +15,7 @@ std::span<const OptionSpec> globalOptions() noexcept {
       OptionSpec{"token-file", "F",
                  "act as the bearer of the access token in this file; - reads it from stdin"},
       OptionSpec{"json", "", "print one JSON document and nothing else on stdout"},
-      OptionSpec{"timeout", "SPAN", "give up, with exit code 7, when the server has not answered after this",
-                 "90s"},
+      OptionSpec{"timeout", "SPAN", "give up, with exit code 7, when no answer has come after this", "90s"},
   };
   return kOptions;
 }

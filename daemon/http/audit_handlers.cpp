@@ -16,9 +16,11 @@ void postAuditVerify(Call& call, const Respond& respond) {
                                        "there is no audit log, because the database cannot be used",
                                        base::Reason::DatabaseCorrupt}));
   }
-  const bool taken = call.threads.patient.run([&api = call.api, respond, rows] {
+  const std::atomic<bool>& stop = call.threads.patient.ending();
+  const bool taken = call.threads.patient.run([&api = call.api, &stop, respond, rows] {
     respondWith(respond, [&] {
-      auto answer = api.verifyAudit(rows);
+      if (stop) return problem(503, "unavailable", "the server is stopping; ask again when it runs");
+      auto answer = api.verifyAudit(rows, stop);
       return answer ? jsonResponse(*std::move(answer)) : problem(answer.error());
     });
   });

@@ -18,52 +18,69 @@ Result<void> runCached(Connection& db, const char* sql) {
   return query->run();
 }
 
-Result<void> readOn(Connection& db, const Store::ReadJob& job, std::uint64_t asOf) {
-  auto begun = runCached(db, "BEGIN");
-  if (!begun) return begun;
-  Result<void> outcome;
+Result<void> guarded(const Store::ReadJob& job, StoreReader& reader) {
   try {
-    Session session(db, asOf);
-    outcome = job(session);
+    return job(reader);
   } catch (const std::exception& thrown) {
-    outcome = Error{Code::Internal, std::string("a query threw: ") + thrown.what()};
+    return Error{Code::Internal, std::string("a query threw: ") + thrown.what()};
   } catch (...) {
-    outcome = Error{Code::Internal, "a query threw"};
+    return Error{Code::Internal, "a query threw"};
   }
-  if (!db.inTransaction()) return outcome;
-  auto ended = runCached(db, "COMMIT");
-  return outcome ? ended : outcome;
 }
 
 }  // namespace
 
+// From here on the connection sees what was committed at `asOf`, or later.
+Result<void> ReaderPool::Reader::see(std::uint64_t asOf) {
+  if (view == asOf && view != 0) return {};
+  forget();
+  if (auto begun = runCached(db, "BEGIN"); !begun) return begun;
+  view = asOf;
+  return {};
+}
+
+void ReaderPool::Reader::forget() noexcept {
+  view = 0;
+  // Where it fails the connection is closed instead, see giveBack().
+  if (db.inTransaction()) static_cast<void>(bool(runCached(db, "COMMIT")));
+}
+
 Result<void> ReaderPool::read(const Store::ReadJob& job, std::uint64_t asOf) {
-  auto connection = take();
-  if (!connection) return std::move(connection).error();
-  auto outcome = readOn(**connection, job, asOf);
-  const bool fit = !(*connection)->inTransaction();
-  giveBack(fit ? *std::move(connection) : nullptr);
+  auto reader = take();
+  if (!reader) return std::move(reader).error();
+  auto outcome = (*reader)->see(asOf);
+  if (outcome) {
+    Session session((*reader)->db, asOf);
+    outcome = guarded(job, session);
+  }
+  if (!outcome) (*reader)->forget();
+  giveBack(*std::move(reader));
   return outcome;
 }
 
-// One statement is a view of its own, without a word to begin or end it.
 Result<RowView> ReaderPool::get(Table table, std::int64_t key, std::uint64_t asOf) {
-  auto connection = take();
-  if (!connection) return std::move(connection).error();
-  auto row = Session(**connection).get(table, key);
-  giveBack(*std::move(connection));
+  auto reader = take();
+  if (!reader) return std::move(reader).error();
+  Result<std::optional<SealedRow>> row = std::optional<SealedRow>();
+  if (auto seen = (*reader)->see(asOf); seen) {
+    row = Session((*reader)->db).get(table, key);
+  } else {
+    row = std::move(seen).error();
+  }
+  if (!row) (*reader)->forget();
+  giveBack(*std::move(reader));
   if (!row) return std::move(row).error();
   return RowView{*std::move(row), asOf};
 }
 
-Result<std::unique_ptr<Connection>> ReaderPool::take() {
+Result<std::unique_ptr<ReaderPool::Reader>> ReaderPool::take() {
   {
     std::unique_lock lock(mutex_);
     freed_.wait(lock, [this] { return !idle_.empty() || open_ < kMost; });
     if (!idle_.empty()) {
-      auto connection = std::move(idle_.back());
+      auto reader = std::move(idle_.back());
       idle_.pop_back();
-      return connection;
+      return reader;
     }
     ++open_;
   }
@@ -72,19 +89,32 @@ Result<std::unique_ptr<Connection>> ReaderPool::take() {
     giveBack(nullptr);
     return std::move(opened).error();
   }
-  return std::make_unique<Connection>(*std::move(opened));
+  return std::make_unique<Reader>(Reader{*std::move(opened)});
 }
 
-void ReaderPool::giveBack(std::unique_ptr<Connection> connection) {
+// Null, or one that does not come out of its transaction, goes.
+void ReaderPool::giveBack(std::unique_ptr<Reader> reader) noexcept {
   {
     const std::lock_guard lock(mutex_);
-    if (connection) {
-      idle_.push_back(std::move(connection));
+    if (reader && noViews_) reader->forget();
+    if (reader && reader->db.inTransaction() == (reader->view != 0)) {
+      idle_.push_back(std::move(reader));
     } else {
       --open_;
     }
   }
   freed_.notify_one();
+}
+
+ReaderPool::NoViews::NoViews(ReaderPool& pool) : pool_(pool) {
+  const std::lock_guard lock(pool_.mutex_);
+  pool_.noViews_ = true;
+  for (const auto& reader : pool_.idle_) reader->forget();
+}
+
+ReaderPool::NoViews::~NoViews() {
+  const std::lock_guard lock(pool_.mutex_);
+  pool_.noViews_ = false;
 }
 
 }  // namespace kms::sqlite

@@ -1,4 +1,6 @@
-// Internal to kms/store: the connections that read. A job has one to itself and gives it back.
+// Internal to kms/store: the connections that read. A job has one to itself and gives it back. Its view stays
+// open behind it and serves the next job too, as long as nothing was committed since: to begin and end one
+// costs more than to read a row.
 #pragma once
 
 #include <condition_variable>
@@ -17,22 +19,44 @@ class ReaderPool {
   static constexpr std::size_t kMost = 8;  // connections; a ninth reader waits
 
   ReaderPool(std::filesystem::path file, std::size_t cacheBytes)
-      : file_(std::move(file)), cacheBytes_(cacheBytes) {}
+      : file_(std::move(file)), cacheBytes_(cacheBytes) {
+    idle_.reserve(kMost);
+  }
 
-  // `asOf`: see StoreReader; taken before this call.
+  // `asOf`: see StoreReader; taken before this call. It is another after each commit.
   base::Result<void> read(const Store::ReadJob& job, std::uint64_t asOf);
   base::Result<RowView> get(Table table, std::int64_t key, std::uint64_t asOf);
 
+  // As long as one lives no view stays open behind its job, where it would be in the way of a checkpoint.
+  class NoViews {
+   public:
+    explicit NoViews(ReaderPool& pool);
+    ~NoViews();
+    NoViews(const NoViews&) = delete;
+    NoViews& operator=(const NoViews&) = delete;
+
+   private:
+    ReaderPool& pool_;
+  };
+
  private:
-  base::Result<std::unique_ptr<Connection>> take();
-  void giveBack(std::unique_ptr<Connection> connection);  // null where it is not fit for more
+  struct Reader {
+    base::Result<void> see(std::uint64_t asOf);
+    void forget() noexcept;
+
+    Connection db;
+    std::uint64_t view = 0;  // asOf() of the open view; 0: none
+  };
+  base::Result<std::unique_ptr<Reader>> take();
+  void giveBack(std::unique_ptr<Reader> reader) noexcept;
 
   const std::filesystem::path file_;
   const std::size_t cacheBytes_;  // of each
   std::mutex mutex_;
   std::condition_variable freed_;
-  std::vector<std::unique_ptr<Connection>> idle_;
+  std::vector<std::unique_ptr<Reader>> idle_;
   std::size_t open_ = 0;
+  bool noViews_ = false;
 };
 
 }  // namespace kms::sqlite

@@ -26,12 +26,12 @@ using base::Result;
 using sqlite::Access;
 using sqlite::Connection;
 
-class SqliteStore final : public Store {
+class SqliteStore final : public Store, private Committer {
  public:
   SqliteStore(Connection db, const fs::path& file, const SqliteOptions& options)
       : writer_(std::move(db), options.committed),
         readers_(file, options.cacheBytes / 4),
-        queue_(writer_, options.maxBatch) {}
+        queue_(*this, options.maxBatch) {}
 
   Result<void> read(const ReadJob& job) override { return readers_.read(job, writer_.changes()); }
   Result<RowView> get(Table table, std::int64_t key) override {
@@ -44,6 +44,13 @@ class SqliteStore final : public Store {
   void write(WriteJob job, Done done) override { queue_.push(std::move(job), std::move(done)); }
 
  private:
+  void commit(std::span<WriteRequest> batch) noexcept override { writer_.commit(batch); }
+  bool tidyDue() const noexcept override { return writer_.tidyDue(); }
+  void tidy() noexcept override {
+    const sqlite::ReaderPool::NoViews checkpoint(readers_);
+    writer_.tidy();
+  }
+
   // They end in reverse order: the writes that wait, the readers, then the last connection, which moves the
   // WAL into the file and removes it.
   sqlite::Writer writer_;

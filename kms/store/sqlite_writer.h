@@ -11,15 +11,15 @@
 
 namespace kms::sqlite {
 
-class Writer final : public Committer {
+class Writer {
  public:
   using Committed = std::function<void(std::size_t jobs, std::chrono::nanoseconds took)>;
   Writer(Connection db, Committed committed)
       : db_(std::move(db)), session_(db_), committed_(std::move(committed)) {}
 
-  void commit(std::span<WriteRequest> batch) noexcept override;
-  bool tidyDue() const noexcept override { return tidyDue_.load(std::memory_order_relaxed); }
-  void tidy() noexcept override;
+  void commit(std::span<WriteRequest> batch) noexcept;
+  bool tidyDue() const noexcept { return tidyDue_.load(std::memory_order_relaxed); }
+  void tidy() noexcept;
 
   // The disk failed at a commit or a checkpoint. What reached it is unknown and the kernel may call the lost
   // pages clean, so nothing is ever synced again by this process.

@@ -29,10 +29,9 @@ Result<void> WriteSession::begin() noexcept try {
 }
 
 void WriteSession::settle() noexcept {
-  if (told_) {
-    const std::uint64_t at = changes_.fetch_add(1, std::memory_order_acq_rel) + 1;
+  const std::uint64_t at = changes_.fetch_add(1, std::memory_order_acq_rel) + 1;
+  if (told_)
     for (const auto& watcher : watching_) watcher->settled(at);
-  }
   told_ = false;
   watching_.clear();
   audit_.clear();

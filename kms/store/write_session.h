@@ -19,7 +19,7 @@ class WriteSession final : public Session {
  public:
   explicit WriteSession(Connection& db) noexcept : Session(db, kLatest) {}
 
-  // Any thread.
+  // Any thread. changes() is another after each transaction.
   void watch(std::weak_ptr<RowWatcher> watcher);
   std::uint64_t changes() const noexcept { return changes_.load(std::memory_order_acquire); }
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <future>
 #include <new>
+#include <thread>
 
 namespace tests {
 namespace {
@@ -40,6 +41,23 @@ TEST(Background, AtItsEndDoesWhatWaitsAndTakesNoMore) {
   EXPECT_FALSE(background.run([&done] { ++done; }));
   background.end();
   EXPECT_EQ(done, static_cast<int>(waiting) + 1);
+}
+
+// A job that takes for ever looks at ending(), and those that wait behind it see it at once.
+TEST(Background, AtItsEndTellsWhatTakesLongToGiveUp) {
+  Background background;
+  std::promise<void> running;
+  std::atomic<int> gaveUp = 0;
+  ASSERT_TRUE(background.run([&] {
+    running.set_value();
+    while (!background.ending()) std::this_thread::yield();
+    ++gaveUp;
+  }));
+  ASSERT_TRUE(background.run([&] { gaveUp += background.ending() ? 1 : 0; }));
+  running.get_future().wait();
+  EXPECT_FALSE(background.ending());
+  background.end();
+  EXPECT_EQ(gaveUp, 2);
 }
 
 }  // namespace

@@ -157,7 +157,10 @@ class KeeperBench : public ::testing::Test {
     if (!fault)
       port = kmsd::VaultPort{[this](kms::KeyOffer offer) { return unseal(offer); },
                              [this](const kms::KeyOffer& offer) { return check(offer); },
-                             [this] { open = false; }, [this] { return !open; }};
+                             [this] { open = false; },
+                             [this] { return !open; },
+                             verifyAudit,
+                             brokenAudit};
     options.server = kServer;
     options.reader.uris = {"mock:A", "mock:B"};
     keeper = std::make_unique<kmsd::Keeper>(
@@ -226,6 +229,9 @@ class KeeperBench : public ::testing::Test {
     o.outOfSight = Milliseconds(100);
     return o;
   }();
+  // Of the vault's port; set before start().
+  std::function<base::Result<void>(const std::string&, const std::function<void()>&)> verifyAudit;
+  std::function<std::optional<base::Error>()> brokenAudit;
   Drives drives;
   std::atomic<bool> open = false;
   std::atomic<bool> databaseDamaged = false;

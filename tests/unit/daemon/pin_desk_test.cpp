@@ -233,6 +233,20 @@ TEST(PinRecords, ReadWhatTheyWriteAndNothingElse) {
   EXPECT_FALSE(parsePinRecords("known\nend\n"));
 }
 
+TEST(PinRecords, AreAsTheFormatsPageShowsThem) {
+  std::ifstream page(KEYDISK_SOURCE_DIR "/kms/FORMATS.md");
+  std::string line;
+  while (std::getline(page, line) && line != "```example cards") {
+  }
+  std::string text;
+  while (std::getline(page, line) && line.starts_with("line: ")) text += line.substr(6) + "\n";
+  const auto records = parsePinRecords(text);
+  ASSERT_TRUE(records);
+  ASSERT_EQ(records->size(), 3U);
+  EXPECT_EQ((*records)[1].tries, 3U);
+  EXPECT_EQ(formatPinRecords(*records), text);
+}
+
 TEST_F(PinDeskTest, KeepsABoundedNumberOfCards) {
   PinLedger ledger(ledgerFile());
   ASSERT_TRUE(ledger.load());

@@ -84,9 +84,10 @@ void FloppyDriver::lookAtFloppy(hal::Slot& slot) {
 void FloppyDriver::lookAtBlock(hal::Slot& slot, dev_t device) {
   auto facts = io_->facts(device);
   if (!facts) {
-    slot.error = std::move(facts).error();
+    if (!plugged_ || facts.error().code != base::Code::NotFound) slot.error = std::move(facts).error();
     return;
   }
+  plugged_ = true;
   slot.present = facts->size > 0;
   slot.writeProtected = facts->writeProtected;
   if (slot.present) slot.stamp = facts->stamp;
@@ -96,8 +97,11 @@ hal::Slot FloppyDriver::look() {
   hal::Slot slot;
   slot.id = id();
   const Node node = io_->node(options_.path);
+  // Where a drive was once, its absence means that it was unplugged, and its disk with it: that is seen, and
+  // not "cannot be looked at".
+  const bool unplugged = plugged_ && node.error == ENOENT;
   if (node.error != 0) {
-    slot.error = openError(node.error, hal::Access::Read);
+    if (!unplugged) slot.error = openError(node.error, hal::Access::Read);
   } else if (node.kind == NodeKind::Floppy) {
     lookAtFloppy(slot);
   } else if (node.kind == NodeKind::Block) {

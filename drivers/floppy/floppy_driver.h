@@ -46,6 +46,7 @@ class FloppyDriver final : public hal::Driver {
 
   std::mutex mutex_;                 // two threads must not share the failing first open after a change
   std::uint64_t changes_ = 0;        // disk changes that this driver saw by itself
+  bool plugged_ = false;             // the drive was there once, as a block device of no floppy controller
   std::optional<std::string> told_;  // what the last scan reported, which a change differs from
   std::optional<hal::UeventSocket> events_;  // of waitForChange only
   bool triedEvents_ = false;

@@ -27,6 +27,7 @@ class Machine:
         self.number = 0
         self.answer = b""
         self.usb = {}
+        self.reader = False
         floppy, vsc = "floppy,id=fda,unit=0,drive-type=144", f"socket,id=vsc,path={folder}/vsc,server=on,wait=off"
         self.process = subprocess.Popen(
             ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-M", "pc",
@@ -123,7 +124,15 @@ class Machine:
         slow = self.usb.pop(name)
         self.qmp.do("device_del", id="dev-" + name)
         self.qmp.await_event("DEVICE_DELETED", device="dev-" + name)
-        self.qmp.do("blockdev-del", node_name=name)
+        end = time.monotonic() + 30
+        while True:
+            try:
+                self.qmp.do("blockdev-del", node_name=name)
+                break
+            except Failed:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)  # a slow read that was under way has yet to end
         if slow:
             self.qmp.do("object-del", id=name + "-slow")
 
@@ -132,8 +141,10 @@ class Machine:
     def plug_reader(self):
         self.qmp.do("device_add", driver="usb-ccid", id="ccid", bus="usb.0")
         self.qmp.do("device_add", driver="ccid-card-passthru", id="card", chardev="vsc", bus="ccid.0")
+        self.reader = True
 
     def unplug_reader(self):
+        self.reader = False
         self.qmp.do("device_del", id="ccid")
         self.qmp.await_event("DEVICE_DELETED", device="ccid")
 

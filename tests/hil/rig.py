@@ -13,8 +13,17 @@ SCENARIOS = []
 
 def scenario(function):
     """Lists a function as a scenario; its docstring is its title."""
+    function.needs = ()
     SCENARIOS.append(function)
     return function
+
+
+def needs(*drivers):
+    """Above @scenario: it runs only where the build has these drivers."""
+    def note(function):
+        function.needs = drivers
+        return function
+    return note
 
 
 class Rig:
@@ -29,16 +38,21 @@ class Rig:
         self.machine = Machine(self.folder / "machine", kernel / "vmlinux", initrd, memory)
         self.sh, self.must = self.machine.sh, self.machine.must
         self.daemon = None
-        self.helpers = []
+        self.helpers = []  # closed after the scenario
+        self.after = []  # scripts that put the guest back, run after the scenario
         self.times = {}
         self.in_drive = False
         try:
             self.make_servers()
             self.make_disks()
             self.scrypt = self.measure_scrypt()
+            self.listed = self.must("kmsd medium list")
         except BaseException:
             self.machine.stop()
             raise
+
+    def has(self, driver):
+        return f"\n  {driver}:" in self.listed
 
     def make_servers(self):
         for name, media in (("ours", ["key", "spare"]), ("foreign", ["foreign"])):
@@ -55,6 +69,10 @@ class Rig:
         disks.zeros(self.media / "unformatted.img")
         disks.noise(self.media / "noise.img")
         disks.damaged(self.media / "damaged.img", self.key_file("key"))
+        for name in ("key", "spare", "foreign"):
+            disks.key_stick(self.media / f"{name}-stick.img", self.key_file(name))
+        disks.partitioned_stick(self.media / "parted-stick.img", self.key_file("key"))
+        disks.zeros(self.media / "unformatted-stick.img", disks.STICK)
 
     def measure_scrypt(self):
         """Seconds of one scrypt of the least cost in this guest, by the same OpenSSL."""
@@ -83,6 +101,13 @@ class Rig:
         self.in_drive = True
         return time.monotonic()
 
+    def plug(self, name, **more):
+        self.machine.plug(name, self.media / f"{name}-stick.img", **more)
+        return time.monotonic()
+
+    def unplug(self, name):
+        self.machine.unplug(name)
+
     def eject(self):
         self.machine.eject()
         self.in_drive = False
@@ -92,14 +117,21 @@ class Rig:
         for helper in self.helpers:
             helper.close()
         self.helpers.clear()
-        self.sh("rm -f /srv/traffic.on; killall kmsctl; true")
-        if self.daemon is not None:
-            daemon, self.daemon = self.daemon, None
-            daemon.stop()
-        if self.in_drive:
-            self.eject()
-        for name in list(self.machine.usb):
-            self.machine.unplug(name)
+        self.sh("rm -f /srv/traffic.on; killall kmsctl")
+        daemon, self.daemon = self.daemon, None
+        try:
+            if daemon is not None:
+                daemon.stop()
+        finally:
+            self.sh("killall -KILL kmsd kmsd-media pcscd; umount /mnt")
+            while self.after:
+                self.must(self.after.pop())
+            if self.in_drive:
+                self.eject()
+            for name in list(self.machine.usb):
+                self.machine.unplug(name)
+            if self.machine.reader:
+                self.machine.unplug_reader()
 
     def report(self):
         """What is to be seen when a scenario fails."""

@@ -19,6 +19,8 @@ from image import Failed
 from rig import SCENARIOS, Rig
 import floppy_scenarios  # noqa: F401  (each lists its scenarios)
 import reader_scenarios  # noqa: F401
+import usb_scenarios  # noqa: F401
+import card_scenarios  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN_MEMORY, SANITIZED_MEMORY = 512, 2048  # megabytes
@@ -61,6 +63,9 @@ def run_scenarios(given, rig):
     failed = 0
     for one in given.chosen:
         began = time.monotonic()
+        if missing := [driver for driver in one.needs if not rig.has(driver)]:
+            say(f"  skipped          {one.__name__}: this build has no driver {', '.join(missing)}")
+            continue
         try:
             one(rig)
             rig.clean()

@@ -158,6 +158,23 @@ TEST_F(FloppyDriverTest, DriveThatComesIsHeardOf) {
   EXPECT_TRUE(*heard);
 }
 
+TEST_F(FloppyDriverTest, DriveThatGoesIsEmptyAndNoError) {
+  drive_->nodeError = ENOENT;
+  EXPECT_TRUE(look().error) << "a drive that never was there may be a slip in its name";
+  drive_->nodeError = 0;
+  drive_->kind = drivers::floppy::NodeKind::Block;
+  drive_->insert(diskBytes(Disk::Blank, ""));
+  EXPECT_TRUE(look().present);
+  drive_->nodeError = ENOENT;
+  hal::Slot slot = look();
+  EXPECT_FALSE(slot.present);
+  EXPECT_FALSE(slot.error) << slot.error->what;
+  drive_->nodeError = EACCES;
+  EXPECT_TRUE(look().error);
+  drive_->nodeError = 0;
+  EXPECT_TRUE(look().present);
+}
+
 TEST(FloppyPath, FileIsSentToTheImageDriver) {
   const Scratch scratch;
   const std::string path = (scratch / "a.img").string();

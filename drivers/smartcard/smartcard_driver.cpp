@@ -16,6 +16,7 @@ using base::Result;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLongestWait{1000};  // a cancel that comes before the wait is lost
+constexpr milliseconds kAbsent{250};        // between two tries to reach pcscd
 constexpr milliseconds kBreath{50};         // some changes are none of ours: do not spin on them
 
 }  // namespace
@@ -119,7 +120,7 @@ Result<bool> SmartcardDriver::waitForChange(Deadline by, std::stop_token stop) {
       if (heard == Pcsc::Timeout || heard == Pcsc::Cancelled) continue;
       if (heard != Pcsc::Ok && heard != Pcsc::UnknownReader) pause = kLongestWait;
     } else {
-      pause = kLongestWait;
+      pause = kAbsent;
     }
     auto paused = hal::waitReadable(-1, Deadline::in(pause).sooner(by), stop);
     if (!paused) return std::move(paused).error();

@@ -23,28 +23,39 @@ Bytes OpenPgpCard::historical() const {
       {bigEndian(0x0073, 2), bigEndian(manner().extended ? 0x0000C0 : 0x000080, 3), bigEndian(0x059000, 3)});
 }
 
-Bytes OpenPgpCard::applicationData() const {
-  const Bytes aid = joined({bigEndian(kRid, 6), bigEndian(0x0304, 2), bigEndian(0x0006, 2),
-                            bigEndian(serial, 4), bigEndian(0, 2)});
-  const Bytes abilities = joined({bigEndian(hasPrivate ? 0x7D : 0x75, 1), Bytes(9, std::byte{0})});
-  const Bytes status =
+// What the application tells of itself, by tag. RSA 2048 for each of the three keys, none of them there.
+std::map<std::uint32_t, Bytes> OpenPgpCard::objects() const {
+  std::map<std::uint32_t, Bytes> all;
+  all[0x4F] = joined({bigEndian(kRid, 6), bigEndian(0x0304, 2), bigEndian(0x0006, 2), bigEndian(serial, 4),
+                      bigEndian(0, 2)});
+  all[0x5F52] = historical();
+  all[0xC0] = joined({bigEndian(hasPrivate ? 0x7D : 0x75, 1), bigEndian(0, 1), bigEndian(0x00FF, 2),
+                      bigEndian(0x0800, 2), bigEndian(0x00FE, 2), bigEndian(0, 2)});
+  for (const std::uint32_t key : {0xC1U, 0xC2U, 0xC3U}) all[key] = bigEndian(0x010800002000, 6);
+  all[0xC4] =
       joined({bigEndian(0x00, 1), bigEndian(0x7F7F7F, 3), bigEndian(pin.left, 1), bigEndian(0x0003, 2)});
-  const Bytes discretionary = joined({tlv(0xC0, abilities), tlv(0xC1, Bytes(6)), tlv(0xC4, status),
-                                      tlv(0xC5, Bytes(60)), tlv(0xC6, Bytes(60)), tlv(0xCD, Bytes(12))});
-  return tlv(0x6E, joined({tlv(0x4F, aid), tlv(0x5F52, historical()), tlv(0x73, discretionary)}));
+  all[0xC5] = Bytes(60);
+  all[0xC6] = Bytes(60);
+  all[0xCD] = Bytes(12);
+  Bytes discretionary;
+  for (const std::uint32_t tag : {0xC0U, 0xC1U, 0xC2U, 0xC3U, 0xC4U, 0xC5U, 0xC6U, 0xCDU})
+    discretionary = joined({discretionary, tlv(tag, all[tag])});
+  all[0x6E] = tlv(0x6E, joined({tlv(0x4F, all[0x4F]), tlv(0x5F52, all[0x5F52]), tlv(0x73, discretionary)}));
+  all[0x65] = tlv(
+      0x65, joined({tlv(0x5B, bytesOf("Doe<<Jane")), tlv(0x5F2D, bytesOf("en")), tlv(0x5F35, bytesOf("9"))}));
+  all[0x7A] = tlv(0x7A, tlv(0x93, bigEndian(0, 3)));
+  all[0x5E] = bytesOf("jane");
+  all[0x5F50] = bytesOf("https://example.org/jane");
+  return all;
 }
 
 Answer OpenPgpCard::getData(std::uint16_t tag) const {
-  switch (tag) {
-    case 0x006E:
-      return tellsStatus ? Answer{0x9000, applicationData()} : Answer{0x6A88};
-    case 0x0101:
-      return {0x9000, open};
-    case 0x0103:
-      return pin.verified ? Answer{0x9000, secret} : Answer{0x6982};
-    default:
-      return {0x6A88};
-  }
+  if (tag == 0x0101) return {0x9000, open};
+  if (tag == 0x0103) return pin.verified ? Answer{0x9000, secret} : Answer{0x6982};
+  if (!tellsStatus) return {0x6A88};
+  const auto all = objects();
+  const auto at = all.find(tag);
+  return at == all.end() ? Answer{0x6A88} : Answer{0x9000, at->second};
 }
 
 Answer OpenPgpCard::putData(std::uint16_t tag, const Bytes& data) {

@@ -1,6 +1,8 @@
 // An OpenPGP card (application 3.4) as far as private objects go.
 #pragma once
 
+#include <map>
+
 #include "tests/virtual/cards/card.h"
 
 namespace tests {
@@ -13,7 +15,7 @@ class OpenPgpCard final : public VirtualCard {
   Bytes open;                // object 0101
   Bytes secret;              // object 0103
   bool hasPrivate = true;    // claims private objects
-  bool tellsStatus = true;   // has the objects C4 and 6E
+  bool tellsStatus = true;   // has the objects C4, 6E and all others that are read without PIN, but 0101
   std::uint32_t serial;
 
  protected:
@@ -22,7 +24,7 @@ class OpenPgpCard final : public VirtualCard {
   Bytes historical() const override;
 
  private:
-  Bytes applicationData() const;
+  std::map<std::uint32_t, Bytes> objects() const;
   Answer getData(std::uint16_t tag) const;
   Answer putData(std::uint16_t tag, const Bytes& data);
   bool selected_ = false;

@@ -160,6 +160,40 @@ def audit_lines():
     return ((f"{number:03}", text.replace("\n  ", "").encode()) for number, text in enumerate(found))
 
 
+def tlv(tag, *values):
+    """A BER-TLV object."""
+    value = b"".join(values)
+    length = bytes([len(value)]) if len(value) < 128 else b"\x82" + struct.pack(">H", len(value))
+    return tag.to_bytes(max(1, (tag.bit_length() + 7) // 8), "big") + length + value
+
+
+def cards():
+    """What cards answer to a reading and to a writing (tests/fuzz/fuzz_card.cpp tells the form)."""
+    text = example("card-text").replace("\n", "\r\n").encode()
+    owner = example("card-open").replace("\n", "\r\n").encode()
+    done, absent, tries = b"\x90\x00", b"\x6a\x82", b"\x63\xc3"
+    number = bytes.fromhex("d276000124010304000612345678") + bytes(2)
+    status = tlv(0xC4, bytes.fromhex("007f7f7f030003"))
+    data = tlv(0x6E, tlv(0x4F, number), tlv(0x5F52, bytes.fromhex("00730000c0059000")),
+               tlv(0x73, tlv(0xC0, b"\x7d" + bytes(9)), status)) + done
+    piv = [absent, done, tlv(0x53, tlv(0x34, b"0123456789abcdef")) + done, b"\x69\x82", done, tries, done]
+    file_info = tlv(0x62, tlv(0x80, b"\x02\x00")) + done
+    open_file = [absent, absent, file_info, absent, file_info]
+    key = text + bytes(256 - len(text)) + done
+
+    def seed(mode, target, answers):
+        packed = b"".join(struct.pack("<H", len(answer)) + answer for answer in answers)
+        return bytes([mode, len(target)]) + target.encode() + packed
+
+    yield "openpgp", seed(0, "", [done, data, owner + done, data, done, text + done])
+    yield "openpgp_wrong", seed(1, "", [done, data, owner + done, data, b"\x69\x82", data])
+    yield "openpgp_write", seed(6, "", [done, data, done, data, done, text + done, owner + done] + [done] * 9)
+    yield "piv", seed(0, "", piv + [tlv(0x53, text) + done])
+    yield "piv_parts", seed(1, "?app=piv", piv[1:] + [b"\x61\x40", text[:64] + b"\x61\x10", text[64:80] + done])
+    yield "file", seed(0, "?file=4B4D/4B01", open_file + [file_info, key])
+    yield "file_pin", seed(2, "?file=4B4D/4B01&pin=81", open_file + [tries, done, file_info, key] + [done] * 9)
+
+
 def main():
     out = sys.argv[1]
 
@@ -174,7 +208,7 @@ def main():
             for mode in range(3):
                 save("key_disk_write", f"{name}_{mode}", disk.seed(mode))
     for target, seeds in [("key_file", key_files()), ("reader", frames()), ("token_text", lines("token_text")),
-                          ("http", lines("http")), ("audit_line", audit_lines())]:
+                          ("http", lines("http")), ("audit_line", audit_lines()), ("card", cards())]:
         for name, content in seeds:
             save(target, name, content)
 

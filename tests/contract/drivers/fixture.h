@@ -25,12 +25,18 @@ class DriveFixture {
   virtual void yank() = 0;
   // All that is on the medium now, to see that nothing was changed.
   virtual std::string content() = 0;
+
+  // A card has no volume, no content beside its key, and nothing that protects it from writing.
+  virtual bool isDisk() { return true; }
+  // A key file as this medium keeps it.
+  virtual std::string kept(const std::string& text) { return text; }
 };
 
 std::unique_ptr<DriveFixture> imageFileFixture();
 std::unique_ptr<DriveFixture> imageDirectoryFixture();
 std::unique_ptr<DriveFixture> loopFixture();
 std::unique_ptr<DriveFixture> scriptedFloppyFixture();
+std::unique_ptr<DriveFixture> cardFixture();
 std::unique_ptr<DriveFixture> mockFixture();
 
 }  // namespace tests

@@ -12,6 +12,7 @@ INCLUDES = {
     "drivers": {"project": ["hal"], "third": []},
     "drivers/image": {"project": ["hal", "drivers/image"], "third": []},
     "drivers/floppy": {"project": ["hal", "drivers/floppy"], "third": []},
+    "drivers/usb": {"project": ["hal", "drivers/usb"], "third": ["libusb.h"]},
     "drivers/smartcard": {"project": ["hal", "drivers/smartcard"], "third": ["winscard.h"]},
     "drivers/mock": {"project": ["hal", "drivers/mock"], "third": []},
     "kms": {"project": ["hal/base", "kms"], "third": ["openssl/", "sqlite3.h", "boost/json"]},

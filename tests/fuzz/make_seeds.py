@@ -194,6 +194,30 @@ def cards():
     yield "file_pin", seed(2, "?file=4B4D/4B01&pin=81", open_file + [tries, done, file_info, key] + [done] * 9)
 
 
+def stick(folder, sector, mode):
+    """What a sound stick answers while its key is read; fuzz_usb.cpp tells the form. Block 0 comes first."""
+    disk = Disk(folder, 1440).mkfs("-F", "12").put("KMSPWD.INI", example("key-file"))
+    with open(disk.path, "rb") as file:
+        image = file.read()
+    gives = lambda content: struct.pack("<BH", 1, len(content)) + content
+    passed, failed = struct.pack("<BHB", 5, 0, 0), struct.pack("<BHB", 6, 0, 0)
+    sense = bytes([0x70, 0, 6, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x28, 0, 0, 0, 0, 0])
+    start = [gives(bytes([0, 0x80, 4, 2, 31]) + b" " * 31), passed, failed, gives(sense), passed, passed,
+             gives(struct.pack(">II", len(image) // sector - 1, sector)), passed, gives(bytes([3, 0, 0, 0])), passed]
+    # The boot sector, tables, root directory and the file, in pieces that fit what is asked for there.
+    reads = [gives(image[at * 512:(at + count) * 512]) + passed
+             for at, count in [(0, 1), (0, 8), (1, 9), (19, 14), (33, 1), (33, 1)]]
+    return bytes([mode, 0]) + b"".join(start + reads)
+
+
+def sticks(folder):
+    for mode in range(2):
+        for sector in (512, 4096):
+            yield f"stick_{sector}_{mode}", stick(folder, sector, mode)
+    yield "stalls", bytes([0, 0]) + b"\0\0\0" * 40
+    yield "empties", bytes([0, 0]) + b"\1\0\0" * 40
+
+
 def main():
     out = sys.argv[1]
 
@@ -207,6 +231,8 @@ def main():
             save("fat", name, disk.seed(0))
             for mode in range(3):
                 save("key_disk_write", f"{name}_{mode}", disk.seed(mode))
+        for name, content in sticks(folder):
+            save("usb", name, content)
     for target, seeds in [("key_file", key_files()), ("reader", frames()), ("token_text", lines("token_text")),
                           ("http", lines("http")), ("audit_line", audit_lines()), ("card", cards())]:
         for name, content in seeds:

@@ -22,6 +22,7 @@ inline constexpr Named kDrives[] = {{"ImageFile", imageFileFixture},
                                     {"ImageDirectory", imageDirectoryFixture},
                                     {"FloppyOverLoop", loopFixture},
                                     {"FloppyScripted", scriptedFloppyFixture},
+                                    {"UsbScripted", usbFixture},
                                     {"CardScripted", cardFixture},
                                     {"Mock", mockFixture}};
 

@@ -36,6 +36,7 @@ std::unique_ptr<DriveFixture> imageFileFixture();
 std::unique_ptr<DriveFixture> imageDirectoryFixture();
 std::unique_ptr<DriveFixture> loopFixture();
 std::unique_ptr<DriveFixture> scriptedFloppyFixture();
+std::unique_ptr<DriveFixture> usbFixture();
 std::unique_ptr<DriveFixture> cardFixture();
 std::unique_ptr<DriveFixture> mockFixture();
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include "hal/base/result.h"
 #include "hal/base/secret_buffer.h"
 #include "hal/base/uuid.h"
+#include "hal/udev_match.h"
 
 namespace hal {
 
@@ -37,6 +39,8 @@ struct DriverInfo {
   unsigned caps = 0;         // Cap bits
   std::optional<std::string_view>
       usual{};  // the target looked at where no URI is given ("A:"); none: not looked at
+  std::span<const UdevMatch>
+      udev{};  // its devices, for the rules in udev/; the table is in its folder's udev.h
 
   constexpr bool can(Cap cap) const noexcept { return (caps & unsigned(cap)) != 0; }
 };

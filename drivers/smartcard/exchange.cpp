@@ -52,8 +52,7 @@ Result<std::uint16_t> Exchange::once(const Command& command) {
 
 // The answer to the last part of a command: all of it that 61xx tells of.
 Result<Reply> Exchange::collect(const Command& command) {
-  auto all = base::SecretBuffer::create(kMostReply);
-  if (!all) return std::move(all).error();
+  base::SecretBuffer all;  // of an answer in several parts
   std::size_t size = 0;
   Command next = command;
   bool corrected = false;
@@ -66,12 +65,23 @@ Result<Reply> Exchange::collect(const Command& command) {
       continue;
     }
     if (reply->sw >> 8U == 0x6C) return broken("it asks for another length twice");
+    const bool last = reply->sw >> 8U != 0x61;
+    if (last && all.empty()) {
+      auto whole = base::SecretBuffer::copyOf(reply->data);
+      if (!whole) return std::move(whole).error();
+      return Reply{*std::move(whole), reply->sw};
+    }
+    if (all.empty()) {
+      auto room = base::SecretBuffer::create(kMostReply);
+      if (!room) return std::move(room).error();
+      all = *std::move(room);
+    }
     if (reply->data.size() > kMostReply - size) return broken("more than 64 KiB");
-    std::ranges::copy(reply->data, all->bytes().subspan(size).begin());
+    std::ranges::copy(reply->data, all.bytes().subspan(size).begin());
     size += reply->data.size();
-    if (reply->sw >> 8U != 0x61) {
-      all->shrink(size);
-      return Reply{*std::move(all), reply->sw};
+    if (last) {
+      all.shrink(size);
+      return Reply{std::move(all), reply->sw};
     }
     next = {static_cast<std::uint8_t>(command.cla & ~unsigned{kChainBit}),
             kGetResponse,

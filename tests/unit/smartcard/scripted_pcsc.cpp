@@ -20,10 +20,10 @@ std::uint32_t ScriptedPcsc::eventOf(const std::string& reader) const {
   return event | slot.count << 16U;
 }
 
-class ScriptedPort final : public drivers::smartcard::PcscPort {
+class ScriptedPcscPort final : public drivers::smartcard::PcscPort {
  public:
-  explicit ScriptedPort(std::shared_ptr<ScriptedPcsc> world) : world_(std::move(world)) {}
-  ~ScriptedPort() override { ScriptedPort::release(); }
+  explicit ScriptedPcscPort(std::shared_ptr<ScriptedPcsc> world) : world_(std::move(world)) {}
+  ~ScriptedPcscPort() override { ScriptedPcscPort::release(); }
 
   Pcsc establish() override {
     const std::lock_guard lock(world_->mutex_);
@@ -161,7 +161,7 @@ class ScriptedPort final : public drivers::smartcard::PcscPort {
 };
 
 drivers::smartcard::MakePcscPort ScriptedPcsc::ports() {
-  return [world = shared_from_this()] { return std::make_unique<ScriptedPort>(world); };
+  return [world = shared_from_this()] { return std::make_unique<ScriptedPcscPort>(world); };
 }
 
 void ScriptedPcsc::plug(const std::string& reader) {

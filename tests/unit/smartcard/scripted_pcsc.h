@@ -42,7 +42,7 @@ class ScriptedPcsc : public std::enable_shared_from_this<ScriptedPcsc> {
   unsigned apdus() const;
 
  private:
-  friend class ScriptedPort;
+  friend class ScriptedPcscPort;
   ScriptedPcsc() = default;
   struct Slot {
     std::shared_ptr<VirtualCard> card;

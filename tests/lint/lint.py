@@ -63,7 +63,7 @@ def check_include(path, name, found):
     top = name.split("/")[0]
     if name.startswith(".") or "/../" in name:
         found(f"includes {name} by a relative path")
-    elif top in ("hal", "drivers", "kms", "daemon", "tests") and "/" in name:
+    elif top in ("hal", "drivers", "kms", "daemon", "tests", "udev") and "/" in name:
         if not under(name, rule["project"]):
             found(f"may not include {name}")
     elif is_standard(name):

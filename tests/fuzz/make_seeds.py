@@ -160,6 +160,30 @@ def audit_lines():
     return ((f"{number:03}", text.replace("\n  ", "").encode()) for number, text in enumerate(found))
 
 
+def stick(folder, sector, mode):
+    """What a sound stick answers while its key is read; fuzz_usb.cpp tells the form. Block 0 comes first."""
+    disk = Disk(folder, 1440).mkfs("-F", "12").put("KMSPWD.INI", example("key-file"))
+    with open(disk.path, "rb") as file:
+        image = file.read()
+    gives = lambda content: struct.pack("<BH", 1, len(content)) + content
+    passed, failed = struct.pack("<BHB", 5, 0, 0), struct.pack("<BHB", 6, 0, 0)
+    sense = bytes([0x70, 0, 6, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x28, 0, 0, 0, 0, 0])
+    start = [gives(bytes([0, 0x80, 4, 2, 31]) + b" " * 31), passed, failed, gives(sense), passed, passed,
+             gives(struct.pack(">II", len(image) // sector - 1, sector)), passed, gives(bytes([3, 0, 0, 0])), passed]
+    # The boot sector, tables, root directory and the file, in pieces that fit what is asked for there.
+    reads = [gives(image[at * 512:(at + count) * 512]) + passed
+             for at, count in [(0, 1), (0, 8), (1, 9), (19, 14), (33, 1), (33, 1)]]
+    return bytes([mode, 0]) + b"".join(start + reads)
+
+
+def sticks(folder):
+    for mode in range(2):
+        for sector in (512, 4096):
+            yield f"stick_{sector}_{mode}", stick(folder, sector, mode)
+    yield "stalls", bytes([0, 0]) + b"\0\0\0" * 40
+    yield "empties", bytes([0, 0]) + b"\1\0\0" * 40
+
+
 def tlv(tag, *values):
     """A BER-TLV object."""
     value = b"".join(values)
@@ -194,28 +218,24 @@ def cards():
     yield "file_pin", seed(2, "?file=4B4D/4B01&pin=81", open_file + [tries, done, file_info, key] + [done] * 9)
 
 
-def stick(folder, sector, mode):
-    """What a sound stick answers while its key is read; fuzz_usb.cpp tells the form. Block 0 comes first."""
-    disk = Disk(folder, 1440).mkfs("-F", "12").put("KMSPWD.INI", example("key-file"))
-    with open(disk.path, "rb") as file:
-        image = file.read()
-    gives = lambda content: struct.pack("<BH", 1, len(content)) + content
-    passed, failed = struct.pack("<BHB", 5, 0, 0), struct.pack("<BHB", 6, 0, 0)
-    sense = bytes([0x70, 0, 6, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x28, 0, 0, 0, 0, 0])
-    start = [gives(bytes([0, 0x80, 4, 2, 31]) + b" " * 31), passed, failed, gives(sense), passed, passed,
-             gives(struct.pack(">II", len(image) // sector - 1, sector)), passed, gives(bytes([3, 0, 0, 0])), passed]
-    # The boot sector, tables, root directory and the file, in pieces that fit what is asked for there.
-    reads = [gives(image[at * 512:(at + count) * 512]) + passed
-             for at, count in [(0, 1), (0, 8), (1, 9), (19, 14), (33, 1), (33, 1)]]
-    return bytes([mode, 0]) + b"".join(start + reads)
-
-
-def sticks(folder):
-    for mode in range(2):
-        for sector in (512, 4096):
-            yield f"stick_{sector}_{mode}", stick(folder, sector, mode)
-    yield "stalls", bytes([0, 0]) + b"\0\0\0" * 40
-    yield "empties", bytes([0, 0]) + b"\1\0\0" * 40
+def uevents():
+    """Events of a stick, as the kernel tells them and as udevd passes them on (systemd's device-monitor.c)."""
+    disk = {"ACTION": "add", "DEVPATH": "/devices/pci0000:00/usb1/1-1/1-1:1.0/host2/block/sdb", "SUBSYSTEM": "block",
+            "MAJOR": "8", "MINOR": "16", "DEVNAME": "sdb", "DEVTYPE": "disk", "SEQNUM": "3456"}
+    events = {
+        "disk": disk,
+        "change": {**disk, "ACTION": "change", "DISK_MEDIA_CHANGE": "1"},
+        "device": {"ACTION": "remove", "DEVPATH": "/devices/pci0000:00/usb1/1-1", "SUBSYSTEM": "usb", "SEQNUM": "7",
+                   "DEVNAME": "bus/usb/001/002", "DEVTYPE": "usb_device", "MAJOR": "189", "MINOR": "1"},
+        "card_reader": {"ACTION": "bind", "DEVPATH": "/devices/pci0000:00/usb1/1-2", "SUBSYSTEM": "usb",
+                        "ID_USB_INTERFACES": ":0b0000:", "TAGS": ":systemd:", "SYSTEMD_WANTS": "kmsd-insert.service"},
+        "no_node": {"ACTION": "offline", "DEVPATH": "/d"},
+    }
+    for name, event in events.items():
+        properties = b"".join(f"{key}={value}".encode() + b"\0" for key, value in event.items())
+        yield name, f"{event['ACTION']}@{event['DEVPATH']}".encode() + b"\0" + properties
+        header = b"libudev\0" + struct.pack(">I", 0xFEEDCAFE) + struct.pack("=III", 40, 40, len(properties))
+        yield name + "_udev", header + bytes(16) + properties
 
 
 def main():
@@ -234,7 +254,7 @@ def main():
         for name, content in sticks(folder):
             save("usb", name, content)
     for target, seeds in [("key_file", key_files()), ("reader", frames()), ("token_text", lines("token_text")),
-                          ("http", lines("http")), ("audit_line", audit_lines()), ("card", cards())]:
+                          ("http", lines("http")), ("audit_line", audit_lines()), ("uevent", uevents()), ("card", cards())]:
         for name, content in seeds:
             save(target, name, content)
 

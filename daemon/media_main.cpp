@@ -8,33 +8,60 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <optional>
+#include <span>
+#include <string_view>
 
 #include "daemon/media/shield.h"
+#include "daemon/media/words.h"
 #include "drivers/builtin.h"
 #include "hal/reader_service.h"
 
 namespace {
 
 constexpr int kSocket = 3;
-constexpr const char* kMarker = "--started-by-kmsd";
-constexpr const char* kWritable = "--writable";  // for a command that makes media; else nothing is written
 
-bool startedByKmsd(int argc, char** argv) {
+// What kmsd said on the command line.
+struct Words {
+  kmsd::media::Rights rights;
+  bool nobody = false;
+};
+
+std::optional<Words> wordsOf(std::span<char* const> arguments) {
   struct stat what {};
-  return (argc == 2 || (argc == 3 && std::strcmp(argv[2], kWritable) == 0)) &&
-         std::strcmp(argv[1], kMarker) == 0 && ::fstat(kSocket, &what) == 0 && S_ISSOCK(what.st_mode);
+  if (arguments.size() < 2 || std::string_view(arguments[1]) != kmsd::media::kMarker ||
+      ::fstat(kSocket, &what) != 0 || !S_ISSOCK(what.st_mode))
+    return std::nullopt;
+  Words words;
+  for (const std::string_view word : arguments.subspan(2)) {
+    if (word == kmsd::media::kWritable) {
+      words.rights.writable = true;
+    } else if (word == kmsd::media::kCards) {
+      words.rights.cards = true;
+    } else if (word == kmsd::media::kNobody) {
+      words.nobody = true;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return words;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (!startedByKmsd(argc, argv)) {
+  const auto words = wordsOf({argv, static_cast<std::size_t>(argc)});
+  if (!words) {
     std::fputs("kmsd-media: kmsd starts this program; it is of no use by hand\n", stderr);
     return 2;
   }
+  if (words->nobody && !kmsd::media::becomeNobody()) {
+    std::fprintf(stderr, "kmsd-media: cannot give up root's rights: %s\n", std::strerror(errno));
+    return 1;
+  }
   hal::ReaderServiceOptions options;
-  options.writable = argc == 3;
-  if (!kmsd::media::shield(kSocket, options.writable)) {
+  options.writable = words->rights.writable;
+  if (!kmsd::media::shield(kSocket, words->rights)) {
     std::fprintf(stderr, "kmsd-media: cannot shield itself: %s\n", std::strerror(errno));
     return 1;
   }

@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "daemon/reader_children.h"
 #include "daemon/reader_client_impl.h"
 #include "hal/base/file.h"
 
@@ -21,6 +22,7 @@ Result<std::unique_ptr<ReaderClient>> ReaderClient::start(ReaderOptions options,
   if (!program) return std::move(program).error();
   base::Fd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake) return base::systemError("cannot start kmsd-media", errno);
+  if (!options.children) options.children = std::make_shared<ReaderChildren>();
   auto client = std::make_unique<ReaderClientImpl>(std::move(options), std::move(events), *std::move(program),
                                                    std::move(wake));
   auto begun = client->begin();

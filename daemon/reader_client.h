@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,10 +15,15 @@
 
 namespace kmsd {
 
+class ReaderChildren;
+
 struct ReaderOptions {
-  std::string program;            // path of kmsd-media; empty: beside this executable, then libexec
-  std::vector<std::string> uris;  // medium URIs, in the order in which they are tried
-  bool writable = false;          // the commands that make media; kmsd run never writes
+  std::string program;                // path of kmsd-media; empty: beside this executable, then libexec
+  std::vector<std::string> uris;      // medium URIs, in the order in which they are tried
+  bool writable = false;              // the commands that make media; kmsd run never writes
+  std::filesystem::path driverDir{};  // drivers that do not come with keydisk; empty: none
+  std::shared_ptr<ReaderChildren>
+      children{};  // is told of each kmsd-media; of this client alone; null: nobody
   std::chrono::milliseconds readTimeout{10'000};  // a silent drive is given up after this
   std::chrono::milliseconds restartDelay{250};    // doubles up to 30 s while the child keeps dying
 };

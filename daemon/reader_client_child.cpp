@@ -8,11 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <filesystem>
 #include <vector>
 
+#include "daemon/media/words.h"
 #include "hal/base/clock.h"
 #include "hal/base/file.h"
 
@@ -72,6 +74,15 @@ struct SpawnPlan {
   SpawnPlan& operator=(const SpawnPlan&) = delete;
 };
 
+std::vector<std::string> wordsFor(const std::string& program, const ReaderChild::Rights& rights) {
+  std::vector<std::string> words = {program, media::kMarker};
+  if (rights.writable) words.emplace_back(media::kWritable);
+  if (rights.cards) words.emplace_back(media::kCards);
+  if (rights.nobody) words.emplace_back(media::kNobody);
+  if (!rights.driverDir.empty()) words.insert(words.end(), {media::kDriverDir, rights.driverDir.string()});
+  return words;
+}
+
 }  // namespace
 
 Result<std::string> ReaderChild::find(const std::string& program) {
@@ -95,15 +106,25 @@ Result<std::string> ReaderChild::find(const std::string& program) {
   return Error{Code::NotFound, "the reader program kmsd-media is not here: " + tried};
 }
 
-Result<ReaderChild> ReaderChild::start(const std::string& program, bool writable) {
+ReaderChild::Rights ReaderChild::Rights::forMedia(const std::vector<std::string>& uris) {
+  const auto isCard = [](const std::string& uri) { return uri.starts_with("card:"); };
+  Rights rights;
+  rights.cards = std::ranges::any_of(uris, isCard);
+  rights.nobody = rights.cards && std::ranges::all_of(uris, isCard);
+  return rights;
+}
+
+Result<ReaderChild> ReaderChild::start(const std::string& program, const Rights& rights) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     return base::systemError("cannot start kmsd-media", errno);
   base::Fd ours(ends[0]);
   const base::Fd theirs(ends[1]);
   const SpawnPlan plan(theirs.get());
-  std::array<char*, 4> argv = {const_cast<char*>(program.c_str()), const_cast<char*>("--started-by-kmsd"),
-                               writable ? const_cast<char*>("--writable") : nullptr, nullptr};
+  std::vector<std::string> words = wordsFor(program, rights);
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
   pid_t pid = -1;
   const int failed = ::posix_spawn(&pid, program.c_str(), &plan.actions, &plan.attributes, argv.data(),
                                    childEnvironment().data());

@@ -3,7 +3,9 @@
 
 #include <sys/types.h>
 
+#include <filesystem>
 #include <string>
+#include <vector>
 
 #include "hal/base/fd.h"
 #include "hal/base/result.h"
@@ -12,19 +14,31 @@ namespace kmsd {
 
 class ReaderChild {
  public:
+  // What the child keeps when it shields itself, before it touches a medium (daemon/media/shield.h).
+  struct Rights {
+    bool writable = false;              // else it can write no file
+    bool cards = false;                 // it may connect to pcscd
+    bool nobody = false;                // root becomes nobody: it needs pcscd only
+    std::filesystem::path driverDir{};  // drivers are loaded from there; empty: none
+
+    // What the media at these URIs need. Without any, each driver is asked at its usual place, and cards have
+    // none.
+    static Rights forMedia(const std::vector<std::string>& uris);
+  };
+
   // `program`; where it is empty, beside this executable, then in libexec. Errors: NotFound, naming the
   // places.
   static base::Result<std::string> find(const std::string& program);
   // Gives the child one end of a socket pair as descriptor 3 and nothing else but /dev/null and our stderr.
-  // The child is killed when the calling thread ends. Unless `writable`, it shields itself so that it can
-  // write no file before it touches a medium. Errors: Unavailable, Io.
-  static base::Result<ReaderChild> start(const std::string& program, bool writable);
+  // The child is killed when the calling thread ends. Errors: Unavailable, Io.
+  static base::Result<ReaderChild> start(const std::string& program, const Rights& rights);
 
   ReaderChild(ReaderChild&& other) noexcept
       : pid_(std::exchange(other.pid_, -1)), socket_(std::move(other.socket_)) {}
   ReaderChild& operator=(ReaderChild&&) = delete;
   ~ReaderChild() { end(); }
 
+  pid_t pid() const noexcept { return pid_; }
   base::Fd takeSocket() noexcept { return std::move(socket_); }
   // Kills it and waits a moment for its end; says how it ended ("signal 9"). A child that hangs in the kernel
   // is left to init.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "daemon/reader_children.h"
 #include "daemon/reader_client_impl.h"
 
 namespace kmsd {
@@ -63,7 +64,10 @@ void ReaderClientImpl::run() {
 }
 
 Error ReaderClientImpl::session() {
-  auto child = ReaderChild::start(program_, options_.writable);
+  auto rights = ReaderChild::Rights::forMedia(options_.uris);
+  rights.writable = options_.writable;
+  rights.driverDir = options_.driverDir;
+  auto child = options_.children->start(program_, rights);
   if (!child) return std::move(child).error();
   hal::ReaderChannel channel(child->takeSocket());
   auto going = greet(channel);

@@ -17,6 +17,7 @@
 #include "daemon/log.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
+#include "daemon/reader_children.h"
 #include "daemon/run_events.h"
 #include "daemon/run_gauges.h"
 #include "daemon/run_options.h"
@@ -142,6 +143,20 @@ http::Api apiOver(Keeper& keeper, Services* parts, std::optional<kms::AuditLog>&
   return api;
 }
 
+// Turns a kmsd-media away that comes to the server's own socket, and tells of each once.
+std::function<bool(pid_t)> shunning(std::shared_ptr<ReaderChildren> children) {
+  return [children = std::move(children), told = pid_t(0)](pid_t pid) mutable {
+    if (!children->has(pid)) return false;
+    if (std::exchange(told, pid) != pid) {
+      log::error(
+          "break-in attempt: kmsd-media (process " + std::to_string(pid) +
+          ") connected to the server's socket and was turned away; the medium in one of the drives may "
+          "have taken it over");
+    }
+    return true;
+  };
+}
+
 void offer(Keeper& keeper, UnsealRequest typed) {
   auto opened = keeper.unseal(std::move(typed));
   if (!opened)
@@ -174,7 +189,11 @@ base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const 
   RunEvents events(parts != nullptr ? parts->store.get() : nullptr, base::systemClock());
   std::optional<kms::AuditLog> audit;
   startAudit(audit, parts, dir, id, events);
-  Keeper keeper(keeperOptions(options, dir, id),
+  KeeperOptions keeping = keeperOptions(options, dir, id);
+  keeping.reader.children = std::make_shared<ReaderChildren>();
+  http::ServerOptions serving;
+  serving.shunned = shunning(keeping.reader.children);
+  Keeper keeper(std::move(keeping),
                 parts != nullptr ? std::optional(portOf(parts->vault, *audit)) : std::nullopt, fault,
                 base::systemClock(), events.events());
   const AuditWatch watch(events, keeper);
@@ -185,7 +204,6 @@ base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const 
   // After the keeper, which their jobs use; before the server, which gives them.
   Workers workers;
   HandshakeLog handshakes([](const std::string& line) { log::warning(line); });
-  http::ServerOptions serving;
   serving.handshakeFailed = [&handshakes](const auto& why, const auto& from) {
     handshakes.failed(why, from);
   };

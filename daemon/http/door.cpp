@@ -112,6 +112,7 @@ class AsioDoor final : public Door, public std::enable_shared_from_this<AsioDoor
     arrival->transport = transport_;
     if (transport_ == Transport::Unix) {
       arrival->peer = peerOf(socket.get());
+      if (core_.options.shunned && arrival->peer && core_.options.shunned(arrival->peer->pid)) return;
       arrival->holder = holderOf(arrival->peer ? arrival->peer->uid : Peer().uid);
     } else {
       arrival->holder = holderOf(from);

@@ -22,6 +22,7 @@ namespace kmsd::http {
 struct Peer {
   uid_t uid = static_cast<uid_t>(-1);
   std::vector<gid_t> groups;  // the primary one included
+  pid_t pid = 0;              // of the process that connected; it may have ended since
 };
 
 enum class Transport : std::uint8_t {

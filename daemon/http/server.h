@@ -28,6 +28,9 @@ struct ServerOptions {
   std::chrono::seconds idleTimeout{75};          // between requests
   std::chrono::seconds stopTimeout{10};          // for requests under way at a graceful stop
   unsigned threads = 0;                          // 0: one a core
+  // Asked for each connection over a Unix socket, on one thread: whether this process is never served. Then
+  // it is closed without an answer.
+  std::function<bool(pid_t pid)> shunned = {};
   // Told of each TLS handshake that failed, but for those that the server's stop ended; on any thread, and
   // must not wait. `from`: the address of the client.
   std::function<void(const TlsFailure& failure, const std::string& from)> handshakeFailed = {};

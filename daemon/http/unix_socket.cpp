@@ -122,7 +122,7 @@ std::optional<Peer> peerOf(int fd) {
   ucred credentials{};
   socklen_t size = sizeof credentials;
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return std::nullopt;
-  Peer peer{credentials.uid, {}};
+  Peer peer{credentials.uid, {}, credentials.pid};
   size = 0;
   // Asked with no room, the kernel says how much it needs.
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, nullptr, &size) != 0 && errno == ERANGE) {

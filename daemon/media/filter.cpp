@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <sched.h>
@@ -86,6 +87,24 @@ class Filter {
     allow();
   }
 
+  // Sockets: netlink for the kernel's and udevd's events and, where `streams`, Unix streams.
+  void limitSockets(bool streams) {
+    const unsigned other = streams ? AF_UNIX : AF_NETLINK;
+    begin(__NR_socket, 0, 12);
+    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 0, 4));
+    load(offsetof(seccomp_data, args) + 16);
+    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NETLINK_KOBJECT_UEVENT, 0, 1));
+    allow();
+    answer(EPROTONOSUPPORT);
+    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, other, 1, 0));
+    answer(EAFNOSUPPORT);
+    load(offsetof(seccomp_data, args) + 8);
+    add(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~static_cast<unsigned>(SOCK_CLOEXEC | SOCK_NONBLOCK)));
+    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SOCK_STREAM, 0, 1));
+    allow();
+    answer(EPROTONOSUPPORT);
+  }
+
   bool install() {
     allow();
     const sock_fprog program{static_cast<unsigned short>(rules_.size()), rules_.data()};
@@ -142,18 +161,26 @@ void keepFiles(Filter& filter) {
   filter.refuse({__NR_openat2}, ENOSYS);
 }
 
+// Netlink is for events alone. A network namespace of its own would be simpler, but those events come to the
+// host's namespace only. Where cards are read, libpcsclite makes its connections to pcscd by itself, and anew
+// after pcscd was restarted; to which socket it goes no filter sees.
+void keepFromTalking(Filter& filter, bool cards) {
+  filter.limitSockets(cards);
+  if (!cards) filter.refuse({__NR_connect});
+  // A pair of datagram sockets can be turned to other sockets.
+  filter.refuse({__NR_socketpair, __NR_listen, __NR_accept, __NR_accept4});
+}
+
 }  // namespace
 
-bool installFilter(bool writable) {
+bool installFilter(const Rights& rights) {
   Filter filter;
   // Work that the kernel does for us passes by these rules.
   filter.refuse({__NR_io_uring_setup}, ENOSYS);
   keepFromOthers(filter);
   keepAlone(filter);
-  if (!writable) keepFiles(filter);
-  // Netlink for the kernel's events alone. A network namespace of its own would be simpler, but those events
-  // come to the host's namespace only.
-  filter.allowOnly(__NR_socket, 0, {AF_NETLINK}, EAFNOSUPPORT);
+  if (!rights.writable) keepFiles(filter);
+  keepFromTalking(filter, rights.cards);
   return filter.install();
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/media/shield.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/landlock.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -8,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 
@@ -53,7 +55,22 @@ bool keepPaths() {
 
 }  // namespace
 
-bool shield(int socket, bool writable) {
+bool becomeNobody() {
+  constexpr unsigned kNobody = 65534;
+  constexpr rlim_t kLocked = 8 * 1024 * 1024;  // bytes, Linux's own default; root had no such limit
+  if (::geteuid() != 0) return true;
+  rlimit locked{};
+  if (::getrlimit(RLIMIT_MEMLOCK, &locked) != 0) return false;
+  if (locked.rlim_cur < kLocked) {
+    const rlimit enough{kLocked, std::max(kLocked, locked.rlim_max)};
+    // Where it is refused, keys are read as long as the old limit lasts.
+    static_cast<void>(::setrlimit(RLIMIT_MEMLOCK, &enough));
+  }
+  return ::setgroups(0, nullptr) == 0 && ::setresgid(kNobody, kNobody, kNobody) == 0 &&
+         ::setresuid(kNobody, kNobody, kNobody) == 0;
+}
+
+bool shield(int socket, const Rights& rights) {
   const rlimit none{0, 0};
   if (::prctl(PR_SET_DUMPABLE, 0) != 0 || ::setrlimit(RLIMIT_CORE, &none) != 0) return false;
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
@@ -64,7 +81,7 @@ bool shield(int socket, bool writable) {
   ::signal(SIGTERM, SIG_IGN);
   ::signal(SIGPIPE, SIG_IGN);
   if (::close_range(static_cast<unsigned>(socket) + 1, ~0U, 0) != 0) return false;
-  return (writable || keepPaths()) && installFilter(writable);
+  return (rights.writable || keepPaths()) && installFilter(rights);
 }
 
 }  // namespace kmsd::media

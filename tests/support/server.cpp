@@ -12,12 +12,12 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/support/fake_child.h"
+
 extern char** environ;  // NOLINT
 
 namespace tests {
 namespace {
-
-std::string program(const std::string& name) { return std::string(KEYDISK_BINARY_DIR) + "/" + name; }
 
 std::string slurp(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -59,6 +59,19 @@ void Server::setUp() {
       kmsd({"setup", "--data-dir", data(), "--medium", "image:" + (safe() / "key.img").string(),
             "--backup-medium", "image:" + (safe() / "spare.img").string(), "--organisation", "Test"});
   ASSERT_EQ(ran.exit, 0) << ran.err;
+}
+
+std::string Server::program(const std::string& name) const {
+  return programs_.empty() || name != "kmsd" ? std::string(KEYDISK_BINARY_DIR) + "/" + name
+                                             : (programs_ / name).string();
+}
+
+// kmsd takes the kmsd-media that lies beside it.
+void Server::replaceReader(const std::string& script) {
+  programs_ = scratch_ / "programs";
+  std::filesystem::create_directory(programs_);
+  std::filesystem::copy_file(std::string(KEYDISK_BINARY_DIR) + "/kmsd", programs_ / "kmsd");
+  fakeChild(programs_ / "kmsd-media", script);
 }
 
 void Server::insert(const std::string& name) {

@@ -29,6 +29,9 @@ class Server {
 
   // `kmsd setup` with the disk safe/key.img and the spare safe/spare.img.
   void setUp();
+  // From now on `kmsd` runs with this shell script in kmsd-media's place; see fakeChild in
+  // tests/support/fake_child.h.
+  void replaceReader(const std::string& script);
   // Puts safe/NAME into the drive, as a whole and at once; takes it out again.
   void insert(const std::string& name);
   void pull(const std::string& name);
@@ -54,7 +57,10 @@ class Server {
   std::string log() const;  // all that kmsd wrote to stderr so far
 
  private:
+  std::string program(const std::string& name) const;
+
   Scratch scratch_;
+  std::filesystem::path programs_;  // where kmsd is, if not in the build directory
   pid_t pid_ = 0;
 };
 

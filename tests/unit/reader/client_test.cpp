@@ -9,11 +9,13 @@
 #include <future>
 #include <mutex>
 
+#include "daemon/reader_children.h"
+#include "drivers/builtin.h"
 #include "hal/base/rng.h"
 #include "hal/key_file.h"
+#include "tests/support/fake_child.h"
 #include "tests/support/run.h"
 #include "tests/support/scratch.h"
-#include "tests/unit/reader/fake_child.h"
 
 namespace {
 
@@ -226,19 +228,56 @@ TEST(ReaderClient, AChildStartedForReadingRefusesToWrite) {
   EXPECT_EQ(client.error().code, Code::Denied);
 }
 
-TEST(ReaderClient, TellsTheChildAtItsStartWhetherItMayWrite) {
+struct Start {
+  std::vector<std::string> uris;
+  bool writable;
+  const char* words;
+};
+
+TEST(ReaderClient, TellsTheChildAtItsStartWhatItMay) {
   const tests::Scratch scratch;
   const std::string said = (scratch / "said").string();
   const std::string script =
       tests::fakeChild(scratch / "child", "echo \"$*\" >'" + said + "'; greet; exec sleep 60");
-  for (const bool writable : {false, true}) {
-    const auto client = ReaderClient::start(options(script, {}, writable), {});
+  const std::string marker = "--started-by-kmsd";
+  const std::vector<Start> starts = {{{}, false, ""},
+                                     {{}, true, " --writable"},
+                                     {{"floppy:A:", "image:card:"}, false, ""},
+                                     {{"card:"}, false, " --cards --nobody"},
+                                     {{"card:A", "card:B"}, true, " --writable --cards --nobody"},
+                                     {{"floppy:A:", "card:"}, false, " --cards"}};
+  for (const Start& start : starts) {
+    const auto client = ReaderClient::start(options(script, start.uris, start.writable), {});
     ASSERT_TRUE(client) << client.error().what;
     std::string line;
     std::ifstream file(said);
     std::getline(file, line);
-    EXPECT_EQ(line, writable ? "--started-by-kmsd --writable" : "--started-by-kmsd");
+    EXPECT_EQ(line, marker + start.words);
   }
+}
+
+// Without a URI no card is looked for, or such a kmsd-media would need the right to.
+TEST(ReaderClient, CardsHaveNoUsualPlace) {
+  for (const hal::DriverEntry& driver : drivers::builtin().drivers())
+    EXPECT_FALSE(driver.info->scheme == "card" && driver.info->usual);
+}
+
+TEST(ReaderChildren, HasTheChildThatRunsAndTheOneBefore) {
+  const tests::Scratch scratch;
+  const std::string script = tests::fakeChild(
+      scratch / "child", "echo $$ >>'" + (scratch / "pids").string() + "'; greet; sleep 0.1");
+  Heard heard;
+  auto how = options(script);
+  how.children = std::make_shared<kmsd::ReaderChildren>();
+  const auto client = ReaderClient::start(how, heard.events());
+  ASSERT_TRUE(client) << client.error().what;
+  ASSERT_TRUE(heard.await([&] { return heard.losses.size() >= 3; }));
+  std::ifstream file(scratch / "pids");
+  int met = 0;
+  for (pid_t pid = 0; met < 3 && file >> pid; ++met) EXPECT_TRUE(how.children->has(pid)) << pid;
+  EXPECT_EQ(met, 3);
+  EXPECT_FALSE(how.children->has(::getpid()));
+  EXPECT_FALSE(how.children->has(0));
 }
 
 TEST(ReaderClient, StartedByHandItSaysWhoStartsIt) {

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -32,9 +33,12 @@ struct Try {
 };
 
 constexpr int kSocket = 3;
+constexpr kmsd::media::Rights kReading{};
+constexpr kmsd::media::Rights kWriting{true, false};
+constexpr kmsd::media::Rights kCards{false, true};
 
 // Each try's error (0: done), by name. Empty where the child could not shield itself.
-std::map<std::string, int> shielded(bool writable, const std::vector<Try>& tries) {
+std::map<std::string, int> shielded(const kmsd::media::Rights& rights, const std::vector<Try>& tries) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
   base::Fd reading(ends[0]);
@@ -43,7 +47,7 @@ std::map<std::string, int> shielded(bool writable, const std::vector<Try>& tries
   const std::size_t size = errors.size() * sizeof(int);
   const pid_t child = ::fork();
   if (child == 0) {
-    if (::dup2(writing.get(), kSocket) < 0 || !kmsd::media::shield(kSocket, writable)) ::_exit(1);
+    if (::dup2(writing.get(), kSocket) < 0 || !kmsd::media::shield(kSocket, rights)) ::_exit(1);
     for (std::size_t i = 0; i < tries.size(); ++i) {
       errno = 0;
       errors[i] = tries[i].make() < 0 ? errno : 0;
@@ -63,6 +67,48 @@ std::map<std::string, int> shielded(bool writable, const std::vector<Try>& tries
 long socketOf(int family, int type, int protocol = 0) {
   return ::socket(family, type | SOCK_CLOEXEC, protocol);
 }
+
+// The answers to both, with and without the right to write.
+void expectAlike(const std::vector<Try>& tries, const std::map<std::string, int>& expected,
+                 const std::vector<kmsd::media::Rights>& all) {
+  for (const auto& rights : all) {
+    const auto answers = shielded(rights, tries);
+    EXPECT_EQ(answers, expected) << "writable " << rights.writable << ", cards " << rights.cards;
+  }
+}
+
+// A listening Unix socket, as pcscd's is.
+class Service {
+ public:
+  Service() {
+    const std::string path = (scratch_ / "comm").string();
+    address_.sun_family = AF_UNIX;
+    path.copy(address_.sun_path, sizeof address_.sun_path - 1);
+    if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address_), sizeof address_) != 0 ||
+        ::chmod(scratch_.path().c_str(), 0755) != 0 || ::chmod(path.c_str(), 0666) != 0 ||
+        ::listen(fd_.get(), 4) != 0)
+      throw std::runtime_error("no socket");
+  }
+  long connect() const {
+    const base::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!fd) return -1;
+    return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address_), sizeof address_);
+  }
+  // Of the next one that connected.
+  ucred peer() const {
+    ucred who{};
+    socklen_t size = sizeof who;
+    const base::Fd fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!fd || ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
+      throw std::runtime_error("no peer");
+    return who;
+  }
+
+ private:
+  tests::Scratch scratch_;
+  base::Fd fd_{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  sockaddr_un address_{};
+};
 
 long opened(const std::filesystem::path& path, int flags) {
   return base::Fd(::open(path.c_str(), flags | O_CLOEXEC, 0600)).get();
@@ -91,38 +137,131 @@ bool hasLandlock() {
 TEST(Shield, LeavesNoWayToAnotherProcess) {
   const auto parent = ::getpid();
   const auto answers = shielded(
-      true, {{"unix", [] { return socketOf(AF_UNIX, SOCK_STREAM); }},
-             {"inet", [] { return socketOf(AF_INET, SOCK_STREAM); }},
-             {"netlink", [] { return socketOf(AF_NETLINK, SOCK_DGRAM, NETLINK_KOBJECT_UEVENT); }},
-             {"kill", [=] { return ::kill(parent, 0); }},
-             {"tgkill", [=] { return ::syscall(__NR_tgkill, parent, parent, 0); }},
-             {"tkill", [=] { return ::syscall(__NR_tkill, parent, 0); }},
-             {"sigqueue", [=] { return ::sigqueue(parent, 0, {}); }},
-             {"pidfd", [=] { return ::syscall(__NR_pidfd_open, parent, 0); }},
-             {"setown", [=] { return ::fcntl(kSocket, F_SETOWN, parent); }},
-             {"limit", [=] { return ::prlimit(parent, RLIMIT_NOFILE, nullptr, nullptr); }},
-             {"raise", [] { return ::raise(0); }},
-             {"ownLimit",
-              [] {
-                rlimit limit{};
-                return ::getrlimit(RLIMIT_NOFILE, &limit);
-              }},
-             {"flags", [] { return ::fcntl(kSocket, F_GETFD); }},
-             {"ptrace", [=] { return ::syscall(__NR_ptrace, 16 /* PTRACE_ATTACH */, parent, 0, 0); }}});
+      kWriting, {{"unix", [] { return socketOf(AF_UNIX, SOCK_STREAM); }},
+                 {"inet", [] { return socketOf(AF_INET, SOCK_STREAM); }},
+                 {"kill", [=] { return ::kill(parent, 0); }},
+                 {"tgkill", [=] { return ::syscall(__NR_tgkill, parent, parent, 0); }},
+                 {"tkill", [=] { return ::syscall(__NR_tkill, parent, 0); }},
+                 {"sigqueue", [=] { return ::sigqueue(parent, 0, {}); }},
+                 {"pidfd", [=] { return ::syscall(__NR_pidfd_open, parent, 0); }},
+                 {"setown", [=] { return ::fcntl(kSocket, F_SETOWN, parent); }},
+                 {"limit", [=] { return ::prlimit(parent, RLIMIT_NOFILE, nullptr, nullptr); }},
+                 {"raise", [] { return ::raise(0); }},
+                 {"ownLimit",
+                  [] {
+                    rlimit limit{};
+                    return ::getrlimit(RLIMIT_NOFILE, &limit);
+                  }},
+                 {"flags", [] { return ::fcntl(kSocket, F_GETFD); }},
+                 {"ptrace", [=] { return ::syscall(__NR_ptrace, 16 /* PTRACE_ATTACH */, parent, 0, 0); }}});
   ASSERT_FALSE(answers.empty());
   EXPECT_EQ(answers.at("unix"), EAFNOSUPPORT);
   EXPECT_EQ(answers.at("inet"), EAFNOSUPPORT);
-  EXPECT_EQ(answers.at("netlink"), 0);
   for (const char* refused : {"kill", "tgkill", "tkill", "sigqueue", "pidfd", "setown", "limit", "ptrace"})
     EXPECT_EQ(answers.at(refused), EPERM) << refused;
   for (const char* allowed : {"raise", "ownLimit", "flags"}) EXPECT_EQ(answers.at(allowed), 0) << allowed;
+}
+
+TEST(Shield, WithoutCardsThereAreOnlyTheKernelsEvents) {
+  const Service service;
+  int pair[2];
+  expectAlike(
+      {{"unix", [] { return socketOf(AF_UNIX, SOCK_STREAM); }},
+       {"datagrams", [] { return socketOf(AF_UNIX, SOCK_DGRAM); }},
+       {"inet", [] { return socketOf(AF_INET, SOCK_STREAM); }},
+       {"inet6", [] { return socketOf(AF_INET6, SOCK_DGRAM); }},
+       {"packet", [] { return socketOf(AF_PACKET, SOCK_RAW); }},
+       {"vsock", [] { return socketOf(AF_VSOCK, SOCK_STREAM); }},
+       {"events", [] { return socketOf(AF_NETLINK, SOCK_DGRAM, NETLINK_KOBJECT_UEVENT); }},
+       {"udevd", [] { return socketOf(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT); }},
+       {"routes", [] { return socketOf(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE); }},
+       {"connect", [&] { return service.connect(); }},
+       {"connectAny", [] { return ::connect(kSocket, nullptr, 0); }},
+       {"pair", [&] { return ::socketpair(AF_UNIX, SOCK_DGRAM, 0, pair); }}},
+      {{"unix", EAFNOSUPPORT},
+       {"datagrams", EAFNOSUPPORT},
+       {"inet", EAFNOSUPPORT},
+       {"inet6", EAFNOSUPPORT},
+       {"packet", EAFNOSUPPORT},
+       {"vsock", EAFNOSUPPORT},
+       {"events", 0},
+       {"udevd", 0},
+       {"routes", EPROTONOSUPPORT},
+       {"connect", EAFNOSUPPORT},
+       {"connectAny", EPERM},
+       {"pair", EPERM}},
+      {kReading, kWriting});
+}
+
+TEST(Shield, WithCardsUnixStreamsComeToItAndNothingElse) {
+  const Service service;
+  int pair[2];
+  const auto parent = ::getpid();
+  char path[] = "/bin/true";
+  char* const arguments[] = {path, nullptr};
+  expectAlike({{"connect", [&] { return service.connect(); }},
+               {"again", [&] { return service.connect(); }},
+               {"flags", [] { return socketOf(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK); }},
+               {"datagrams", [] { return socketOf(AF_UNIX, SOCK_DGRAM); }},
+               {"packets", [] { return socketOf(AF_UNIX, SOCK_SEQPACKET); }},
+               {"inet", [] { return socketOf(AF_INET, SOCK_STREAM); }},
+               {"packet", [] { return socketOf(AF_PACKET, SOCK_RAW); }},
+               {"events", [] { return socketOf(AF_NETLINK, SOCK_DGRAM, NETLINK_KOBJECT_UEVENT); }},
+               {"routes", [] { return socketOf(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE); }},
+               {"pair", [&] { return ::socketpair(AF_UNIX, SOCK_STREAM, 0, pair); }},
+               {"listen", [] { return ::listen(kSocket, 1); }},
+               {"accept", [] { return ::accept4(kSocket, nullptr, nullptr, 0); }},
+               {"kill", [=] { return ::kill(parent, 0); }},
+               {"fork", [] { return forked(::fork()); }},
+               {"exec", [&] { return ::execv(path, arguments); }},
+               {"thread", thread}},
+              {{"connect", 0},
+               {"again", 0},
+               {"flags", 0},
+               {"datagrams", EPROTONOSUPPORT},
+               {"packets", EPROTONOSUPPORT},
+               {"inet", EAFNOSUPPORT},
+               {"packet", EAFNOSUPPORT},
+               {"events", 0},
+               {"routes", EPROTONOSUPPORT},
+               {"pair", EPERM},
+               {"listen", EPERM},
+               {"accept", EPERM},
+               {"kill", EPERM},
+               {"fork", EPERM},
+               {"exec", EPERM},
+               {"thread", 0}},
+              {kCards});
+  EXPECT_EQ(service.peer().uid, ::getuid());
+}
+
+TEST(Shield, RootThatReadsCardsAloneIsNobody) {
+  if (::geteuid() != 0) GTEST_SKIP() << "not root";
+  const Service service;
+  const tests::Scratch scratch;
+  const auto mine = scratch / "kms.db";
+  std::ofstream(mine) << "rows";
+  std::filesystem::permissions(mine, std::filesystem::perms::owner_read);
+  const auto answers = shielded(kCards, {{"become", [] { return kmsd::media::becomeNobody() ? 0 : -1; }},
+                                         {"read", [&] { return opened(mine, O_RDONLY); }},
+                                         {"back", [] { return ::setresuid(0, 0, 0); }},
+                                         {"groups", [] { return ::getgroups(0, nullptr) == 0 ? 0 : -1; }},
+                                         {"connect", [&] { return service.connect(); }},
+                                         {"thread", thread}});
+  EXPECT_EQ(
+      answers,
+      (std::map<std::string, int>{
+          {"become", 0}, {"read", EACCES}, {"back", EPERM}, {"groups", 0}, {"connect", 0}, {"thread", 0}}));
+  const ucred who = service.peer();
+  EXPECT_EQ(who.uid, 65534U);
+  EXPECT_EQ(who.gid, 65534U);
 }
 
 TEST(Shield, LetsThreadsStartAndNoProcess) {
   char path[] = "/bin/true";
   char* const arguments[] = {path, nullptr};
   const auto answers = shielded(
-      false,
+      kReading,
       {{"fork", [] { return forked(::fork()); }},
        {"clone", [] { return forked(static_cast<pid_t>(::syscall(__NR_clone, SIGCHLD, 0, 0, 0, 0))); }},
        {"clone3", [] { return ::syscall(__NR_clone3, nullptr, 0); }},
@@ -142,13 +281,13 @@ TEST(Shield, ChangesNoFileOfAServingKmsd) {
   std::ofstream(path) << "rows";
   const std::string name = path.string();
   const auto answers =
-      shielded(false, {{"read", [&] { return opened(path, O_RDONLY); }},
-                       {"truncate", [&] { return ::truncate(name.c_str(), 0); }},
-                       {"openTruncating", [&] { return opened(path, O_RDONLY | O_TRUNC); }},
-                       {"chmod", [&] { return ::chmod(name.c_str(), 0666); }},
-                       {"chown", [&] { return ::chown(name.c_str(), ::getuid(), ::getgid()); }},
-                       {"setxattr", [&] { return ::setxattr(name.c_str(), "user.a", "b", 1, 0); }},
-                       {"device", [] { return opened("/dev/null", O_RDWR); }}});
+      shielded(kReading, {{"read", [&] { return opened(path, O_RDONLY); }},
+                          {"truncate", [&] { return ::truncate(name.c_str(), 0); }},
+                          {"openTruncating", [&] { return opened(path, O_RDONLY | O_TRUNC); }},
+                          {"chmod", [&] { return ::chmod(name.c_str(), 0666); }},
+                          {"chown", [&] { return ::chown(name.c_str(), ::getuid(), ::getgid()); }},
+                          {"setxattr", [&] { return ::setxattr(name.c_str(), "user.a", "b", 1, 0); }},
+                          {"device", [] { return opened("/dev/null", O_RDWR); }}});
   ASSERT_FALSE(answers.empty());
   EXPECT_EQ(answers.at("read"), 0);
   EXPECT_EQ(answers.at("device"), 0);
@@ -165,16 +304,16 @@ TEST(Shield, MakesAndWritesNoFileOfAServingKmsd) {
   const std::string name = path.string();
   const std::string other = (scratch / "other").string();
   const auto answers = shielded(
-      false, {{"write", [&] { return opened(path, O_WRONLY); }},
-              {"update", [&] { return opened(path, O_RDWR); }},
-              {"make", [&] { return opened(other, O_WRONLY | O_CREAT); }},
-              {"makeInTmp", [] { return opened("/tmp", O_WRONLY | O_TMPFILE); }},
-              {"makeDevice", [] { return opened("/dev/shm/keydisk-shield-test", O_WRONLY | O_CREAT); }},
-              {"rename", [&] { return ::rename(name.c_str(), other.c_str()); }},
-              {"link", [&] { return ::link(name.c_str(), other.c_str()); }},
-              {"symlink", [&] { return ::symlink(name.c_str(), other.c_str()); }},
-              {"mkdir", [&] { return ::mkdir(other.c_str(), 0700); }},
-              {"unlink", [&] { return ::unlink(name.c_str()); }}});
+      kReading, {{"write", [&] { return opened(path, O_WRONLY); }},
+                 {"update", [&] { return opened(path, O_RDWR); }},
+                 {"make", [&] { return opened(other, O_WRONLY | O_CREAT); }},
+                 {"makeInTmp", [] { return opened("/tmp", O_WRONLY | O_TMPFILE); }},
+                 {"makeDevice", [] { return opened("/dev/shm/keydisk-shield-test", O_WRONLY | O_CREAT); }},
+                 {"rename", [&] { return ::rename(name.c_str(), other.c_str()); }},
+                 {"link", [&] { return ::link(name.c_str(), other.c_str()); }},
+                 {"symlink", [&] { return ::symlink(name.c_str(), other.c_str()); }},
+                 {"mkdir", [&] { return ::mkdir(other.c_str(), 0700); }},
+                 {"unlink", [&] { return ::unlink(name.c_str()); }}});
   ASSERT_FALSE(answers.empty());
   for (const auto& [what, error] : answers) EXPECT_EQ(error, EACCES) << what;
   EXPECT_TRUE(std::filesystem::exists(path));
@@ -185,9 +324,9 @@ TEST(Shield, ACommandThatMakesMediaMayWrite) {
   const tests::Scratch scratch;
   const std::string name = (scratch / "key.img").string();
   const auto answers =
-      shielded(true, {{"make", [&] { return opened(name, O_WRONLY | O_CREAT); }},
-                      {"truncate", [&] { return ::truncate(name.c_str(), 512); }},
-                      {"rename", [&] { return ::rename(name.c_str(), (name + "2").c_str()); }}});
+      shielded(kWriting, {{"make", [&] { return opened(name, O_WRONLY | O_CREAT); }},
+                          {"truncate", [&] { return ::truncate(name.c_str(), 512); }},
+                          {"rename", [&] { return ::rename(name.c_str(), (name + "2").c_str()); }}});
   ASSERT_FALSE(answers.empty());
   for (const auto& [what, error] : answers) EXPECT_EQ(error, 0) << what;
 }

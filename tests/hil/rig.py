@@ -114,9 +114,8 @@ class Rig:
 
     def clean(self):
         """Back to an empty machine after a scenario, failed or not."""
-        for helper in self.helpers:
-            helper.close()
-        self.helpers.clear()
+        while self.helpers:
+            self.helpers.pop().close()
         self.sh("rm -f /srv/traffic.on; killall kmsctl")
         daemon, self.daemon = self.daemon, None
         try:

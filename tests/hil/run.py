@@ -85,7 +85,7 @@ def boot_and_run(given, kernel, system):
     folder = Path(tempfile.mkdtemp(prefix="keydisk-hil."))
     rig = None
     try:
-        programs = image.programs(given.build, folder / "programs.cpio")
+        programs = image.programs(given.build, folder / "programs.cpio", sorted((ROOT / "udev").glob("*.rules")))
         initrd = image.join([system, programs], folder / "initrd")
         rig = Rig(folder / "rig", given.build, kernel, initrd, SANITIZED_MEMORY if sanitized(given.build) else PLAIN_MEMORY)
         say(f"  booted  {time.monotonic() - began:5.1f} s  one scrypt of the least cost takes {rig.scrypt:.2f} s in the guest")

@@ -32,8 +32,8 @@ struct Api {
       {};                      // told when a request met damage (event 5085)
   Metrics* metrics = nullptr;  // counts requests and what they did; null: nothing is counted
   // Checks the audit log from its first entry, with `store` each row of the database too, and gives the JSON
-  // of the answer. Takes long, so it runs on Call::patient, and ends with Unavailable once `stop` is true. Empty
-  // where there is no log.
+  // of the answer. Takes long, so it runs on Call::patient, and ends with Unavailable once `stop` is true.
+  // Empty where there is no log.
   std::function<base::Result<base::SecretText>(bool store, const std::atomic<bool>& stop)> verifyAudit = {};
   const base::Clock& clock = base::systemClock();
 };

@@ -1,4 +1,5 @@
-// The Store on one SQLite file: WAL, synchronous=FULL, numbered migrations, group commit.
+// The Store on one SQLite file: WAL, synchronous=FULL, numbered migrations, group commit. What another
+// program writes to the file is seen at the latest after the next commit here.
 #pragma once
 
 #include <chrono>

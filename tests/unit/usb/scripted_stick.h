@@ -151,7 +151,7 @@ class ScriptedBus {
   void show(ScriptedStick& stick);  // in the kernel's tables, or takes it out
   void bind(ScriptedStick& stick, bool bound);
 
-  Scratch scratch_;
+  Scratch scratch_{memoryDirectory()};  // the tables are made anew at each plugging in
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   unsigned events_ = 0;

@@ -181,7 +181,8 @@ class TwoInOne final : public VirtualCard {
     Bytes reply = at_->transmit(bytes);
     const unsigned sw =
         std::to_integer<unsigned>(reply[reply.size() - 2]) << 8U | std::to_integer<unsigned>(reply.back());
-    reply.resize(reply.size() - 2);
+    reply.pop_back();
+    reply.pop_back();
     return {static_cast<std::uint16_t>(sw), reply};
   }
   void forget() override {

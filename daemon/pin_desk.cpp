@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 
+#include "daemon/credentials.h"
 #include "hal/base/fd.h"
 #include "hal/base/file.h"
 
@@ -37,12 +37,6 @@ struct PinFile {
   std::string source;  // path and time: a changed file may be tried anew
 };
 
-// systemd gives each start a new copy of a credential, with rights of its own and a time that tells nothing.
-bool isCredential(const std::filesystem::path& path) {
-  const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
-  return credentials != nullptr && path.parent_path() == std::filesystem::path(credentials);
-}
-
 Result<SecretBuffer> readPin(int file, const std::string& name) {
   auto pin = SecretBuffer::create(kMaxPin + 2);
   if (!pin) return pin;
@@ -63,6 +57,8 @@ Result<PinFile> readPinFile(const std::filesystem::path& path) {
   if (!file || ::fstat(file.get(), &what) != 0) return base::systemError(name, errno);
   if (!S_ISREG(what.st_mode)) return Error{Code::Invalid, name + " is no file"};
   std::string source = path.string();
+  // systemd gives each start a new copy of a credential, with rights of its own and a time that tells
+  // nothing.
   if (!isCredential(path)) {
     if ((what.st_mode & 077U) != 0)
       return Error{Code::Denied, name + " is open to others; chmod 600 " + path.string()};

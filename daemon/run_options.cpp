@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 
+#include "daemon/credentials.h"
 #include "daemon/data_dir.h"
+#include "daemon/driver_dir.h"
 #include "daemon/host_port.h"
 #include "daemon/media_port.h"
 
@@ -40,15 +41,6 @@ base::Result<void> parseTls(const Parsed& parsed, RunOptions& options) {
       return invalid("--" + std::string(name) +
                      " is for https, and no --listen https://HOST:PORT is given; add one, or leave it out");
   return {};
-}
-
-std::filesystem::path pinFile(const Parsed& parsed) {
-  if (parsed.has("pin-file")) return parsed.text("pin-file");
-  const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
-  if (credentials == nullptr) return {};
-  const auto credential = std::filesystem::path(credentials) / kPinCredential;
-  std::error_code none;
-  return std::filesystem::exists(credential, none) ? credential : std::filesystem::path();
 }
 
 }  // namespace
@@ -117,7 +109,9 @@ base::Result<void> parseOnRemoval(std::string_view text, RunOptions& options) {
 base::Result<RunOptions> runOptions(const Parsed& parsed) {
   RunOptions options;
   options.root = parsed.text("data-dir");
-  options.pinFile = pinFile(parsed);
+  options.pinFile = parsed.has("pin-file") ? std::filesystem::path(parsed.text("pin-file"))
+                                           : credentialFile(kPinCredential);
+  options.driverDir = driverDirOf(parsed);
   for (std::string& uri : parsed.texts("medium")) {
     if (uri == kPromptUri) {
       options.prompt = true;
@@ -146,6 +140,7 @@ std::span<const OptionSpec> runOptionSpecs() noexcept {
       OptionSpec{"data-dir", "DIR", "the server's data directory", kDefaultDataDir},
       OptionSpec{"medium", "URI",
                  "where the key medium will be, tried in turn; without it: the disk in drive A:", "", true},
+      kDriverDirOption,
       OptionSpec{"listen", "ADDRESS",
                  "serve on unix:PATH, on https://HOST:PORT, or, what is public, on http://HOST:PORT",
                  "unix:/run/kms/kms.sock", true},

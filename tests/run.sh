@@ -47,7 +47,8 @@ lint() {
 build() {  # build DIRECTORY SANITIZER
   local generator=()
   if [ ! -f "$1/CMakeCache.txt" ] && command -v ninja >/dev/null; then generator=(-G Ninja); fi
-  cmake "${generator[@]}" -S . -B "$1" -DKEYDISK_SANITIZE="$2" -DKEYDISK_TESTS=ON -DCMAKE_CXX_COMPILER_LAUNCHER=ccache
+  # With every driver, whatever list an earlier configuration left.
+  cmake "${generator[@]}" -S . -B "$1" -U KEYDISK_DRIVERS -DKEYDISK_SANITIZE="$2" -DKEYDISK_TESTS=ON -DCMAKE_CXX_COMPILER_LAUNCHER=ccache
   cmake --build "$1" --parallel "$(nproc)"
 }
 

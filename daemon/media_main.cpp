@@ -12,6 +12,7 @@
 #include <span>
 #include <string_view>
 
+#include "daemon/media/plugins.h"
 #include "daemon/media/shield.h"
 #include "daemon/media/words.h"
 #include "drivers/builtin.h"
@@ -25,6 +26,7 @@ constexpr int kSocket = 3;
 struct Words {
   kmsd::media::Rights rights;
   bool nobody = false;
+  std::string_view driverDir{};
 };
 
 std::optional<Words> wordsOf(std::span<char* const> arguments) {
@@ -33,13 +35,16 @@ std::optional<Words> wordsOf(std::span<char* const> arguments) {
       ::fstat(kSocket, &what) != 0 || !S_ISSOCK(what.st_mode))
     return std::nullopt;
   Words words;
-  for (const std::string_view word : arguments.subspan(2)) {
+  for (std::size_t i = 2; i < arguments.size(); ++i) {
+    const std::string_view word = arguments[i];
     if (word == kmsd::media::kWritable) {
       words.rights.writable = true;
     } else if (word == kmsd::media::kCards) {
       words.rights.cards = true;
     } else if (word == kmsd::media::kNobody) {
       words.nobody = true;
+    } else if (word == kmsd::media::kDriverDir && i + 1 < arguments.size()) {
+      words.driverDir = arguments[++i];
     } else {
       return std::nullopt;
     }
@@ -61,15 +66,20 @@ int main(int argc, char** argv) {
   }
   hal::ReaderServiceOptions options;
   options.writable = words->rights.writable;
+  // Before the shield, behind which no program is loaded.
+  auto drivers = kmsd::media::loadDrivers(drivers::builtin().drivers(), words->driverDir, kSocket);
+  if (!drivers) options.refusal = drivers.error();
   if (!kmsd::media::shield(kSocket, words->rights)) {
     std::fprintf(stderr, "kmsd-media: cannot shield itself: %s\n", std::strerror(errno));
     return 1;
   }
-  hal::ReaderService service(base::Fd(kSocket), drivers::builtin(), options);
+  const hal::Registry registry = drivers ? hal::Registry(*drivers) : drivers::builtin();
+  hal::ReaderService service(base::Fd(kSocket), registry, std::move(options));
   const auto ended = service.run();
   // Without waiting for threads: a driver may hang in the kernel for good. kmsd is told first.
   ::shutdown(kSocket, SHUT_RDWR);
-  if (!ended && ended.error().code != base::Code::Invalid)
+  // A refusal was told to kmsd, which says it.
+  if (!ended && ended.error().code != base::Code::Invalid && ended.error().code != base::Code::Denied)
     std::fprintf(stderr, "kmsd-media: %s\n", ended.error().what.c_str());
   ::_exit(ended ? 0 : 1);
 }

@@ -1,7 +1,7 @@
 // MediumPort: the one medium that a URI on a command line means, reached through kmsd-media.
 #pragma once
 
-#include <functional>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -16,7 +16,8 @@ class MediumPort {
  public:
   // Starts kmsd-media for this URI and finds the slot. Errors: Invalid (no driver knows the URI; it means
   // several media); NotFound / AwaitingMedium (a URI without any slot); as ReaderClient::start and scan.
-  static base::Result<MediumPort> open(const std::string& uri, bool writable, hal::Ask* ask);
+  static base::Result<MediumPort> open(const std::string& uri, bool writable, hal::Ask* ask,
+                                       const std::filesystem::path& driverDir);
 
   const hal::MediumId& id() const noexcept { return slot_.id; }
   // Without another kind of medium in it: swapping disks in this slot makes sense.
@@ -25,6 +26,8 @@ class MediumPort {
   base::Result<Found> look();
   // The key file's text. Errors: NotFound / AwaitingMedium; as ReaderClient::read.
   base::Result<base::SecretBuffer> read();
+  // Reads the medium through a kmsd-media of its own and compares. Errors: Io where another text comes back.
+  base::Result<void> verify(base::BytesView text) const;
   // Where `consent` is Key, the medium must still be the one that was `found`. Errors: as
   // ReaderClient::write; Conflict.
   base::Result<void> write(base::BytesView text, hal::Overwrite consent, const Found& found);
@@ -33,12 +36,11 @@ class MediumPort {
   MediumPort() = default;
   base::Result<void> choose(const std::string& uri);
 
+  std::filesystem::path driverDir_;
   std::unique_ptr<ReaderClient> reader_;
   hal::Slot slot_;
   bool creatable_ = false;
+  bool checksItself_ = false;  // its driver has read back what it wrote
 };
-
-// Reads the medium through a kmsd-media of its own and compares. Errors: Io where another text comes back.
-base::Result<void> verifyWritten(const std::string& uri, base::BytesView text);
 
 }  // namespace kmsd

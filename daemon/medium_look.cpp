@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "daemon/data_dir.h"
+#include "daemon/driver_dir.h"
 #include "daemon/harden.h"
 #include "daemon/media_port.h"
 #include "daemon/reasons.h"
@@ -84,14 +85,14 @@ struct Checked {
   std::optional<bool> opens;
 };
 
-base::Result<base::SecretBuffer> keyTextOf(const std::string& uri) {
+base::Result<base::SecretBuffer> keyTextOf(const std::string& uri, const Parsed& parsed) {
   TerminalAsk ask;
-  auto port = MediumPort::open(uri, false, &ask);
+  auto port = MediumPort::open(uri, false, &ask, driverDirOf(parsed));
   if (!port) return std::move(port).error();
   return port->read();
 }
 
-base::Result<hal::KeyFile> keyOf(const std::string& uri) {
+base::Result<hal::KeyFile> keyOf(const std::string& uri, const Parsed& parsed) {
   if (uri == kPromptUri) {
     auto typed = askLine("Type the 14 characters of the key (nothing is shown):", kMaxTyped, false);
     if (!typed) return std::move(typed).error();
@@ -99,7 +100,7 @@ base::Result<hal::KeyFile> keyOf(const std::string& uri) {
     if (!key) return std::move(key).error();
     return hal::KeyFile{*std::move(key), {}, false, {}};
   }
-  auto text = keyTextOf(uri);
+  auto text = keyTextOf(uri, parsed);
   if (!text) return std::move(text).error();
   return hal::parseKeyFile(text->bytes());
 }
@@ -158,6 +159,7 @@ Exit mediumList(const Parsed& parsed) {
   TerminalAsk ask;
   ReaderOptions options;
   options.uris = parsed.texts("medium");
+  options.driverDir = driverDirOf(parsed);
   ReaderClient::Events events;
   events.ask = &ask;
   auto reader = ReaderClient::start(std::move(options), std::move(events));
@@ -190,7 +192,7 @@ Exit mediumCheck(const Parsed& parsed) {
   if (auto hard = harden(); !hard) return fail(hard.error());
   const std::string& uri = parsed.arguments().front();
   const bool asked = parsed.has("data-dir");
-  const auto file = keyOf(uri);
+  const auto file = keyOf(uri, parsed);
   base::Result<void> opens;
   if (file && asked) opens = checkOpens(DataDir(parsed.text("data-dir")), *file, uri);
   return answer(parsed.has("json"), uri, file, opens, asked);

@@ -1,6 +1,7 @@
 // `kmsd medium create`, `copy` and `show`.
 #include <iostream>
 
+#include "daemon/driver_dir.h"
 #include "daemon/harden.h"
 #include "daemon/media_port.h"
 #include "daemon/terminal.h"
@@ -21,7 +22,7 @@ base::Result<hal::MediumId> writeMedium(MediumPort& port, base::BytesView text, 
   auto consent = consentFor(*found, consents);
   if (!consent) return std::move(consent).error();
   if (auto wrote = port.write(text, *consent, *found); !wrote) return std::move(wrote).error();
-  if (auto same = verifyWritten(port.id().uri(), text); !same) return std::move(same).error();
+  if (auto same = port.verify(text); !same) return std::move(same).error();
   return port.id();
 }
 
@@ -52,7 +53,7 @@ base::Result<hal::MediumId> create(const Parsed& parsed) {
   auto identity = identityOf(parsed);
   if (!identity) return std::move(identity).error();
   TerminalAsk ask;
-  auto port = MediumPort::open(parsed.arguments().front(), true, &ask);
+  auto port = MediumPort::open(parsed.arguments().front(), true, &ask, driverDirOf(parsed));
   if (!port) return std::move(port).error();
   auto pwd = typedPwd(parsed);
   if (!pwd) return std::move(pwd).error();
@@ -72,43 +73,43 @@ base::Result<base::SecretBuffer> readSound(MediumPort& port) {
 }
 
 // One drive for both disks: only a person can swap them.
-base::Result<MediumPort> swapDisks(const std::string& uri, hal::Ask& ask) {
+base::Result<MediumPort> swapDisks(const std::string& uri, hal::Ask& ask, const Parsed& parsed) {
   if (!canAsk())
     return base::Error{base::Code::Invalid,
                        uri + " is both source and copy; swapping disks needs a terminal"};
   auto swapped = askLine("Take out the disk, insert the one to write, and press Enter:", kMaxTyped, true);
   if (!swapped) return std::move(swapped).error();
-  return MediumPort::open(uri, true, &ask);
+  return MediumPort::open(uri, true, &ask, driverDirOf(parsed));
 }
 
 base::Result<hal::MediumId> copy(const Parsed& parsed) {
   const std::string& from = parsed.arguments()[0];
   const std::string& to = parsed.arguments()[1];
   TerminalAsk ask;
-  auto source = MediumPort::open(from, false, &ask);
+  auto source = MediumPort::open(from, false, &ask, driverDirOf(parsed));
   if (!source) return std::move(source).error();
-  auto target = MediumPort::open(to, true, &ask);
+  auto target = MediumPort::open(to, true, &ask, driverDirOf(parsed));
   if (!target) return std::move(target).error();
   Found places[2];
   places[0].id = source->id();
   places[1].id = target->id();
   const auto distinct = checkDistinct({places[0], places[1]});
   if (!distinct && !source->removable()) return distinct.error();
-  if (!distinct && !canAsk()) return swapDisks(from, ask).error();
+  if (!distinct && !canAsk()) return swapDisks(from, ask, parsed).error();
   auto text = readSound(*source);
   if (!text) return std::move(text).error();
   if (!distinct) {
-    target = swapDisks(to, ask);
+    target = swapDisks(to, ask, parsed);
     if (!target) return std::move(target).error();
   }
   return writeMedium(*target, text->bytes(), parsed);
 }
 
-base::Result<void> show(const std::string& uri) {
+base::Result<void> show(const Parsed& parsed) {
   TerminalAsk ask;
   if (!outputIsTerminal() || !canAsk())
     return base::Error{base::Code::Denied, "a key is shown on a terminal only", base::Reason::Forbidden};
-  auto port = MediumPort::open(uri, false, &ask);
+  auto port = MediumPort::open(parsed.arguments().front(), false, &ask, driverDirOf(parsed));
   if (!port) return std::move(port).error();
   auto text = port->read();
   if (!text) return std::move(text).error();
@@ -143,7 +144,7 @@ Exit mediumCopy(const Parsed& parsed) {
 
 Exit mediumShow(const Parsed& parsed) {
   if (auto hard = harden(); !hard) return fail(hard.error());
-  if (auto shown = show(parsed.arguments().front()); !shown) return fail(shown.error());
+  if (auto shown = show(parsed); !shown) return fail(shown.error());
   return Exit::Yes;
 }
 

@@ -32,7 +32,7 @@ base::Result<void> NewMedia::lookAt(One& one) {
     if (canAsk() && outputIsTerminal()) return {};
     return base::Error{base::Code::Unavailable, "prompt: shows a key, and needs a terminal to show it on"};
   }
-  auto port = MediumPort::open(one.uri, true, &ask_);
+  auto port = MediumPort::open(one.uri, true, &ask_, driverDir_);
   if (!port) return std::move(port).error();
   one.port = *std::move(port);
   auto found = one.port->look();
@@ -131,8 +131,7 @@ base::Result<void> NewMedia::write() {
     if (!one.port) continue;
     auto text = hal::formatKeyFile(*one.file);
     if (!text) return std::move(text).error();
-    if (auto same = verifyWritten(one.port->id().uri(), text->bytes()); !same)
-      return tell(std::move(same).error());
+    if (auto same = one.port->verify(text->bytes()); !same) return tell(std::move(same).error());
   }
   return {};
 }

@@ -13,6 +13,8 @@ namespace kmsd {
 
 class NewMedia {
  public:
+  // `driverDir`: as ReaderOptions.
+  explicit NewMedia(std::filesystem::path driverDir) : driverDir_(std::move(driverDir)) {}
   // `uris`: the first is the original, the others are backups. Errors: as MediumPort::open and look,
   // consentFor, checkDistinct, checkDestroy; Unavailable (prompt: without a terminal). Asks on a terminal for
   // the id of a medium whose key is to be lost.
@@ -22,7 +24,7 @@ class NewMedia {
                               base::Rng& rng);
   // Their slots; points into this object.
   std::vector<kms::NewSlot> slots() const;
-  // Errors: as MediumPort::write and verifyWritten; the error says which media were already written.
+  // Errors: as MediumPort::write and verify; the error says which media were already written.
   base::Result<void> write();
   // A line for each: kind, place, id, label.
   std::string describe() const;
@@ -41,6 +43,7 @@ class NewMedia {
   base::Result<void> agree(One& one, Consents& consents);
   base::Result<void> writeOne(One& one);
 
+  const std::filesystem::path driverDir_;
   TerminalAsk ask_;
   std::vector<One> media_;
 };

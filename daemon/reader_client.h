@@ -26,6 +26,9 @@ struct ReaderOptions {
       children{};  // is told of each kmsd-media; of this client alone; null: nobody
   std::chrono::milliseconds readTimeout{10'000};  // a silent drive is given up after this
   std::chrono::milliseconds restartDelay{250};    // doubles up to 30 s while the child keeps dying
+  // A child that nothing was heard of for so long is asked whether it lives, unless a request is under way.
+  std::chrono::milliseconds quiet{5'000};
+  std::chrono::milliseconds pongTimeout{3'000};  // and is lost where it says nothing for so long then
 };
 
 using hal::DriverDescription;
@@ -41,7 +44,8 @@ class ReaderClient {
     hal::Ask* ask = nullptr;
   };
 
-  // Errors: NotFound (no kmsd-media); Invalid (a URI that no driver knows, listing the drivers).
+  // Errors: NotFound (no kmsd-media); Invalid (a URI that no driver knows, listing the drivers; no such
+  // driverDir); Denied (a driver in driverDir is refused, and why).
   static base::Result<std::unique_ptr<ReaderClient>> start(ReaderOptions options, Events events);
   virtual ~ReaderClient() = default;  // stops the child
 

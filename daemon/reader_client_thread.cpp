@@ -21,7 +21,6 @@ constexpr std::chrono::milliseconds kHello{10'000};      // from start to Ready
 constexpr std::chrono::milliseconds kPartial{5'000};     // for the rest of a frame
 constexpr std::chrono::milliseconds kQuestion{302'000};  // for a person's answer
 constexpr std::chrono::milliseconds kSend{1'000};        // a child that waits for a request reads it at once
-constexpr std::chrono::milliseconds kIdle{60'000};
 constexpr std::chrono::milliseconds kMostDelay{30'000};
 constexpr std::chrono::seconds kSteady{30};  // a child that lived so long is no longer a dying one
 constexpr int kMostUnasked = 200;            // lists in a second
@@ -41,7 +40,7 @@ void ReaderClientImpl::run() {
     }();
     if (first) {
       // A refusal and a missing program speak for themselves.
-      const bool plain = why.code == Code::Invalid || why.code == Code::NotFound;
+      const bool plain = why.code == Code::Invalid || why.code == Code::NotFound || why.code == Code::Denied;
       started(plain ? why : Error{why.code, "kmsd-media did not start: " + why.what, why.reason});
     }
     lose(why);
@@ -72,6 +71,8 @@ Error ReaderClientImpl::session() {
   hal::ReaderChannel channel(child->takeSocket());
   auto going = greet(channel);
   if (going) started({});
+  pongOwed_ = false;
+  heard();
   while (going) {
     {
       const std::lock_guard lock(mutex_);
@@ -116,7 +117,7 @@ Result<void> ReaderClientImpl::greet(hal::ReaderChannel& channel) {
 
 Result<void> ReaderClientImpl::pump(hal::ReaderChannel& channel) {
   if (auto sent = sendPending(channel); !sent) return sent;
-  auto by = Deadline::in(kIdle);
+  auto by = pulseBy_;
   {
     const std::lock_guard lock(mutex_);
     if (call_ != nullptr && !call_->done) by = by.sooner(call_->due);
@@ -128,8 +129,10 @@ Result<void> ReaderClientImpl::pump(hal::ReaderChannel& channel) {
   if (!frame) return std::move(frame).error();
   if (*frame) {
     if (auto handled = handle(std::move(**frame)); !handled) return handled;
+    heard();
   }
-  return checkDues(channel);
+  if (auto inTime = checkDues(channel); !inTime) return inTime;
+  return keepPulse(channel);
 }
 
 Result<void> ReaderClientImpl::sendPending(hal::ReaderChannel& channel) {
@@ -157,6 +160,7 @@ Result<void> ReaderClientImpl::handle(reader::Frame frame) {
     if (events_.slotsChanged) events_.slotsChanged(*std::move(slots));
     return {};
   }
+  if (frame.type == reader::Type::Pong) return takePong(frame);
   const std::lock_guard lock(mutex_);
   if (call_ == nullptr || !call_->sent || call_->done || call_->question || frame.request != call_->request)
     return rubbish();
@@ -191,6 +195,34 @@ Result<void> ReaderClientImpl::checkDues(const hal::ReaderChannel& channel) {
   const std::lock_guard lock(mutex_);
   if (call_ == nullptr || call_->done || !call_->due.expired()) return {};
   return Error{Code::Timeout, call_->what + " took too long"};
+}
+
+Result<void> ReaderClientImpl::takePong(const reader::Frame& frame) {
+  if (!std::exchange(pongOwed_, false)) return rubbish();
+  return reader::parsePulse(frame);
+}
+
+Result<void> ReaderClientImpl::keepPulse(hal::ReaderChannel& channel) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (call_ != nullptr && !call_->done) {
+      heard();  // a request has its own deadline
+      return {};
+    }
+  }
+  if (!pulseBy_.expired()) return {};
+  if (pinged_) return Error{Code::Timeout, "it does not answer any more"};
+  pinged_ = true;
+  pulseBy_ = Deadline::in(options_.pongTimeout);
+  if (std::exchange(pongOwed_, true)) return {};  // it talks, but has yet to answer: any frame will do
+  const auto ping = reader::encodePing();
+  if (!ping) return ping.error();
+  return channel.send(ping->bytes(), Deadline::in(kSend));
+}
+
+void ReaderClientImpl::heard() {
+  pinged_ = false;
+  pulseBy_ = Deadline::in(options_.quiet);
 }
 
 void ReaderClientImpl::wait(int fd, Deadline by) {

@@ -34,7 +34,8 @@ struct RunOptions {
   std::optional<Listen> metrics;  // where /metrics is served in clear; a loopback address
   OnRemoval onRemoval = OnRemoval::Keep;
   std::chrono::seconds grace{30};
-  std::filesystem::path pinFile;  // of smartcards; empty: the credential kms-pin, or typed
+  std::filesystem::path driverDir;  // as ReaderOptions
+  std::filesystem::path pinFile;    // of smartcards; empty: the credential kms-pin, or typed
 
   bool overTls() const noexcept;  // listens on https somewhere
 };

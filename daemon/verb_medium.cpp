@@ -1,5 +1,7 @@
 #include "daemon/verb_medium.h"
 
+#include "daemon/driver_dir.h"
+
 namespace kmsd {
 namespace {
 
@@ -19,9 +21,13 @@ constexpr ArgumentSpec kUri[] = {{"URI", "the medium, such as floppy:A: or image
 constexpr ArgumentSpec kTwoUris[] = {{"FROM", "the medium to copy"}, {"TO", "the medium to make"}};
 
 constexpr OptionSpec kListOptions[] = {
-    {"medium", "URI", "look there; without it: at each driver's usual place", "", true}, kJson};
+    {"medium", "URI", "look there; without it: at each driver's usual place", "", true},
+    kDriverDirOption,
+    kJson};
 constexpr OptionSpec kCheckOptions[] = {
-    {"data-dir", "DIR", "also say whether it opens the server in DIR (takes about a second)"}, kJson};
+    {"data-dir", "DIR", "also say whether it opens the server in DIR (takes about a second)"},
+    kDriverDirOption,
+    kJson};
 constexpr OptionSpec kCreateOptions[] = {
     {"type", "", "ask for the 14 characters on the terminal, as is done without --pwd-file", "", false, false,
      true},
@@ -32,8 +38,10 @@ constexpr OptionSpec kCreateOptions[] = {
      true},
     {"label", "TEXT", "what is shown for it, 24 bytes at most; with --server-id", "", false, false, true},
     kFormat,
-    kDestroy};
-constexpr OptionSpec kCopyOptions[] = {kFormat, kDestroy};
+    kDestroy,
+    kDriverDirOption};
+constexpr OptionSpec kCopyOptions[] = {kFormat, kDestroy, kDriverDirOption};
+constexpr OptionSpec kShowOptions[] = {kDriverDirOption};
 
 constexpr VerbSpec kVerbs[] = {
     {"medium list",
@@ -55,12 +63,8 @@ constexpr VerbSpec kVerbs[] = {
      "kmsd medium copy floppy:A: image:/mnt/safe/copy.img\n"
      "kmsd medium copy floppy:A: floppy:A:              # one drive: asks to swap the disks\n",
      mediumCopy},
-    {"medium show",
-     "show a medium's 14 characters, on a terminal only",
-     kUri,
-     {},
-     "kmsd medium show floppy:A:       # asks first; to be written down or printed\n",
-     mediumShow},
+    {"medium show", "show a medium's 14 characters, on a terminal only", kUri, kShowOptions,
+     "kmsd medium show floppy:A:       # asks first; to be written down or printed\n", mediumShow},
 };
 
 }  // namespace

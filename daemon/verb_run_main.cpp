@@ -111,6 +111,7 @@ KeeperOptions keeperOptions(const RunOptions& options, const DataDir& dir, const
   KeeperOptions keeping;
   keeping.server = id;
   keeping.reader.uris = options.media;
+  keeping.reader.driverDir = options.driverDir;
   keeping.onRemoval = options.onRemoval;
   keeping.grace = options.grace;
   keeping.pinFile = options.pinFile;

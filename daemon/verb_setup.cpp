@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "daemon/data_dir.h"
+#include "daemon/driver_dir.h"
 #include "daemon/harden.h"
 #include "daemon/new_media.h"
 #include "daemon/new_server.h"
@@ -72,7 +73,7 @@ Exit runSetup(const Parsed& parsed) {
   const ServerHeader header{base::Uuid::generate(base::systemRng()), parsed.text("organisation"),
                             base::systemClock().now()};
   if (auto fit = formatServerHeader(header); !fit) return fail(fit.error());
-  NewMedia media;
+  NewMedia media(driverDirOf(parsed));
   const Consents consents{parsed.has("format"), parsed.texts("destroy-key")};
   if (auto done = setUp(root, header, uris, consents, media); !done) return fail(done.error());
   report(root, header, media, uris.size() > 1);
@@ -83,6 +84,7 @@ constexpr OptionSpec kOptions[] = {
     {"data-dir", "DIR", "where the server is to be: absent or empty", kDefaultDataDir},
     {"medium", "URI", "the key medium to make, such as floppy:A: or image:FILE", "", true},
     {"backup-medium", "URI", "a further medium, with a key and slot of its own", "", true, false, true},
+    kDriverDirOption,
     {"organisation", "NAME", "whose server it is; the media are labelled with it"},
     {"format", "", "use media that hold other data: the data are lost", "", false, false, true},
     {"destroy-key", "ID", "use the medium that holds this key (its medium id, or 'unnamed'): the key is lost",

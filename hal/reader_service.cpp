@@ -81,7 +81,7 @@ class ReaderService::ChannelAsk final : public Ask {
 ReaderService::ReaderService(base::Fd socket, const Registry& registry, ReaderServiceOptions options)
     : channel_(std::move(socket)),
       registry_(registry),
-      options_(options),
+      options_(std::move(options)),
       firstListBy_(Deadline::in(options.firstList)) {}
 
 ReaderService::~ReaderService() = default;
@@ -119,6 +119,7 @@ Result<void> ReaderService::greet() {
 }
 
 Result<void> ReaderService::openStations(const reader::Open& open) {
+  if (options_.refusal) return *options_.refusal;
   if (open.version != reader::kVersion)
     return Error{Code::Unsupported, "kmsd and kmsd-media are of different versions; install both anew"};
   if (open.writable && !options_.writable)
@@ -165,6 +166,11 @@ Result<void> ReaderService::serve(const reader::Frame& frame) {
       const auto written = write(*message, ask);
       if (!written) return fail(written.error());
       return send(reader::encodeWritten(frame.request));
+    }
+    case reader::Type::Ping: {
+      const auto pulse = reader::parsePulse(frame);
+      if (!pulse) return pulse;
+      return send(reader::encodePong());
     }
     default:
       return Error{Code::Corrupt, "reader protocol: no request"};

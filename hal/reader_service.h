@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -17,7 +18,8 @@
 namespace hal {
 
 struct ReaderServiceOptions {
-  bool writable = false;  // may be opened for writing; else Open with `writable` is refused
+  bool writable = false;                 // may be opened for writing; else Open with `writable` is refused
+  std::optional<base::Error> refusal{};  // why nothing can be served: the answer to Open
   std::chrono::milliseconds lookTimeout{10'000};  // for one scan by a watcher
   std::chrono::milliseconds rescan{5'000};        // looked at again even if nothing was heard
   std::chrono::milliseconds firstList{3'000};     // a driver not done by then is told of as silent
@@ -32,8 +34,8 @@ class ReaderService {
   ReaderService& operator=(const ReaderService&) = delete;
 
   // Serves until the other side ends. Errors: Corrupt (it does not speak the protocol); Timeout (a driver
-  // hangs: the process is of no more use and should exit without waiting for its threads); Io; Invalid
-  // (Refused was sent).
+  // hangs: the process is of no more use and should exit without waiting for its threads); Io; Invalid or
+  // Denied (Refused was sent).
   base::Result<void> run();
 
  private:

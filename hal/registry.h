@@ -1,7 +1,8 @@
-// Registry: the drivers of this build. The table is written by the build from the option KEYDISK_DRIVERS
-// (drivers/CMakeLists.txt); hal itself knows no driver.
+// Registry: the drivers there are. The table of those in this build is written by the build from the option
+// KEYDISK_DRIVERS (drivers/CMakeLists.txt); hal itself knows no driver.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,7 +15,7 @@ namespace hal {
 
 struct DriverEntry {
   const DriverInfo* info;
-  MakeDriver make;
+  std::function<base::Result<std::unique_ptr<Driver>>(std::string_view target)> make;  // as MakeDriver
 };
 
 class Registry {

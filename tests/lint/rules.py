@@ -20,6 +20,7 @@ INCLUDES = {
         "project": ["hal", "kms", "daemon", "drivers/builtin.h"],
         "third": ["boost/program_options", "boost/json", "openssl/", "spdlog/", "systemd/", "prometheus/"],
     },
+    "daemon/media": {"project": ["hal", "daemon/media"], "third": ["dlfcn.h"]},
     "daemon/http": {
         "project": ["hal", "kms", "daemon"],
         "third": ["boost/json", "boost/asio", "boost/beast", "openssl/"],

@@ -14,7 +14,7 @@ base::Result<std::unique_ptr<Driver>> make(std::string_view target) {
   return base::Error{base::Code::Unavailable, std::string(info.scheme) + " got " + std::string(target)};
 }
 
-constexpr DriverEntry kDrivers[] = {{&kFirst, make<kFirst>}, {&kSecond, make<kSecond>}};
+const DriverEntry kDrivers[] = {{&kFirst, make<kFirst>}, {&kSecond, make<kSecond>}};
 
 base::Error ask(std::string_view uri) { return Registry(kDrivers).make(uri).error(); }
 

@@ -18,7 +18,7 @@ using drivers::mock::Drive;
 namespace reader = hal::reader;
 using Milliseconds = std::chrono::milliseconds;
 
-constexpr hal::DriverEntry kTable[] = {{&drivers::mock::kInfo, drivers::mock::make}};
+const hal::DriverEntry kTable[] = {{&drivers::mock::kInfo, drivers::mock::make}};
 
 // A service over one or two mock drives, and this test as its kmsd.
 class Service {
@@ -186,6 +186,15 @@ TEST(ReaderService, WritesOnlyWhereItMay) {
   EXPECT_EQ(writing.a->text(), "[config]\r\npwd=Y\r\n");
 }
 
+TEST(ReaderService, AnswersAPing) {
+  Service service;
+  service.opened();
+  service.send(reader::encodePing());
+  const auto frame = service.reply();
+  EXPECT_EQ(frame.type, reader::Type::Pong);
+  EXPECT_TRUE(reader::parsePulse(frame));
+}
+
 TEST(ReaderService, ScansWhenAsked) {
   Service service;
   service.opened();
@@ -220,6 +229,13 @@ TEST(ReaderService, EndsOnRubbish) {
   const auto how = service.ended();
   ASSERT_FALSE(how);
   EXPECT_EQ(how.error().code, Code::Corrupt);
+
+  Service padded;
+  padded.opened();
+  auto ping = *reader::encodePing();
+  ping.bytes()[5] = std::byte{1};  // a request number
+  padded.send(std::move(ping));
+  EXPECT_EQ(padded.ended().error().code, Code::Corrupt);
 
   Service mute;
   mute.send(reader::encode(1, reader::Scan{Milliseconds(1)}));  // before Open

@@ -57,6 +57,10 @@ class ReaderClientImpl final : public ReaderClient {
   base::Result<void> sendPending(hal::ReaderChannel& channel);
   base::Result<void> checkDues(const hal::ReaderChannel& channel);
   base::Result<void> countUnasked();
+  base::Result<void> takePong(const hal::reader::Frame& frame);
+  // Asks a silent child whether it lives, and gives up one that does not answer.
+  base::Result<void> keepPulse(hal::ReaderChannel& channel);
+  void heard();                          // the child has just shown that it lives
   void wait(int fd, base::Deadline by);  // until readable, woken or late
   void rest(std::chrono::milliseconds span);
   void started(base::Result<void> how);
@@ -78,6 +82,9 @@ class ReaderClientImpl final : public ReaderClient {
 
   base::Deadline unaskedUntil_ = base::Deadline::in({});  // the second in which unasked lists are counted
   int unasked_ = 0;
+  base::Deadline pulseBy_ = base::Deadline::in({});  // the child's silence ends before, or is acted on
+  bool pinged_ = false;                              // since it was heard last
+  bool pongOwed_ = false;                            // at most one Ping is on its way
   std::jthread thread_;
 };
 

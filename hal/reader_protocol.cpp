@@ -171,6 +171,10 @@ Result<SecretBuffer> encodeKeyText(std::uint32_t request, BytesView text) {
 
 Result<SecretBuffer> encodeWritten(std::uint32_t request) { return makeFrame(Type::Written, request, {}); }
 
+Result<SecretBuffer> encodePing() { return makeFrame(Type::Ping, 0, {}); }
+
+Result<SecretBuffer> encodePong() { return makeFrame(Type::Pong, 0, {}); }
+
 bool showable(std::string_view text) { return base::validUtf8(text) && !base::hasControl(text); }
 
 std::string cleanText(std::string_view text, std::size_t most) {

@@ -35,7 +35,7 @@ struct DriverDescription {
 
 namespace reader {
 
-inline constexpr std::uint16_t kVersion = 2;
+inline constexpr std::uint16_t kVersion = 3;
 inline constexpr std::size_t kHeaderSize = 9;        // bytes
 inline constexpr std::size_t kMaxFrame = 64 * 1024;  // bytes, its length field included
 inline constexpr std::size_t kMaxUri = 4200;         // bytes of a medium URI; a slot's name is shorter
@@ -54,6 +54,7 @@ enum class Type : std::uint8_t {
   Read = 3,
   Write = 4,
   Answer = 5,  // carries the request number of the question's request
+  Ping = 6,    // only where no request is under way
   // From kmsd-media.
   Ready = 16,
   Refused = 17,
@@ -62,6 +63,7 @@ enum class Type : std::uint8_t {
   Written = 20,
   Failed = 21,
   Question = 22,
+  Pong = 23,  // the answer to Ping
 };
 
 struct Header {
@@ -124,6 +126,8 @@ base::Result<base::SecretBuffer> encode(std::uint32_t request, const std::vector
 base::Result<base::SecretBuffer> encodeFailure(std::uint32_t request, Type type, const base::Error& error);
 base::Result<base::SecretBuffer> encodeKeyText(std::uint32_t request, base::BytesView text);
 base::Result<base::SecretBuffer> encodeWritten(std::uint32_t request);
+base::Result<base::SecretBuffer> encodePing();
+base::Result<base::SecretBuffer> encodePong();
 
 // Errors: Corrupt.
 base::Result<Header> parseHeader(base::BytesView header);
@@ -136,6 +140,8 @@ base::Result<Ready> parseReady(base::BytesView body);
 base::Result<Question> parseQuestion(base::BytesView body);
 base::Result<std::vector<Slot>> parseSlots(base::BytesView body);
 base::Result<base::SecretBuffer> parseKeyText(base::BytesView body);
+// Of Ping and Pong, which carry nothing.
+base::Result<void> parsePulse(const Frame& frame);
 // The error told by Failed or Refused; Corrupt where the body is none. An unknown code becomes Internal, a
 // reason that is not a medium's None; the sentence is cleaned.
 base::Error parseFailure(base::BytesView body);

@@ -108,8 +108,8 @@ Result<Header> parseHeader(BytesView header) {
   const std::size_t length = base::loadLe32(header);
   const auto type = static_cast<Type>(header[4]);
   if (length < kHeaderSize - 4 || length > kMaxFrame - 4) return rubbish("a frame of bad length");
-  const bool down = type >= Type::Open && type <= Type::Answer;
-  const bool up = type >= Type::Ready && type <= Type::Question;
+  const bool down = type >= Type::Open && type <= Type::Ping;
+  const bool up = type >= Type::Ready && type <= Type::Pong;
   if (!down && !up) return rubbish("a frame of unknown type");
   return Header{type, base::loadLe32(header.subspan(5)), length - (kHeaderSize - 4)};
 }
@@ -233,6 +233,11 @@ Result<SecretBuffer> parseKeyText(BytesView body) {
   const BytesView text = in.field(kMaxKeyFile);
   if (!in.atEnd()) return rubbish("a bad KeyText");
   return SecretBuffer::copyOf(text);
+}
+
+Result<void> parsePulse(const Frame& frame) {
+  if (frame.request != 0 || !frame.body.empty()) return rubbish("a bad Ping or Pong");
+  return {};
 }
 
 Error parseFailure(BytesView body) {

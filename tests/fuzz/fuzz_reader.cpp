@@ -25,6 +25,14 @@ void same(const Header& header, base::BytesView frame, Parse parse, bool cleaned
   if (!twice || base::asText(twice->bytes()) != base::asText(once->bytes())) __builtin_trap();
 }
 
+// There is one frame of each kind.
+void pulse(const Header& header, base::BytesView frame, const base::Result<base::SecretBuffer>& whole) {
+  auto body = base::SecretBuffer::copyOf(frame.subspan(kHeaderSize));
+  if (!body || !whole) __builtin_trap();
+  const bool taken = bool(parsePulse({header.type, header.request, *std::move(body)}));
+  if (taken != (base::asText(whole->bytes()) == base::asText(frame))) __builtin_trap();
+}
+
 void parse(const Header& header, base::BytesView frame) {
   const base::BytesView body = frame.subspan(kHeaderSize);
   switch (header.type) {
@@ -53,6 +61,10 @@ void parse(const Header& header, base::BytesView frame) {
       return;
     case Type::Written:
       return;
+    case Type::Ping:
+      return pulse(header, frame, encodePing());
+    case Type::Pong:
+      return pulse(header, frame, encodePong());
   }
 }
 

@@ -118,7 +118,7 @@ def disks(folder):
 
 def frames():
     """The example frames of hal/FORMATS.md, and one of each other type."""
-    for name, hexes in re.findall(r"^    (Open|Slots|Read|Failed) +((?:[0-9a-f]{2} ?)+)$", formats("hal"), re.M):
+    for name, hexes in re.findall(r"^    (Open|Slots|Read|Failed|Ping|Pong) +((?:[0-9a-f]{2} ?)+)$", formats("hal"), re.M):
         yield name, bytes.fromhex(hexes)
     text = lambda value: struct.pack("<I", len(value)) + value
     slot = text(b"image") + text(b"/srv/keys/a.img")

@@ -159,8 +159,18 @@ TEST(ReaderProtocol, RefusesBadHeaders) {
   EXPECT_FALSE(header(4, 2));
   EXPECT_FALSE(header(kMaxFrame - 3, 18));
   EXPECT_FALSE(header(0xffffffff, 18));
-  for (const int type : {0, 6, 15, 23, 255}) EXPECT_FALSE(header(5, static_cast<std::uint8_t>(type))) << type;
+  EXPECT_TRUE(header(5, 6));
+  EXPECT_TRUE(header(5, 23));
+  for (const int type : {0, 7, 15, 24, 255}) EXPECT_FALSE(header(5, static_cast<std::uint8_t>(type))) << type;
   EXPECT_FALSE(parseHeader({}));
+}
+
+TEST(ReaderProtocol, PingAndPongCarryNothing) {
+  EXPECT_EQ(base::toHex(encodePing()->bytes()), "050000000600000000");
+  EXPECT_EQ(base::toHex(encodePong()->bytes()), "050000001700000000");
+  EXPECT_TRUE(parsePulse({Type::Pong, 0, {}}));
+  EXPECT_FALSE(parsePulse({Type::Pong, 1, {}}));
+  EXPECT_FALSE(parsePulse({Type::Ping, 0, secret("x")}));
 }
 
 TEST(ReaderProtocol, RefusesSlotNamesThatCannotBeShown) {
@@ -253,6 +263,8 @@ TEST(ReaderProtocol, TheDocumentsExampleIsTrue) {
   EXPECT_EQ(shown(*encode(0, Open{kVersion, false, {"floppy:A:"}})), "shown");
   EXPECT_EQ(shown(*encode(0, std::vector<Slot>{{{"floppy", "A:"}, true, false, "3", std::nullopt}})),
             "shown");
+  EXPECT_EQ(shown(*encodePing()), "shown");
+  EXPECT_EQ(shown(*encodePong()), "shown");
   EXPECT_EQ(shown(*encode(1, Read{{"floppy", "A:"}, std::chrono::milliseconds(10'000)})), "shown");
   EXPECT_EQ(shown(*encodeFailure(1, Type::Failed, {Code::Corrupt, "disk damaged", Reason::Damaged})),
             "shown");

@@ -84,7 +84,7 @@ TEST_F(Completion, OffersFixedWords) {
 
 TEST_F(Completion, OffersMediumUris) {
   EXPECT_THAT(offers("kmsd run --medium "),
-              UnorderedElementsAre("image:", "floppy:A:", "floppy:B:", "prompt:"));
+              UnorderedElementsAre("image:", "floppy:A:", "floppy:B:", "usb:", "card:", "prompt:"));
   EXPECT_THAT(offers("kmsd medium check fl"), UnorderedElementsAre("floppy:A:", "floppy:B:"));
   // Bash replaces what stands behind the last colon, so only that is offered.
   EXPECT_THAT(offers("kmsd run --medium image:ke"), UnorderedElementsAre("keys/"));

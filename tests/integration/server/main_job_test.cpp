@@ -1,5 +1,6 @@
 // The main job, end to end, with the programs that users run.
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include "tests/support/server.h"
 
@@ -73,6 +74,21 @@ TEST_F(MainJob, SealsOnRemovalAndOpensOnReinsertionWithoutRestart) {
   server_.insert("key.img");
   server_.expectState("unsealed", "");
   EXPECT_EQ(verify(token), 0);
+}
+
+// Nothing is asked of it meanwhile: its silence alone gives it away.
+TEST_F(MainJob, SealsOnRemovalThoughTheReaderIsFrozen) {
+  server_.insert("key.img");
+  server_.start({"--on-removal", "seal"});
+  server_.expectState("unsealed", "");
+  const pid_t frozen = server_.readerPid();
+  ASSERT_GT(frozen, 0);
+  ASSERT_EQ(::kill(frozen, SIGSTOP), 0);
+  server_.pull("key.img");
+  server_.expectState("sealed", "medium_removed");
+  EXPECT_NE(server_.readerPid(), frozen);
+  server_.insert("key.img");
+  server_.expectState("unsealed", "");
 }
 
 TEST_F(MainJob, GraceSealsOnlyWhenTheDiskStaysAway) {

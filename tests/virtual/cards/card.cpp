@@ -100,7 +100,7 @@ Bytes VirtualCard::handOut(Answer answer, const Apdu& apdu) {
     rest_ = std::move(answer.data);
     return statusOnly(ofMore(rest_.size()));
   }
-  const std::size_t expect = apdu.expect.value_or(0);
+  const std::size_t expect = apdu.expect.value_or(manner_.unasked ? 256 : 0);
   if (manner_.t0 && !get && expect > answer.data.size())
     return statusOnly(0x6C00U + unsigned(answer.data.size()));
   const std::size_t most =

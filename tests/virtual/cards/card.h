@@ -21,6 +21,7 @@ struct CardManner {
   bool t0 = false;         // wrong lengths are told by 6Cxx, all answers to data by 61xx
   bool extended = false;   // extended lengths are understood
   std::size_t part = 256;  // bytes of an answer in one part; the rest by 61xx
+  bool unasked = false;    // answers also commands that expect no answer, as YubiKeys do
 };
 
 struct CardFaults {

@@ -18,6 +18,7 @@ PivCard::PivCard(CardManner manner, std::string_view guid) : VirtualCard(manner)
 void PivCard::forget() {
   selected_ = false;
   pin.verified = false;
+  management_.forget();
 }
 
 Answer PivCard::getData(const Bytes& list) const {
@@ -30,18 +31,38 @@ Answer PivCard::getData(const Bytes& list) const {
   return {0x9000, tlv(0x53, at->second)};
 }
 
+// 5C 03 and the tag, then 53, a length and the object.
+Answer PivCard::putData(const Bytes& object) {
+  if (!management_.open()) return {0x6982};
+  const auto at = [&](std::size_t i) { return std::to_integer<std::uint32_t>(object.at(i)); };
+  if (object.size() < 7 || at(0) != 0x5C || at(1) != 3 || at(5) != 0x53) return {0x6A80};
+  const std::size_t more = at(6) < 0x80 ? 0 : at(6) - 0x80;  // bytes of a long length
+  std::size_t size = more == 0 ? at(6) : 0;
+  if (more > 2 || object.size() < 7 + more) return {0x6A80};
+  for (std::size_t i = 7; i < 7 + more; ++i) size = size << 8U | at(i);
+  if (size != object.size() - 7 - more) return {0x6A80};
+  put(at(2) << 16U | at(3) << 8U | at(4),
+      Bytes(object.end() - static_cast<std::ptrdiff_t>(size), object.end()));
+  return {};
+}
+
 Answer PivCard::process(const Apdu& apdu) {
   if (apdu.ins == 0xA4) {
     const Bytes aid = joined({bigEndian(0xA000000308, 5), bigEndian(0x00001000, 4)});
-    const bool ours = apdu.p1 == 0x04 && apdu.data.size() >= aid.size() &&
-                      std::equal(aid.begin(), aid.end(), apdu.data.begin());
-    selected_ = ours;
+    // The whole of it, or its beginning from the five bytes of who registered it.
+    const bool ours = apdu.p1 == 0x04 && apdu.data.size() >= 5 &&
+                      std::equal(aid.begin(), aid.begin() + std::min(std::ssize(aid), std::ssize(apdu.data)),
+                                 apdu.data.begin());
+    selected_ = selected_ || ours;  // one that is not there changes nothing
     return ours ? Answer{0x9000,
                          tlv(0x61, tlv(0x4F, joined({bigEndian(0x00001000, 4), bigEndian(0x0100, 2)})))}
                 : Answer{0x6A82};
   }
   if (!selected_) return {0x6D00};
   if (apdu.ins == 0x20) return apdu.p() == 0x0080 ? Answer{pin.verify(apdu.data)} : Answer{0x6A88};
+  if (apdu.ins == 0x87 && apdu.p() == 0x039B) return management_.authenticate(apdu.data);
+  if (apdu.ins == 0xDB && apdu.p() == 0x3FFF) return putData(apdu.data);
+  if (apdu.ins == 0xFD) return {0x9000, bigEndian(0x040305, 3)};  // Yubico's: the version
   if (apdu.ins == 0xCB && apdu.p() == 0x3FFF) return getData(apdu.data);
   return {0x6D00};
 }

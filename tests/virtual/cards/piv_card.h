@@ -1,9 +1,11 @@
-// A PIV card (NIST SP 800-73-4) as far as data objects go; they are written by put().
+// A PIV card (NIST SP 800-73-4) as far as data objects go; they are written by put(), or by PUT DATA after
+// the management key has been shown, as Yubico's cards have it when they are new.
 #pragma once
 
 #include <map>
 
 #include "tests/virtual/cards/card.h"
+#include "tests/virtual/cards/piv_management.h"
 
 namespace tests {
 
@@ -24,7 +26,9 @@ class PivCard final : public VirtualCard {
 
  private:
   Answer getData(const Bytes& list) const;
+  Answer putData(const Bytes& object);
   bool selected_ = false;
+  PivManagement management_;
 };
 
 }  // namespace tests

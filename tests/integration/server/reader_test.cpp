@@ -44,9 +44,10 @@ TEST(TwoPrograms, TheServerLoadsNoLibraryOfADevice) {
 
 TEST(TwoPrograms, TheServerHoldsNoDriverAndNoParserOfAMedium) {
   const std::string server = said({"nm", "-C", "--defined-only", kKmsd});
-  EXPECT_EQ(met(server, {"drivers::", "hal::FatVolume", "hal::readKeyDisk", "hal::readPartitions",
-                         "hal::makeFileBlockDevice", "hal::Registry", "hal::ReaderService", "kmsd::media::shield"}),
-            "");
+  EXPECT_EQ(
+      met(server, {"drivers::", "hal::FatVolume", "hal::readKeyDisk", "hal::readPartitions",
+                   "hal::makeFileBlockDevice", "hal::Registry", "hal::ReaderService", "kmsd::media::shield"}),
+      "");
   EXPECT_NE(met(server, {"kms::Vault"}), "");
   const std::string media = said({"nm", "-C", "--defined-only", kMedia});
   EXPECT_EQ(met(media, {" kms::", "kmsd::http", "asio", "SSL_CTX"}), "");

@@ -20,9 +20,10 @@ class Ran:
 
 
 class Machine:
-    """One boot. Everything of it lies in `folder`: sockets, the kernel's log, the folder shared with the guest."""
+    """One boot. Everything of it lies in `folder`: sockets, the kernel's log, the folder shared with the guest.
+    `at_power_on(machine)` is called before the kernel looks for devices."""
 
-    def __init__(self, folder, vmlinux, initrd, memory):
+    def __init__(self, folder, vmlinux, initrd, memory, at_power_on=None):
         self.folder, self.share = folder, folder / "share"
         self.share.mkdir(parents=True)
         self.number = 0
@@ -42,6 +43,8 @@ class Machine:
             stdin=subprocess.DEVNULL, stdout=open(folder / "qemu.log", "wb"), stderr=subprocess.STDOUT)
         try:
             self.qmp = Qmp(folder / "qmp")
+            if at_power_on is not None:
+                at_power_on(self)
             self.agent = socket.socket(socket.AF_UNIX)
             self.agent.connect(str(folder / "agent"))
             self._await_line(b"ready", BOOT_SECONDS, "the guest's agent")

@@ -77,7 +77,13 @@ class FakeIo final : public floppy::FloppyIo {
     return {0, std::make_unique<FakeOpen>(drive_)};
   }
   base::Result<hal::BlockFacts> facts(dev_t) override {
-    return base::Error{base::Code::NotFound, "a diskette drive is not asked by sysfs"};
+    if (drive_->kind != drivers::floppy::NodeKind::Block)
+      return base::Error{base::Code::NotFound, "a diskette drive is not asked by sysfs"};
+    const std::lock_guard lock(drive_->mutex);
+    hal::BlockFacts facts;
+    facts.size = drive_->disk.size();
+    facts.stamp = std::to_string(drive_->generation);
+    return facts;
   }
 
  private:

@@ -6,6 +6,8 @@
 #include "daemon/driver_dir.h"
 #include "daemon/harden.h"
 #include "daemon/media_port.h"
+#include "daemon/operator_ask.h"
+#include "daemon/pin_file.h"
 #include "daemon/reasons.h"
 #include "daemon/terminal.h"
 #include "daemon/verb_medium.h"
@@ -28,13 +30,17 @@ struct Shown {
   std::string error;
 };
 
-Shown showSlot(ReaderClient& reader, hal::Slot slot) {
+// No card gets a PIN for that; what it tells anybody is shown.
+Shown showSlot(ReaderClient& reader, PinSight& sight, hal::Slot slot) {
   Shown shown{std::move(slot), {}, false, {}};
   if (shown.slot.error) shown.error = shown.slot.error->what;
   if (shown.slot.error || !shown.slot.present) return shown;
   auto text = reader.read(shown.slot.id);
   if (!text) {
-    shown.error = text.error().what;
+    const auto asked = sight.take();
+    if (asked && asked->server && asked->medium)
+      shown.identity = hal::MediumIdentity{*asked->server, *asked->medium, {}, {}};
+    shown.error = asked ? asksForPin(*asked) : text.error().what;
     return shown;
   }
   auto file = hal::parseKeyFile(text->bytes());
@@ -67,6 +73,9 @@ json::object toJson(const Shown& shown) {
 std::string toLine(const Shown& shown) {
   std::string line = shown.slot.id.uri() + "  ";
   if (!shown.error.empty()) {
+    if (shown.identity)
+      line +=
+          "medium " + shown.identity->medium.text() + " of server " + shown.identity->server.text() + "; ";
     line += shown.error;
   } else if (!shown.slot.present) {
     line += "empty";
@@ -86,7 +95,7 @@ struct Checked {
 };
 
 base::Result<base::SecretBuffer> keyTextOf(const std::string& uri, const Parsed& parsed) {
-  TerminalAsk ask;
+  OperatorAsk ask(parsed.text(kPinFileOption.name));
   auto port = MediumPort::open(uri, false, &ask, driverDirOf(parsed));
   if (!port) return std::move(port).error();
   return port->read();
@@ -156,7 +165,7 @@ Exit answer(bool asJson, const std::string& uri, const base::Result<hal::KeyFile
 }  // namespace
 
 Exit mediumList(const Parsed& parsed) {
-  TerminalAsk ask;
+  PinSight ask;
   ReaderOptions options;
   options.uris = parsed.texts("medium");
   options.driverDir = driverDirOf(parsed);
@@ -167,7 +176,7 @@ Exit mediumList(const Parsed& parsed) {
   auto slots = (*reader)->scan();
   if (!slots) return fail(slots.error());
   std::vector<Shown> all;
-  for (hal::Slot& slot : *slots) all.push_back(showSlot(**reader, std::move(slot)));
+  for (hal::Slot& slot : *slots) all.push_back(showSlot(**reader, ask, std::move(slot)));
   const auto drivers = (*reader)->drivers();
   if (parsed.has("json")) {
     json::array items;

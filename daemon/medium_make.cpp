@@ -4,6 +4,8 @@
 #include "daemon/driver_dir.h"
 #include "daemon/harden.h"
 #include "daemon/media_port.h"
+#include "daemon/operator_ask.h"
+#include "daemon/pin_file.h"
 #include "daemon/terminal.h"
 #include "daemon/verb_medium.h"
 #include "hal/base/file.h"
@@ -52,7 +54,7 @@ base::Result<std::optional<hal::MediumIdentity>> identityOf(const Parsed& parsed
 base::Result<hal::MediumId> create(const Parsed& parsed) {
   auto identity = identityOf(parsed);
   if (!identity) return std::move(identity).error();
-  TerminalAsk ask;
+  OperatorAsk ask(parsed.text(kPinFileOption.name));
   auto port = MediumPort::open(parsed.arguments().front(), true, &ask, driverDirOf(parsed));
   if (!port) return std::move(port).error();
   auto pwd = typedPwd(parsed);
@@ -85,7 +87,7 @@ base::Result<MediumPort> swapDisks(const std::string& uri, hal::Ask& ask, const 
 base::Result<hal::MediumId> copy(const Parsed& parsed) {
   const std::string& from = parsed.arguments()[0];
   const std::string& to = parsed.arguments()[1];
-  TerminalAsk ask;
+  OperatorAsk ask(parsed.text(kPinFileOption.name));
   auto source = MediumPort::open(from, false, &ask, driverDirOf(parsed));
   if (!source) return std::move(source).error();
   auto target = MediumPort::open(to, true, &ask, driverDirOf(parsed));
@@ -106,7 +108,7 @@ base::Result<hal::MediumId> copy(const Parsed& parsed) {
 }
 
 base::Result<void> show(const Parsed& parsed) {
-  TerminalAsk ask;
+  OperatorAsk ask(parsed.text(kPinFileOption.name));
   if (!outputIsTerminal() || !canAsk())
     return base::Error{base::Code::Denied, "a key is shown on a terminal only", base::Reason::Forbidden};
   auto port = MediumPort::open(parsed.arguments().front(), false, &ask, driverDirOf(parsed));

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "daemon/terminal.h"
+
 namespace kmsd {
 namespace {
 

@@ -6,15 +6,16 @@
 #include <vector>
 
 #include "daemon/media_port.h"
-#include "daemon/terminal.h"
+#include "daemon/operator_ask.h"
 #include "kms/keys/founding.h"
 
 namespace kmsd {
 
 class NewMedia {
  public:
-  // `driverDir`: as ReaderOptions.
-  explicit NewMedia(std::filesystem::path driverDir) : driverDir_(std::move(driverDir)) {}
+  // `driverDir`: as ReaderOptions. `pinFile`: as OperatorAsk.
+  NewMedia(std::filesystem::path driverDir, std::filesystem::path pinFile)
+      : driverDir_(std::move(driverDir)), ask_(std::move(pinFile)) {}
   // `uris`: the first is the original, the others are backups. Errors: as MediumPort::open and look,
   // consentFor, checkDistinct, checkDestroy; Unavailable (prompt: without a terminal). Asks on a terminal for
   // the id of a medium whose key is to be lost.
@@ -44,7 +45,7 @@ class NewMedia {
   base::Result<void> writeOne(One& one);
 
   const std::filesystem::path driverDir_;
-  TerminalAsk ask_;
+  OperatorAsk ask_;
   std::vector<One> media_;
 };
 

@@ -1,14 +1,6 @@
 #include "daemon/pin_desk.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-
-#include "daemon/credentials.h"
-#include "hal/base/fd.h"
-#include "hal/base/file.h"
+#include "daemon/pin_file.h"
 
 namespace kmsd {
 namespace {
@@ -19,8 +11,6 @@ using base::Reason;
 using base::Result;
 using base::SecretBuffer;
 
-constexpr std::size_t kMaxPin = 64;  // bytes
-
 Error withheld(std::string what) { return {Code::Denied, std::move(what), Reason::PinWithheld}; }
 
 std::string tries(const hal::PinQuestion& question) {
@@ -30,44 +20,6 @@ std::string tries(const hal::PinQuestion& question) {
 
 std::string name(const hal::PinQuestion& question) {
   return question.card.empty() ? "the card (" + question.application + ")" : "card " + question.card;
-}
-
-struct PinFile {
-  SecretBuffer pin;
-  std::string source;  // path and time: a changed file may be tried anew
-};
-
-Result<SecretBuffer> readPin(int file, const std::string& name) {
-  auto pin = SecretBuffer::create(kMaxPin + 2);
-  if (!pin) return pin;
-  const ssize_t got = ::read(file, pin->bytes().data(), pin->size());
-  if (got < 0) return base::systemError(name, errno);
-  pin->shrink(static_cast<std::size_t>(got));
-  while (!pin->empty() && (pin->text().back() == '\n' || pin->text().back() == '\r'))
-    pin->shrink(pin->size() - 1);
-  if (pin->empty() || pin->size() > kMaxPin)
-    return Error{Code::Invalid, name + " must hold one line of 1 to 64 bytes"};
-  return pin;
-}
-
-Result<PinFile> readPinFile(const std::filesystem::path& path) {
-  const std::string name = "the PIN file " + path.string();
-  const base::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  struct stat what {};
-  if (!file || ::fstat(file.get(), &what) != 0) return base::systemError(name, errno);
-  if (!S_ISREG(what.st_mode)) return Error{Code::Invalid, name + " is no file"};
-  std::string source = path.string();
-  // systemd gives each start a new copy of a credential, with rights of its own and a time that tells
-  // nothing.
-  if (!isCredential(path)) {
-    if ((what.st_mode & 077U) != 0)
-      return Error{Code::Denied, name + " is open to others; chmod 600 " + path.string()};
-    source += " " + std::to_string(what.st_mtim.tv_sec) + "." + std::to_string(what.st_mtim.tv_nsec) + " " +
-              std::to_string(what.st_ino);
-  }
-  auto pin = readPin(file.get(), name);
-  if (!pin) return std::move(pin).error();
-  return PinFile{*std::move(pin), std::move(source)};
 }
 
 }  // namespace

@@ -11,7 +11,6 @@
 namespace kmsd {
 namespace {
 
-constexpr std::size_t kMaxPin = 64;   // bytes
 constexpr std::size_t kMaxWord = 16;  // bytes of a yes or no
 
 void say(std::string_view text) {
@@ -105,13 +104,5 @@ base::Result<void> showSecret(std::string_view text) {
   }
   return {};
 }
-
-base::Result<base::SecretBuffer> TerminalAsk::pin(const hal::PinQuestion& question) {
-  const std::string card = question.card.empty() ? "the card" : "the card " + question.card;
-  const std::string tries = question.triesLeft ? std::to_string(*question.triesLeft) + " tries left"
-                                               : "it does not tell the tries left";
-  return askLine("PIN of " + card + " (" + question.application + ", " + tries + "):", kMaxPin, false);
-}
-base::Result<bool> TerminalAsk::confirm(const std::string& question) { return askYes(question); }
 
 }  // namespace kmsd

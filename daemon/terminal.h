@@ -5,7 +5,6 @@
 #include <string>
 
 #include "hal/base/secret_buffer.h"
-#include "hal/driver.h"
 
 namespace kmsd {
 
@@ -21,12 +20,5 @@ base::Result<bool> askYes(const std::string& question);
 // Straight to standard output. REQUIRES: outputIsTerminal(), unless the caller was told to print it
 // elsewhere.
 base::Result<void> showSecret(std::string_view text);
-
-// Lets kmsd-media ask for PINs and consent.
-class TerminalAsk final : public hal::Ask {
- public:
-  base::Result<base::SecretBuffer> pin(const hal::PinQuestion& question) override;
-  base::Result<bool> confirm(const std::string& question) override;
-};
 
 }  // namespace kmsd

@@ -1,6 +1,7 @@
 #include "daemon/verb_medium.h"
 
 #include "daemon/driver_dir.h"
+#include "daemon/pin_file.h"
 
 namespace kmsd {
 namespace {
@@ -26,6 +27,7 @@ constexpr OptionSpec kListOptions[] = {
     kJson};
 constexpr OptionSpec kCheckOptions[] = {
     {"data-dir", "DIR", "also say whether it opens the server in DIR (takes about a second)"},
+    kPinFileOption,
     kDriverDirOption,
     kJson};
 constexpr OptionSpec kCreateOptions[] = {
@@ -39,9 +41,10 @@ constexpr OptionSpec kCreateOptions[] = {
     {"label", "TEXT", "what is shown for it, 24 bytes at most; with --server-id", "", false, false, true},
     kFormat,
     kDestroy,
+    kPinFileOption,
     kDriverDirOption};
-constexpr OptionSpec kCopyOptions[] = {kFormat, kDestroy, kDriverDirOption};
-constexpr OptionSpec kShowOptions[] = {kDriverDirOption};
+constexpr OptionSpec kCopyOptions[] = {kFormat, kDestroy, kPinFileOption, kDriverDirOption};
+constexpr OptionSpec kShowOptions[] = {kPinFileOption, kDriverDirOption};
 
 constexpr VerbSpec kVerbs[] = {
     {"medium list",
@@ -61,7 +64,8 @@ constexpr VerbSpec kVerbs[] = {
      mediumCreate},
     {"medium copy", "make an exact copy: as good as the original", kTwoUris, kCopyOptions,
      "kmsd medium copy floppy:A: image:/mnt/safe/copy.img\n"
-     "kmsd medium copy floppy:A: floppy:A:              # one drive: asks to swap the disks\n",
+     "kmsd medium copy floppy:A: floppy:A:              # one drive: asks to swap the disks\n"
+     "kmsd medium copy floppy:A: card:                  # onto the card in the reader; asks for its PIN\n",
      mediumCopy},
     {"medium show", "show a medium's 14 characters, on a terminal only", kUri, kShowOptions,
      "kmsd medium show floppy:A:       # asks first; to be written down or printed\n", mediumShow},

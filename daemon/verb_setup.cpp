@@ -7,6 +7,7 @@
 #include "daemon/harden.h"
 #include "daemon/new_media.h"
 #include "daemon/new_server.h"
+#include "daemon/pin_file.h"
 #include "hal/base/rng.h"
 
 namespace kmsd {
@@ -73,7 +74,7 @@ Exit runSetup(const Parsed& parsed) {
   const ServerHeader header{base::Uuid::generate(base::systemRng()), parsed.text("organisation"),
                             base::systemClock().now()};
   if (auto fit = formatServerHeader(header); !fit) return fail(fit.error());
-  NewMedia media(driverDirOf(parsed));
+  NewMedia media(driverDirOf(parsed), parsed.text(kPinFileOption.name));
   const Consents consents{parsed.has("format"), parsed.texts("destroy-key")};
   if (auto done = setUp(root, header, uris, consents, media); !done) return fail(done.error());
   report(root, header, media, uris.size() > 1);
@@ -84,6 +85,7 @@ constexpr OptionSpec kOptions[] = {
     {"data-dir", "DIR", "where the server is to be: absent or empty", kDefaultDataDir},
     {"medium", "URI", "the key medium to make, such as floppy:A: or image:FILE", "", true},
     {"backup-medium", "URI", "a further medium, with a key and slot of its own", "", true, false, true},
+    kPinFileOption,
     kDriverDirOption,
     {"organisation", "NAME", "whose server it is; the media are labelled with it"},
     {"format", "", "use media that hold other data: the data are lost", "", false, false, true},

@@ -11,6 +11,12 @@ using base::Code;
 using base::Reason;
 
 using PcscTest = PcscBench;
+std::string nameOf(const CardManner& manner) {
+  if (manner.extended) return "ExtendedLengths";
+  if (manner.t0) return "T0";
+  return manner.part == 100 ? "AnswersInParts" : "ShortLengths";
+}
+
 class PcscManner : public PcscBench, public ::testing::WithParamInterface<CardManner> {};
 
 TEST_F(PcscTest, CardsComeAndGo) {
@@ -85,7 +91,8 @@ TEST_P(PcscManner, PivIsRead) {
 
 INSTANTIATE_TEST_SUITE_P(Manners, PcscManner,
                          ::testing::Values(CardManner{}, CardManner{.extended = true},
-                                           CardManner{.part = 100}, CardManner{.t0 = true}));
+                                           CardManner{.part = 100}, CardManner{.t0 = true}),
+                         [](const auto& manner) { return nameOf(manner.param); });
 
 TEST_F(PcscTest, AWrongPinTellsTheTriesLeft) {
   pcscd.start();

@@ -32,6 +32,13 @@ class CardServer : public ::testing::Test {
   void insert(std::shared_ptr<VirtualCard> inserted) {
     link = std::make_unique<VpcdLink>(pcscd.port(0), std::move(inserted));
   }
+  // Until kmsd's commands, which do not wait, find it in the reader.
+  void awaitCard() const {
+    ASSERT_TRUE(waitUntil([this] {
+      return server.kmsd({"medium", "list", "--medium", "card:"}).out.find("it asks for its PIN") !=
+             std::string::npos;
+    }));
+  }
   std::filesystem::path pinFile() const { return server.safe() / "pin"; }
   // Whole or not at all, as kmsd may read it at any moment.
   void writePin(const std::string& pin) {
@@ -159,6 +166,39 @@ TEST_F(CardServer, ACardThatSaysNothingOfItselfGetsNoPin) {
   link.reset();
   server.expectState("sealed", "awaiting_medium");
   EXPECT_EQ(card->pin.given, 0U);
+}
+
+TEST_F(CardServer, ACardIsMadeBySetupListedAndCopiedWithOnePinEach) {
+  insert(card);
+  writePin("123456");
+  const std::string data = (server.safe() / "data").string();
+  const std::string copy = (server.safe() / "copy.img").string();
+  awaitCard();
+  const Ran made =
+      server.kmsd({"setup", "--data-dir", data, "--medium", "card:", "--pin-file", pinFile().string()});
+  ASSERT_EQ(made.exit, 0) << made.err;
+  const Ran listed = server.kmsd({"medium", "list", "--medium", "card:", "--json"});
+  EXPECT_EQ(listed.exit, 0) << listed.err;
+  EXPECT_NE(listed.out.find("it asks for its PIN (OpenPGP, 3 tries left)"), std::string::npos) << listed.out;
+  const Ran checked =
+      server.kmsd({"medium", "check", "card:", "--data-dir", data, "--pin-file", "-"}, "123456\n");
+  EXPECT_EQ(checked.exit, 0) << checked.out << checked.err;
+  EXPECT_NE(checked.out.find("It opens the server."), std::string::npos) << checked.out;
+  const Ran copied =
+      server.kmsd({"medium", "copy", "card:", "image:" + copy, "--pin-file", pinFile().string()});
+  ASSERT_EQ(copied.exit, 0) << copied.err;
+  const Ran opens = server.kmsd({"medium", "check", "image:" + copy, "--data-dir", data});
+  EXPECT_EQ(opens.exit, 0) << opens.out << opens.err;
+  link.reset();
+  EXPECT_EQ(card->pin.left, 3U);
+  writePin("999999");
+  insert(card);
+  awaitCard();
+  const Ran wrong = server.kmsd({"medium", "check", "card:", "--pin-file", pinFile().string()});
+  EXPECT_EQ(wrong.exit, 6) << wrong.err;
+  EXPECT_NE(wrong.err.find("2 "), std::string::npos) << wrong.err;
+  link.reset();
+  EXPECT_EQ(card->pin.left, 2U);
 }
 
 }  // namespace

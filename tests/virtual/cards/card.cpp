@@ -1,9 +1,15 @@
 #include "tests/virtual/cards/card.h"
 
 #include <algorithm>
+#include <ostream>
 #include <utility>
 
 namespace tests {
+
+void PrintTo(const CardManner& manner, std::ostream* out) {
+  *out << (manner.t0 ? "T=0" : "T=1") << (manner.extended ? ", extended lengths" : "") << ", parts of "
+       << manner.part;
+}
 namespace {
 
 constexpr std::uint8_t kGetResponse = 0xC0;

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <iosfwd>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -23,6 +24,9 @@ struct CardManner {
   std::size_t part = 256;  // bytes of an answer in one part; the rest by 61xx
   bool unasked = false;    // answers also commands that expect no answer, as YubiKeys do
 };
+
+// As a failing test names it.
+void PrintTo(const CardManner& manner, std::ostream* out);
 
 struct CardFaults {
   std::optional<unsigned> pulledAt;   // when this APDU comes (from 0), the card loses power: no answer

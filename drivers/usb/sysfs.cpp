@@ -1,5 +1,7 @@
 #include "drivers/usb/sysfs.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -62,6 +64,14 @@ void addNode(const Host& host, const fs::path& folder, std::vector<BlockNode>& n
   addHolders(host, folder, nodes);
 }
 
+// The kernel gives the number of a host again at once, but the folder of each in /sys has an inode of its
+// own.
+std::string instance(const fs::path& adapter) {
+  struct stat status {};
+  const bool known = ::stat(adapter.c_str(), &status) == 0;
+  return adapter.filename().string() + "/" + std::to_string(known ? status.st_ino : 0);
+}
+
 KernelUnit unitOf(const Host& host, const fs::path& disk, unsigned lun) {
   KernelUnit unit;
   unit.lun = lun;
@@ -86,6 +96,7 @@ std::vector<KernelUnit> kernelUnits(const Host& host, const std::string& port, u
   std::vector<KernelUnit> units;
   const std::string name = port + ":" + std::to_string(configuration) + "." + std::to_string(interface);
   for (const fs::path& adapter : folders(host.sys / "bus/usb/devices" / name, "host")) {
+    const std::string binding = instance(adapter);
     for (const fs::path& target : folders(adapter, "target")) {
       for (const fs::path& device : folders(target, "")) {
         const std::string address = device.filename().string();  // host:channel:target:lun
@@ -93,7 +104,7 @@ std::vector<KernelUnit> kernelUnits(const Host& host, const std::string& port, u
         if (std::count(address.begin(), address.end(), ':') != 3 || !lun) continue;
         for (const fs::path& disk : folders(device / "block", "")) {
           units.push_back(unitOf(host, disk, *lun));
-          units.back().adapter = adapter.filename().string();
+          units.back().adapter = binding;
           units.back().isDisk = attribute(device / "type") == "0";
         }
       }

@@ -26,7 +26,7 @@ struct BlockNode {
 // A logical unit that the kernel's driver has found.
 struct KernelUnit {
   unsigned lun = 0;
-  std::string adapter;     // "host6": another number each time the driver is bound
+  std::string adapter;     // "host6/49152": another each time the driver is bound
   std::string disk;        // "sdb"
   bool isDisk = false;     // SCSI type 0, and no CD drive
   std::uint64_t size = 0;  // bytes; 0: nothing is in it

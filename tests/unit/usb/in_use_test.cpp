@@ -83,7 +83,8 @@ TEST_F(KernelTreeTest, UnitsAreRead) {
   const auto found = units();
   ASSERT_EQ(found.size(), 2U);
   EXPECT_EQ(found[0].lun, 0U);
-  EXPECT_EQ(found[0].adapter, "host6");
+  EXPECT_TRUE(found[0].adapter.starts_with("host6/")) << found[0].adapter;
+  EXPECT_EQ(found[1].adapter, found[0].adapter);
   EXPECT_EQ(found[0].disk, "sdb");
   EXPECT_TRUE(found[0].isDisk);
   EXPECT_TRUE(found[0].writeProtected);
@@ -93,6 +94,15 @@ TEST_F(KernelTreeTest, UnitsAreRead) {
   write("sys/bus/usb/devices/1-4.2/serial", "E0D55EA5\n");
   EXPECT_EQ(usb::serialNumber(host(), "1-4.2"), "E0D55EA5");
   EXPECT_EQ(usb::serialNumber(host(), "1-4.3"), "");
+}
+
+TEST_F(KernelTreeTest, AHostOfTheSameNumberIsAnotherOne) {
+  disk("6:0:0:0", "sdb", "8:16");
+  const std::string before = units().front().adapter;
+  EXPECT_EQ(units().front().adapter, before);
+  fs::rename(scratch_ / "sys/bus/usb/devices/1-4.2:1.0", scratch_ / "gone");
+  disk("6:0:0:0", "sdb", "8:16");
+  EXPECT_NE(units().front().adapter, before);
 }
 
 // A partition of the stick is one half of a mirror, on which an encrypted volume is built, which is mounted.

@@ -160,31 +160,39 @@ void ScriptedBus::pull(const std::shared_ptr<ScriptedStick>& stick) {
 
 void ScriptedBus::changed(const std::shared_ptr<ScriptedStick>& stick) {
   const std::lock_guard lock(mutex_);
-  show(*stick);
+  const std::lock_guard inner(stick->mutex_);
+  if (stick->bound_) show(*stick);
 }
 
 void ScriptedBus::bind(ScriptedStick& stick, bool bound) {
-  {
-    const std::lock_guard inner(stick.mutex_);
-    stick.bound_ = bound;
-  }
-  if (bound) adapterOf_[&stick] = ++adapters_;
-  show(stick);
+  const std::lock_guard inner(stick.mutex_);
+  const auto folder = folderOf(stick), gone = scratch_ / "gone";
+  // The one before is kept for a while, so that no file system gives its inode to the next.
+  std::filesystem::remove_all(gone);
+  if (std::filesystem::exists(folder)) std::filesystem::rename(folder, gone);
+  if (bound && !stick.bound_) ++bindings_[&stick];
+  stick.bound_ = bound;
+  if (bound) show(stick);
 }
 
+std::filesystem::path ScriptedBus::folderOf(const ScriptedStick& stick) const {
+  return scratch_ / "sys/bus/usb/devices" / (stick.port + ":1.0");
+}
+
+// As the kernel, which gives the number of a host that went to the next, but each disk a sequence of its own.
 void ScriptedBus::show(ScriptedStick& stick) {
-  const std::lock_guard inner(stick.mutex_);
-  const auto folder = scratch_ / "sys/bus/usb/devices" / (stick.port + ":1.0");
-  std::filesystem::remove_all(folder);
-  if (!stick.bound_) return;
-  const std::string number = std::to_string(adapterOf_[&stick]);
+  const std::string number = std::to_string(hostOf_.try_emplace(&stick, hostOf_.size()).first->second);
+  const auto host = folderOf(stick) / ("host" + number);
+  std::filesystem::create_directories(host);
+  for (const auto& target : std::filesystem::directory_iterator(host)) std::filesystem::remove_all(target);
   for (std::size_t lun = 0; lun < stick.units.size(); ++lun) {
     const StickUnit& unit = stick.units[lun];
     const std::string address = number + ":0:0:" + std::to_string(lun);
-    const auto device = folder / ("host" + number) / ("target" + number + ":0:0") / address;
+    const auto device = host / ("target" + number + ":0:0") / address;
     const std::string name = std::string("sd") + static_cast<char>('b' + lun);
     const std::string minor = std::to_string(16 * (lun + 1));
-    auto [sequence, first] = sequenceOf_.try_emplace(address + "/" + unit.disk);
+    auto [sequence, first] =
+        sequenceOf_.try_emplace(std::to_string(bindings_[&stick]) + "/" + address + "/" + unit.disk);
     if (first) sequence->second = std::to_string(++sequences_);
     write(device / "type", std::to_string(unit.type) + "\n");
     const auto disk = device / "block" / name;

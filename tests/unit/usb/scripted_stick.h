@@ -148,18 +148,20 @@ class ScriptedBus {
  private:
   friend class ScriptedPort;
   friend class ScriptedLink;
-  void show(ScriptedStick& stick);  // in the kernel's tables, or takes it out
-  void bind(ScriptedStick& stick, bool bound);
+  // REQUIRES for these: mutex_ is held.
+  void bind(ScriptedStick& stick, bool bound);  // the kernel's driver, with what its tables show
+  void show(ScriptedStick& stick);              // REQUIRES: the stick's mutex is held
+  std::filesystem::path folderOf(const ScriptedStick& stick) const;
 
   Scratch scratch_{memoryDirectory()};  // the tables are made anew at each plugging in
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   unsigned events_ = 0;
   unsigned addresses_ = 3;
-  unsigned adapters_ = 0;
+  std::map<const ScriptedStick*, unsigned> bindings_;  // how often the kernel's driver took it
   unsigned sequences_ = 10;
-  std::map<const ScriptedStick*, unsigned> adapterOf_;
-  std::map<std::string, std::string> sequenceOf_;  // by adapter, unit and what is in it
+  std::map<const ScriptedStick*, std::size_t> hostOf_;
+  std::map<std::string, std::string> sequenceOf_;  // by binding, unit and what is in it
   std::vector<std::shared_ptr<ScriptedStick>> sticks_;
 };
 

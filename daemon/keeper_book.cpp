@@ -10,7 +10,13 @@ using Moves = std::vector<MediaBook::Move>;
 void emptied(SlotRecord& record) {
   record.identity.reset();
   record.refusal.reset();
+  record.missed.reset();
   record.retry = record.doubtful = record.examined = false;
+}
+
+bool noDrive(const hal::Slot& slot) {
+  return slot.error && slot.error->code == base::Code::NotFound &&
+         slot.error->reason == base::Reason::AwaitingMedium;
 }
 
 hal::Slot as(hal::Slot slot, bool present) {
@@ -20,7 +26,7 @@ hal::Slot as(hal::Slot slot, bool present) {
 
 void seen(SlotRecord& record, const hal::Slot& slot, bool afterRestart, Moves& moves) {
   const bool unsure = afterRestart || record.outOfSight;
-  record.outOfSight = false;
+  record.outOfSight = record.absent = false;
   const bool was = std::exchange(record.present, slot.present);
   const bool same = record.stamp == slot.stamp;
   record.stamp = slot.stamp;
@@ -57,6 +63,7 @@ Moves MediaBook::update(const std::vector<hal::Slot>& slots, bool afterRestart) 
     record.slot = slot;
     if (slot.error) {
       record.outOfSight = true;
+      record.absent = noDrive(slot);
     } else {
       seen(record, slot, afterRestart, moves);
     }
@@ -64,17 +71,18 @@ Moves MediaBook::update(const std::vector<hal::Slot>& slots, bool afterRestart) 
   }
   // What the list no longer speaks of is gone, unless its driver cannot show it: it has yet to answer after a
   // restart, or fails since this list, then told of under its URI's name.
-  const auto hidden = [&](const SlotRecord& left) {
+  const auto hiding = [&](const SlotRecord& left) -> const hal::Slot* {
     for (std::size_t i = 0; i < slots.size(); ++i)
       if (slots[i].error && slots[i].id.driver == left.slot.id.driver &&
           (afterRestart || left.outOfSight || fresh[i]))
-        return true;
-    return false;
+        return &slots[i];
+    return nullptr;
   };
   for (SlotRecord& left : records_) {
     if (left.slot.id.driver.empty() || !left.present) continue;
-    if (hidden(left)) {
+    if (const hal::Slot* why = hiding(left)) {
       left.outOfSight = true;
+      left.absent = noDrive(*why);
       next.push_back(std::move(left));
     } else {
       moves.push_back({as(left.slot, false), false});
@@ -87,7 +95,7 @@ Moves MediaBook::update(const std::vector<hal::Slot>& slots, bool afterRestart) 
 void MediaBook::holdAll(const hal::MediumId* except, bool blind) {
   holdNew_ = blind;
   for (SlotRecord& record : records_) {
-    const bool maybe = record.present || record.outOfSight || blind;
+    const bool maybe = record.present || (record.outOfSight && !record.absent) || blind;
     if (maybe && (except == nullptr || record.slot.id != *except)) record.held = true;
   }
 }

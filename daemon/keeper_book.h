@@ -2,6 +2,7 @@
 // inserted and removed. Used by one thread.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,6 +19,8 @@ struct SlotRecord {
   std::string stamp;
   // The drive cannot be looked at, or the list after a restart does not speak of it yet.
   bool outOfSight = false;
+  // Out of sight because the drive itself was unplugged, or never was there.
+  bool absent = false;
   // Came back into sight with another stamp: the same medium or another, nobody saw a removal.
   bool doubtful = false;
   // Was there when the server was sealed, or may have been: waits to be changed or seen empty.
@@ -26,7 +29,10 @@ struct SlotRecord {
   std::optional<hal::MediumIdentity> identity;  // read while sealed
   std::optional<base::Error> refusal;           // of what is in the slot now
   bool retry = false;                           // the refusal may pass by itself
-  unsigned long refusedAs = 0;                  // rises with each refusal: the latest is told
+  // It had gone when it was read, although the list had it: pulled just now, which the next list tells. Read
+  // once more after this, should that list not come.
+  std::optional<std::chrono::steady_clock::time_point> missed;
+  unsigned long refusedAs = 0;  // rises with each refusal: the latest is told
 
   bool there() const noexcept { return present && !outOfSight; }
 };
@@ -41,7 +47,8 @@ class MediaBook {
   // `afterRestart`: the first list of a new kmsd-media, whose stamps need not equal the former one's.
   std::vector<Move> update(const std::vector<hal::Slot>& slots, bool afterRestart);
   // Whatever is there now does not open the server until it changes; nor does what may be there unseen: in a
-  // slot that is out of sight, and, where `blind`, in any slot until the next list.
+  // slot that is out of sight, and, where `blind`, in any slot until the next list. A drive that is not there
+  // at all holds nothing.
   void holdAll(const hal::MediumId* except, bool blind);
 
   SlotRecord* find(const hal::MediumId& id);

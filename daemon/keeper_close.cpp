@@ -57,10 +57,12 @@ void Keeper::Impl::followPolicy() {
 
 void Keeper::Impl::removed(SlotRecord* record) {
   if (options_.onRemoval == OnRemoval::Seal) {
-    // Another medium in the very slot was inserted after the removal, so it may open.
+    // Another medium in the very slot was inserted after the removal, so it may open; and so may what comes
+    // back with a drive that was unplugged.
     const bool swapped = record != nullptr && record->there() && record->stamp != watch_->stamp;
+    const bool unplugged = record != nullptr && record->absent;
     const hal::MediumId id = watch_->id;
-    return close(Reason::MediumRemoved, swapped ? &id : nullptr);
+    return close(Reason::MediumRemoved, swapped || unplugged ? &id : nullptr);
   }
   const auto now = Steady::now();
   if (!watch_->sealAt) {

@@ -63,6 +63,7 @@ Error alreadyOpen() { return {Code::Conflict, "The server is open already."}; }
 Keeper::Impl::Moment Keeper::Impl::notBefore(const SlotRecord& record) const {
   auto at = delays_.notBefore(record.slot.id.uri());
   if (record.identity) at = std::max(at, delays_.notBefore(record.identity->medium.text()));
+  if (record.missed) at = std::max(at, *record.missed);
   return at;
 }
 
@@ -218,6 +219,12 @@ void Keeper::Impl::refused(SlotRecord& record, Error why) {
   const std::string uri = record.slot.id.uri();
   const bool news = !record.refusal || record.refusal->what != why.what;
   const auto now = Steady::now();
+  const bool gone = why.code == Code::NotFound && why.reason == Reason::None;
+  if (gone && !record.refusal && !record.missed) {
+    record.missed = now + options_.refusalDelayFirst;
+    record.retry = true;
+    return;
+  }
   if (slowsDown(why)) {
     const bool waits = notBefore(record) > now;  // refused in another slot: that delay goes on
     if (!waits) delays_.refused(uri, now);
@@ -243,6 +250,7 @@ void Keeper::Impl::opened(const base::Uuid& medium, SlotRecord* record) {
     note("The card that opened the server could not be recorded, so its PIN will be asked for: " +
          known.error().what);
   record->refusal.reset();
+  record->missed.reset();
   record->retry = record->held = false;
   delays_.forget(record->slot.id.uri());
   delays_.forget(medium.text());

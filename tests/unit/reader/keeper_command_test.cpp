@@ -155,6 +155,29 @@ TEST_F(KeeperCommands, ANewSlotOpensAfterASealThoughAnotherStillFails) {
   EXPECT_TRUE(awaitOpen());
 }
 
+TEST_F(KeeperCommands, ADriveThatWasNotThereAtTheSealOpensWithWhatItBrings) {
+  start();
+  drives.lose("", Error{Code::NotFound, "no reader is connected", Reason::AwaitingMedium});
+  settle();
+  keeper->seal();
+  drives.replace("", "reader", disk('k'));
+  EXPECT_TRUE(awaitOpen());
+}
+
+TEST_F(KeeperCommands, ADriveThatWasUnpluggedDoesNotUndoASeal) {
+  start();
+  drives.insert("reader", disk('k'));
+  ASSERT_TRUE(awaitOpen());
+  keeper->seal();
+  const Error none{Code::NotFound, "no reader is connected", Reason::AwaitingMedium};
+  drives.replace("reader", "", none);
+  settle();
+  drives.replace("", "reader", disk('k'));
+  settle();
+  settle();
+  EXPECT_FALSE(open);  // nobody saw that the medium was changed
+}
+
 TEST_F(KeeperCommands, UnsealByCommandOpensAfterACommandedSeal) {
   start();
   drives.insert("A", disk('k'));

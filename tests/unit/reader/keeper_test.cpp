@@ -117,6 +117,27 @@ TEST_F(Keeper, APassingFailureIsTriedAgain) {
   EXPECT_EQ(refusals.size(), 1U);  // told once
 }
 
+TEST_F(Keeper, AMediumPulledWhileItIsReadIsNotRefused) {
+  start();
+  drives.insert("A", Error{Code::NotFound, "there is no disk", Reason::None});
+  while (drives.reads() < 1) std::this_thread::yield();
+  drives.pull("A");
+  settle();
+  EXPECT_TRUE(refusals.empty());
+  EXPECT_EQ(keeper->status().reason, Reason::AwaitingMedium);
+  drives.insert("A", disk('k'));
+  EXPECT_TRUE(awaitOpen());
+}
+
+TEST_F(Keeper, AMediumThatIsSaidToBeThereAndCannotBeFoundIsTold) {
+  start();
+  drives.insert("A", Error{Code::NotFound, "there is no disk", Reason::None});
+  ASSERT_TRUE(await([&] { return refusals.size() == 1; }));
+  while (drives.reads() < 4) std::this_thread::yield();
+  settle();
+  EXPECT_EQ(refusals.size(), 1U);  // told once
+}
+
 TEST_F(Keeper, ADamagedIdentityIsTriedAsTypedByHand) {
   start();
   std::string text = disk('k');
@@ -246,6 +267,17 @@ TEST_F(Keeper, UnderSealADriveThatCannotBeLookedAtCountsAsRemovalAfterAWhile) {
   drives.lose("A", std::nullopt);  // nobody saw an insertion
   settle();
   EXPECT_FALSE(open);
+}
+
+TEST_F(Keeper, UnderSealADriveThatIsUnpluggedWithItsDiskOpensAgainWhenItIsBack) {
+  options.onRemoval = OnRemoval::Seal;
+  start();
+  drives.insert("reader", disk('k'));
+  ASSERT_TRUE(awaitOpen());
+  drives.replace("reader", "", Error{Code::NotFound, "no reader is connected", Reason::AwaitingMedium});
+  ASSERT_TRUE(awaitReason(Reason::MediumRemoved));
+  drives.replace("", "reader", disk('k'));
+  EXPECT_TRUE(awaitOpen());
 }
 
 TEST_F(Keeper, UnderGraceTheSameDiskMayReturnInAnySlot) {

@@ -1,0 +1,31 @@
+// Certification requests (PKCS#10, RFC 2986): a stranger's bytes.
+#pragma once
+
+#include "kms/pki/key.h"
+#include "kms/pki/subject.h"
+
+namespace kms::pki {
+
+// What the client wrote into the request. It asks; the user's row decides.
+struct CertificateRequest {
+  PublicKey key;
+  base::Bytes subject;  // Name, DER
+  std::vector<std::string> commonNames;
+  std::vector<std::string> mails;  // of the subject and of the subject alternative name
+  std::vector<std::string> dns;
+  bool otherNames = false;  // addresses, URIs or names of another kind
+};
+
+// The key's signature over the request is checked. Pure and bounded.
+// Errors: Invalid: no PKCS#10, trailing bytes, over kMostDer; a bad signature; a key that PublicKey refuses;
+// an extension that asks for more than a user's certificate has (CA:TRUE, certificate or CRL signing, OCSP
+// signing).
+base::Result<CertificateRequest> parseRequest(base::BytesView der);
+// PEM ("CERTIFICATE REQUEST" or "NEW CERTIFICATE REQUEST") or DER.
+base::Result<CertificateRequest> parseRequestText(base::BytesView text);
+
+// Whether all that is asked for is the user's. An empty subject asks for nothing. Errors: Denied, naming the
+// foreign name.
+base::Result<void> checkNames(const CertificateRequest& request, const Subject& user);
+
+}  // namespace kms::pki

@@ -1,0 +1,46 @@
+// Signing certificates (RFC 5280).
+#pragma once
+
+#include "hal/base/rng.h"
+#include "kms/pki/certificate.h"
+#include "kms/pki/profile.h"
+#include "kms/pki/subject.h"
+
+namespace kms::pki {
+
+// Where relying programs find what; empty ones are left out of certificates.
+struct Addresses {
+  std::vector<std::string> crl;  // of CRLDistributionPoints
+  std::string ocsp;              // of AuthorityInfoAccess
+  std::string authority;         // the same, of the CA's certificate
+};
+
+// An authority that can sign: its certificate and its key.
+struct Issuer {
+  Certificate certificate;
+  PrivateKey key;
+};
+
+struct CertificateOrder {
+  Profile profile = Profile::Signing;
+  Subject subject;
+  const PublicKey* key = nullptr;  // not owned
+  Serial serial{};
+  base::Time notBefore{};
+  base::Time notAfter{};  // cut to the issuer's own end
+};
+
+Serial newSerial(base::Rng& rng);
+
+// Errors: Invalid (checkSubject; notAfter not behind notBefore; the issuer has ended; an encryption
+// certificate for a key that cannot); Internal.
+base::Result<base::Bytes> signCertificate(const Issuer& issuer, const CertificateOrder& order,
+                                          const Addresses& where);
+
+// A self-signed authority. `life` about 10 years. Errors: as signCertificate.
+base::Result<base::Bytes> signAuthority(const PrivateKey& key, const Subject& subject, const Serial& serial,
+                                        base::Time from, std::chrono::seconds life);
+// For another authority to sign: PKCS#10 with CA:TRUE.
+base::Result<base::Bytes> requestAuthority(const PrivateKey& key, const Subject& subject);
+
+}  // namespace kms::pki

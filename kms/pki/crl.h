@@ -70,7 +70,7 @@ struct CrlTimes {
 // Numbers rise even after a restore of an older database.
 std::int64_t nextCrlNumber(std::int64_t last, std::int64_t unixMilliseconds) noexcept;
 
-// A full list, DER. Errors: as signBytes.
+// A full list, DER. Errors: Internal.
 base::Result<base::Bytes> signCrl(const Issuer& issuer, const CrlEntries& entries, CrlTimes times,
                                   std::int64_t number);
 // What changed since the full list with the number `full` (RFC 5280, section 5.2.4); released holds with the

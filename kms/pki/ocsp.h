@@ -1,40 +1,51 @@
-// OCSP (RFC 6960, nonces of RFC 8954): requests of strangers, answers signed by a delegated signer.
+// OCSP (RFC 6960, with the nonces of RFC 8954): strangers' requests, and answers signed by a delegated
+// signer.
 #pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "kms/pki/crl.h"
 
 namespace kms::pki {
 
+inline constexpr std::size_t kMostOcspQuestions = 16;
+inline constexpr std::size_t kMostOcspNonce = 32;  // bytes
+
+// Which certificate is asked about (CertID).
 struct OcspQuestion {
-  base::Bytes certId;      // DER, given back as it came
-  base::Bytes serial;      // without leading zeros
-  base::Bytes issuerName;  // hash of the issuer's name
-  base::Bytes issuerKey;   // hash of its key
-  int hash = 0;            // OpenSSL's NID: SHA-1 or SHA-256
+  base::Bytes certId;            // DER, for the answer
+  std::string_view hash{};       // oid::kSha1 or oid::kSha256; empty: another, which nobody answers
+  base::Bytes issuerName;        // hash of the issuer's name
+  base::Bytes issuerKey;         // hash of its key
+  std::optional<Serial> serial;  // where it has the form of one of ours
 };
 
 struct OcspQuery {
-  std::vector<OcspQuestion> questions;  // 1 to 16
-  base::Bytes nonce;                    // 1 to 32 bytes; empty: none
+  std::vector<OcspQuestion> questions;  // 1 to kMostOcspQuestions
+  base::Bytes nonce;                    // empty: none
 };
 
-// Pure and bounded. Errors: Invalid (malformedRequest).
+// Signatures of requests are not looked at. Pure and bounded. Errors: Invalid (answer Malformed).
 base::Result<OcspQuery> parseOcspQuery(base::BytesView der);
+
+// Whether the question is about a certificate of this issuer.
+bool isAbout(const OcspQuestion& question, const Certificate& issuer, const PublicKey& key);
 
 enum class OcspState : std::uint8_t { Good, Revoked, Unknown };
 struct OcspAnswer {
   OcspState state = OcspState::Unknown;
-  std::optional<Revocation> revocation;
+  base::Time revokedAt{};
+  RevocationReason reason = RevocationReason::Unspecified;
 };
 
-// OCSPResponseStatus without a body, for what is not answered.
+// An answer without a body (OCSPResponseStatus).
 enum class OcspRefusal : std::uint8_t { Malformed = 1, Internal = 2, TryLater = 3, Unauthorized = 6 };
 base::Bytes ocspRefusal(OcspRefusal why);
 
-// Whether the question is about certificates of this issuer.
-bool isAbout(const OcspQuestion& question, const Certificate& issuer);
-
-// `signer`: a certificate of profile Ocsp, sent along. `answers`: one for each question. Errors: Internal.
+// `signer`: with a certificate of the profile Ocsp, which is sent along. REQUIRES: an answer for each
+// question. Errors: Internal.
 base::Result<base::Bytes> signOcspResponse(const Issuer& signer, const OcspQuery& query,
                                            const std::vector<OcspAnswer>& answers, CrlTimes times);
 

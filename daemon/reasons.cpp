@@ -96,13 +96,20 @@ constexpr std::array kReasons = {
               "the card takes no PIN any more, until it is unblocked"},
     ReasonRow{Reason::PinWithheld, "pin_withheld", 0, Exit::Refused, 403,
               "the card is strange, refused this PIN before, or the next wrong one would block it"},
+    ReasonRow{Reason::NoAuthority, "no_authority", 0, Exit::No, 404,
+              "the server has no certificate authority yet"},
+    ReasonRow{Reason::TokenRefused, "token_refused", 0, Exit::Refused, 401,
+              "there is no such user, or the one-time token is wrong, used or expired, or another key came "
+              "first"},
+    ReasonRow{Reason::CertificateRefused, "certificate_refused", 0, Exit::Refused, 401,
+              "the certificate is not one of this server's that counts now"},
 };
 
 constexpr bool inOrder() {
   for (std::size_t i = 0; i < kReasons.size(); ++i) {
     if (static_cast<std::size_t>(kReasons[i].reason) != i) return false;
   }
-  return static_cast<std::size_t>(Reason::PinWithheld) + 1 == kReasons.size();
+  return static_cast<std::size_t>(Reason::CertificateRefused) + 1 == kReasons.size();
 }
 static_assert(inOrder(), "one row for each reason, in the order of base::Reason");
 

@@ -55,6 +55,10 @@ enum class Reason : std::uint8_t {
   PinWrong,
   PinBlocked,
   PinWithheld,
+  // Of certificates.
+  NoAuthority,
+  TokenRefused,
+  CertificateRefused,
 };
 
 }  // namespace base

@@ -35,6 +35,15 @@ enum class Event : std::uint16_t {
   AuditUnwritable = 5130,
   AuditWritable = 5131,
   AuditAccepted = 5132,
+  CertificateIssued = 5140,
+  CertificateConfirmed = 5141,
+  CertificateRevoked = 5142,
+  CertificateHeld = 5143,
+  CertificateReleased = 5144,
+  KeyArchived = 5150,
+  KeysRecovered = 5151,
+  AuthorityCreated = 5160,
+  AuthoritySignersRenewed = 5161,
 };
 
 // A row of the one table of events.

@@ -33,6 +33,19 @@ constexpr std::array kEvents = {
     EventRow{Event::AuditWritable, "audit_writable", "The audit log was written again; changes were taken."},
     EventRow{Event::AuditAccepted, "audit_accepted",
              "An administrator went on with a new file after the audit log was found broken."},
+    EventRow{Event::CertificateIssued, "certificate_issued", "A certificate was issued."},
+    EventRow{Event::CertificateConfirmed, "certificate_confirmed",
+             "A new certificate was taken by its client, and the token it was got with is used up."},
+    EventRow{Event::CertificateRevoked, "certificate_revoked", "A certificate was revoked for good."},
+    EventRow{Event::CertificateHeld, "certificate_held", "A certificate was revoked until it is released."},
+    EventRow{Event::CertificateReleased, "certificate_released", "A certificate that was held counts again."},
+    EventRow{Event::KeyArchived, "key_archived",
+             "A user's private encryption key was made by the server and put into the archive."},
+    EventRow{Event::KeysRecovered, "keys_recovered",
+             "All private encryption keys of a user were handed out from the archive."},
+    EventRow{Event::AuthorityCreated, "authority_created", "A certificate authority was made."},
+    EventRow{Event::AuthoritySignersRenewed, "authority_signers_renewed",
+             "An authority's delegated signers, for OCSP and CMP, were made anew."},
 };
 
 constexpr bool rising() {

@@ -10,6 +10,10 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 constexpr std::array<std::byte, 8> kZeros{};
 
+// Of the key for serial numbers, which is made of the accessor key: rows of the keyring that are there
+// already have none of their own.
+constexpr std::string_view kSerialLabel = "keydisk/1/serial";
+
 }  // namespace
 
 // version 1 | generation 4 | created 8 | token-mac 32 | accessor 32 | index-mac 32
@@ -47,8 +51,12 @@ base::Result<KeyringCipher> KeyringCipher::create(const Keyring& keyring) {
     if (!accessor) return std::move(accessor).error();
     auto index = Hmac::create(keys.indexMac());
     if (!index) return std::move(index).error();
+    auto serialKey = hkdf(keys.accessor(), {}, base::asBytes(kSerialLabel));
+    if (!serialKey) return std::move(serialKey).error();
+    auto serial = Aes::create(serialKey->bytes());
+    if (!serial) return std::move(serial).error();
     all.generations_.push_back(
-        {keys.generation(), *std::move(token), *std::move(accessor), *std::move(index)});
+        {keys.generation(), *std::move(token), *std::move(accessor), *std::move(index), *std::move(serial)});
   }
   std::reverse(all.generations_.begin(), all.generations_.end());
   return all;
@@ -82,6 +90,29 @@ std::optional<std::int64_t> KeyringCipher::sequenceOf(std::string_view accessor)
       return static_cast<std::int64_t>(base::loadLe64(plain));
   }
   return std::nullopt;
+}
+
+SerialNumber KeyringCipher::serial(std::int64_t sequence, base::Rng& rng) {
+  for (;;) {
+    Aes::Block block{};
+    const std::span<std::byte> random = std::span(block).subspan(8);
+    base::storeLe64(block, static_cast<std::uint64_t>(sequence));
+    rng.fill(random);
+    if (base::loadLe64(random) == 0) continue;
+    const SerialNumber serial = generations_.front().serial.encrypt(block);
+    if (serial[0] >= std::byte{0x01} && serial[0] <= std::byte{0x7F}) return serial;
+  }
+}
+
+std::vector<std::int64_t> KeyringCipher::sequencesOf(const SerialNumber& serial) {
+  std::vector<std::int64_t> out;
+  for (Ciphers& ciphers : generations_) {
+    const Aes::Block plain = ciphers.serial.decrypt(serial);
+    const auto sequence = static_cast<std::int64_t>(base::loadLe64(plain));
+    const bool random = base::loadLe64(base::BytesView(plain).subspan(8)) != 0;
+    if (random && sequence > 0 && sequence < kSequences) out.push_back(sequence);
+  }
+  return out;
 }
 
 }  // namespace kms

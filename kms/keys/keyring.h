@@ -52,6 +52,12 @@ class KeyringCipher {
   Mac indexMac(Index index, base::BytesView value);
   std::string accessor(std::int64_t sequence);
   std::optional<std::int64_t> sequenceOf(std::string_view accessor);
+  // One block of the sequence number (8 bytes) and 8 random bytes that are not all zero, under the newest
+  // generation; drawn again until its first byte is 01 to 7F.
+  SerialNumber serial(std::int64_t sequence, base::Rng& rng);
+  // A block under the wrong generation gives a number below kSequences with a chance of 2^-24.
+  static constexpr std::int64_t kSequences = std::int64_t{1} << 40U;
+  std::vector<std::int64_t> sequencesOf(const SerialNumber& serial);
 
  private:
   struct Ciphers {
@@ -59,6 +65,7 @@ class KeyringCipher {
     Hmac tokenMac;
     Aes accessor;
     Hmac indexMac;
+    Aes serial;
   };
   std::vector<Ciphers> generations_;  // the newest first
 };

@@ -12,13 +12,15 @@
 
 #include "hal/base/bytes.h"
 #include "hal/base/result.h"
+#include "hal/base/rng.h"
 #include "hal/base/secret_pool.h"
 #include "kms/store/store.h"
 
 namespace kms {
 
 using SecretBytes = std::vector<std::byte, base::SecretAllocator<std::byte>>;
-using Mac = std::array<std::byte, 32>;  // HMAC-SHA256
+using Mac = std::array<std::byte, 32>;           // HMAC-SHA256
+using SerialNumber = std::array<std::byte, 16>;  // of a certificate, as it stands in it
 
 class RowCache;  // kms/keys/row_cache.h
 
@@ -44,6 +46,13 @@ class OpenKeys {
   // The public name of the token with this sequence number, and back; nothing for one that was not made here.
   virtual std::string accessor(std::int64_t sequence) = 0;
   virtual std::optional<std::int64_t> sequenceOf(std::string_view accessor) = 0;
+
+  // A serial number that nobody can foretell for the certificate with this sequence number: positive, and its
+  // first byte is not zero (RFC 5280, section 4.1.2.2).
+  virtual SerialNumber serial(std::int64_t sequence, base::Rng& rng) = 0;
+  // The sequence numbers, rarely more than one, that may stand behind a serial number; none for most of those
+  // that were not made here. Only the row tells: it has the whole serial.
+  virtual std::vector<std::int64_t> sequencesOf(const SerialNumber& serial) = 0;
 
   // Rows that were opened before; null where there is no such memory.
   virtual RowCache* cache() noexcept { return nullptr; }

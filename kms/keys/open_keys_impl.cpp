@@ -136,4 +136,16 @@ std::optional<std::int64_t> OpenKeysImpl::sequenceOf(std::string_view accessor) 
   return mine.keyring.sequenceOf(accessor);
 }
 
+SerialNumber OpenKeysImpl::serial(std::int64_t sequence, base::Rng& rng) {
+  Shard& mine = shard();
+  const std::lock_guard lock(mine.mutex);
+  return mine.keyring.serial(sequence, rng);
+}
+
+std::vector<std::int64_t> OpenKeysImpl::sequencesOf(const SerialNumber& serial) {
+  Shard& mine = shard();
+  const std::lock_guard lock(mine.mutex);
+  return mine.keyring.sequencesOf(serial);
+}
+
 }  // namespace kms

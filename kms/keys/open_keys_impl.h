@@ -38,6 +38,8 @@ class OpenKeysImpl final : public OpenKeys {
   Mac auditMac(base::BytesView message) override;
   std::string accessor(std::int64_t sequence) override;
   std::optional<std::int64_t> sequenceOf(std::string_view accessor) override;
+  SerialNumber serial(std::int64_t sequence, base::Rng& rng) override;
+  std::vector<std::int64_t> sequencesOf(const SerialNumber& serial) override;
   RowCache* cache() noexcept override { return cache_.get(); }
 
  private:

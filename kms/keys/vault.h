@@ -6,14 +6,15 @@
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
+#include <vector>
 
 #include "hal/base/rng.h"
 #include "kms/keys/key_offer.h"
+#include "kms/keys/key_party.h"
 #include "kms/store/store.h"
 
 namespace kms {
 
-class OpenKeys;  // kms/keys/open_keys.h
 class RowCache;  // kms/keys/row_cache.h
 
 class Vault {
@@ -21,12 +22,17 @@ class Vault {
   Vault(Store& store, const base::Uuid& server, base::Rng& rng);
   ~Vault();
 
+  // Tells the party of each opening and sealing from now on, as long as it lives; at the opening in the order
+  // in which they came, at the sealing the other way round. REQUIRES: sealed, and nobody unseals.
+  void attach(std::weak_ptr<KeyParty> party);
+
   // Opens with the offered key: about half a second and 137 MB of scrypt for each slot tried. With an
   // identity only its own slot is tried; with none, each in turn. Gives the medium id of the slot that
   // opened. Errors: NotMine / Foreign (another server's; no scrypt is spent); Denied / KeyMismatch (ours, but
   // does not open, or has no slot here); Denied / PassphraseNeeded; Corrupt / DatabaseCorrupt; Unsupported
   // (no slot but a newer version's); Conflict (already unsealed); Unavailable; Unavailable / SealedByCommand
-  // (seal() was called meanwhile). One call at a time; others wait. Nothing of the offer is left in memory.
+  // (seal() was called meanwhile); those of the parties (attach). One call at a time; others wait. Nothing of
+  // the offer is left in memory.
   base::Result<base::Uuid> unseal(KeyOffer offer);
 
   // Whether the offer would open, leaving everything as it is. Errors: as unseal.
@@ -54,9 +60,14 @@ class Vault {
   base::Result<Hold> hold() const;
 
  private:
+  base::Result<std::unique_ptr<OpenKeys>> open(KeyOffer offer, base::Uuid& medium);
+  base::Result<void> tellOpened(OpenKeys& keys);
+  void tellClosing() noexcept;
+
   Store& store_;
   const base::Uuid server_;
   base::Rng& rng_;
+  std::vector<std::weak_ptr<KeyParty>> parties_;
   std::shared_ptr<RowCache> cache_;      // null where the store tells of no changes
   mutable std::mutex opening_;           // one scrypt at a time; never taken while mutex_ is held
   mutable std::shared_mutex mutex_;      // held shared by every Hold

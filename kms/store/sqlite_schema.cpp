@@ -41,7 +41,21 @@ CREATE TABLE audit_note(one INTEGER PRIMARY KEY CHECK(one=1), segment INTEGER NO
   mac BLOB NOT NULL) STRICT;
 )sql";
 
-constexpr const char* kMigrations[] = {kFirst, kAuditHead, kAuditNote};
+// What the certificate authority keeps.
+constexpr const char* kPki = R"sql(
+CREATE TABLE authorities(key INTEGER PRIMARY KEY, revision INTEGER NOT NULL, generation INTEGER NOT NULL,
+  epoch INTEGER NOT NULL, counter INTEGER NOT NULL, sealed BLOB NOT NULL) STRICT;
+CREATE TABLE certificates(key INTEGER PRIMARY KEY, revision INTEGER NOT NULL, generation INTEGER NOT NULL,
+  epoch INTEGER NOT NULL, counter INTEGER NOT NULL, sealed BLOB NOT NULL) STRICT;
+CREATE TABLE archive(key INTEGER PRIMARY KEY, revision INTEGER NOT NULL, generation INTEGER NOT NULL,
+  epoch INTEGER NOT NULL, counter INTEGER NOT NULL, sealed BLOB NOT NULL) STRICT;
+CREATE TABLE approvals(key INTEGER PRIMARY KEY, revision INTEGER NOT NULL, generation INTEGER NOT NULL,
+  epoch INTEGER NOT NULL, counter INTEGER NOT NULL, sealed BLOB NOT NULL) STRICT;
+CREATE TABLE revocations(key INTEGER PRIMARY KEY, revision INTEGER NOT NULL, generation INTEGER NOT NULL,
+  epoch INTEGER NOT NULL, counter INTEGER NOT NULL, sealed BLOB NOT NULL) STRICT;
+)sql";
+
+constexpr const char* kMigrations[] = {kFirst, kAuditHead, kAuditNote, kPki};
 
 Error damaged(const std::string& why) {
   return Error{Code::Corrupt, "the database is damaged: " + why + "; restore it from a backup",

@@ -33,6 +33,11 @@ struct TableSql {
 constexpr TableSql kKeyring = KEYDISK_TABLE_SQL("keyring");
 constexpr TableSql kUsers = KEYDISK_TABLE_SQL("users");
 constexpr TableSql kTokens = KEYDISK_TABLE_SQL("tokens");
+constexpr TableSql kAuthorities = KEYDISK_TABLE_SQL("authorities");
+constexpr TableSql kCertificates = KEYDISK_TABLE_SQL("certificates");
+constexpr TableSql kArchive = KEYDISK_TABLE_SQL("archive");
+constexpr TableSql kApprovals = KEYDISK_TABLE_SQL("approvals");
+constexpr TableSql kRevocations = KEYDISK_TABLE_SQL("revocations");
 #undef KEYDISK_TABLE_SQL
 
 const TableSql& sqlOf(Table table) {
@@ -43,6 +48,16 @@ const TableSql& sqlOf(Table table) {
       return kUsers;
     case Table::Tokens:
       break;
+    case Table::Authorities:
+      return kAuthorities;
+    case Table::Certificates:
+      return kCertificates;
+    case Table::Archive:
+      return kArchive;
+    case Table::Approvals:
+      return kApprovals;
+    case Table::Revocations:
+      return kRevocations;
   }
   return kTokens;
 }

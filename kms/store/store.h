@@ -24,7 +24,16 @@
 namespace kms {
 
 // The numbers stand in the associated data of every sealed row: append only.
-enum class Table : std::uint8_t { Keyring = 1, Users = 2, Tokens = 3 };
+enum class Table : std::uint8_t {
+  Keyring = 1,
+  Users = 2,
+  Tokens = 3,
+  Authorities = 4,
+  Certificates = 5,
+  Archive = 6,  // users' private encryption keys
+  Approvals = 7,
+  Revocations = 8
+};
 // Clear look-up columns; their values are MACs, so that the store cannot be read for names.
 enum class Index : std::uint8_t { UserName = 1, UserUid = 2 };
 

@@ -69,6 +69,15 @@ void Throttle::forget(const std::string& name) {
   entries_.erase(entry);
 }
 
+std::chrono::seconds Throttle::delay(const std::string& name) const {
+  const base::Time now = clock_.now();
+  const std::lock_guard lock(mutex_);
+  const auto found = byName_.find(name);
+  if (found == byName_.end() || now - found->second->last > policy_.triesForgotten)
+    return std::chrono::seconds(0);
+  return delayAfter(found->second->tries);
+}
+
 std::size_t Throttle::names() const {
   const std::lock_guard lock(mutex_);
   return entries_.size();

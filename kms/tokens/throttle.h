@@ -32,6 +32,8 @@ class Throttle {
   Verdict wrong(const std::string& name);
   // The right token came.
   void forget(const std::string& name);
+  // How long answers for this name are held back now; nothing is counted.
+  std::chrono::seconds delay(const std::string& name) const;
   std::size_t names() const;
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kms/audit/audit.h"
 #include "kms/tokens/fields.h"
 #include "kms/tokens/token_text.h"
 
@@ -52,8 +53,10 @@ base::Result<std::optional<TokenRow>> standInToken(StoreReader& reader, OpenKeys
   return std::optional<TokenRow>(*std::move(row));
 }
 
-MaybeFound findOneTime(StoreReader& reader, OpenKeys& keys, const Presented& presented) {
-  auto user = findUser(reader, keys, presented.user);
+}  // namespace
+
+MaybeFound findPending(StoreReader& reader, OpenKeys& keys, const std::string& name) {
+  auto user = findUser(reader, keys, name);
   if (!user) return std::move(user).error();
   const bool known = user->has_value();
   if (!known) user = standInUser(reader, keys);
@@ -66,14 +69,36 @@ MaybeFound findOneTime(StoreReader& reader, OpenKeys& keys, const Presented& pre
   if (!has) row = standInToken(reader, keys);
   if (!row) return std::move(row).error();
 
-  const Mac mac = keys.tokenMac(base::asBytes(base::view(presented.text)));
-  const bool equal = base::equalConstantTime(mac, *row ? (*row)->mac : Mac{});
-  if (!known || !has || !equal || (*row)->kind == TokenKind::Access) return std::optional<FoundToken>();
+  if (!known || !has || (*row)->kind == TokenKind::Access) return std::optional<FoundToken>();
   if ((*row)->user != (*user)->user.id) return corruptRow("a user's one-time token is another user's");
   return std::optional<FoundToken>(FoundToken{**std::move(row), **std::move(user)});
 }
 
+namespace {
+
+MaybeFound findOneTime(StoreReader& reader, OpenKeys& keys, const Presented& presented) {
+  auto found = findPending(reader, keys, presented.user);
+  if (!found) return found;
+  const Mac mac = keys.tokenMac(base::asBytes(base::view(presented.text)));
+  if (!base::equalConstantTime(mac, *found ? (*found)->row.mac : Mac{})) found->reset();
+  return found;
+}
+
 }  // namespace
+
+void countWrong(TokenCore& core, const std::string& actor, const std::string& user,
+                std::function<void(std::chrono::seconds)> then) {
+  const auto verdict = core.throttle.wrong(user);
+  if (verdict.record == 0) return then(verdict.delay);
+  core.store.write(
+      [&core, actor, user, tries = verdict.record](Txn& txn) -> base::Result<void> {
+        auto now = core.clock.advance(txn);
+        if (!now) return std::move(now).error();
+        return record(txn, *now,
+                      {Event::TokenGuessed, actor, user, std::to_string(tries) + " wrong one-time tokens"});
+      },
+      [delay = verdict.delay, then = std::move(then)](base::Result<void>) { then(delay); });
+}
 
 base::Error forbidden(std::string what) {
   return {base::Code::Denied, std::move(what), base::Reason::Forbidden};
@@ -125,6 +150,8 @@ MaybeFound resolveAlone(Store& store, OpenKeys& keys, const Presented& presented
 }
 
 bool isActive(const FoundToken& found, base::Time now) {
+  const auto& claim = found.row.claim;
+  if (claim && (claim->implicit || claim->open(now))) return false;
   return found.row.state == TokenState::Active && now < found.row.expires &&
          found.row.sequence >= found.user.revokedBefore;
 }

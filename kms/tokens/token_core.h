@@ -56,10 +56,21 @@ base::Result<std::optional<FoundToken>> resolve(StoreReader& reader, OpenKeys& k
 base::Result<std::optional<FoundToken>> resolveAlone(Store& store, OpenKeys& keys,
                                                      const Presented& presented);
 
+// The last one-time token of the user with this name, in whatever state; nothing where there is no such user
+// or token, at the same cost.
+base::Result<std::optional<FoundToken>> findPending(StoreReader& reader, OpenKeys& keys,
+                                                    const std::string& user);
+
+// A claimed token is not, until its claim has lapsed.
 bool isActive(const FoundToken& found, base::Time now);
 TokenView viewOf(OpenKeys& keys, const FoundToken& found, base::Time now);
 bool isHolderOrIssuer(const Actor& by, const FoundToken& found);
 base::Error forbidden(std::string what);
+
+// Counts a wrong one-time token for that name, and puts it on record now and then. `then` gets how long the
+// answer must be held back; what it is does not depend on whether the record could be written.
+void countWrong(TokenCore& core, const std::string& actor, const std::string& user,
+                std::function<void(std::chrono::seconds)> then);
 
 // Runs in a job with open keys. Errors: Unavailable / Sealed.
 template <class Work>

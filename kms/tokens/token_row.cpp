@@ -8,8 +8,10 @@
 namespace kms {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
-constexpr std::size_t kFixed = 70;  // bytes of a row without scopes
+constexpr std::uint8_t kPlain = 1;
+constexpr std::uint8_t kClaimed = 2;  // the version of a row that has a claim
+constexpr std::size_t kClaim = 49;    // bytes of it
+constexpr std::size_t kFixed = 70;    // bytes of a row without scopes
 
 // Little-endian fields in memory that is wiped: the text of a one-time token goes through here.
 class SecretWriter {
@@ -33,6 +35,16 @@ std::uint64_t after(const TokenRow& row, base::Time t) {
   return static_cast<std::uint64_t>((t - row.issued).count());
 }
 
+TokenClaim readClaim(base::ByteReader& in) {
+  TokenClaim claim;
+  const auto key = in.raw(claim.key.size());
+  std::copy(key.begin(), key.end(), claim.key.begin());
+  claim.certificate = static_cast<std::int64_t>(in.u64());
+  claim.until = base::Time(std::chrono::seconds(static_cast<std::int64_t>(in.u64() & 0xFFFFFFFFFFU)));
+  claim.implicit = in.u8() == 1;
+  return claim;
+}
+
 bool wellFormed(const TokenRow& row) {
   return row.kind >= TokenKind::Enrol && row.kind <= TokenKind::Access && row.state >= TokenState::Active &&
          row.state <= TokenState::Voided && row.issuer <= Role::Admin;
@@ -41,10 +53,10 @@ bool wellFormed(const TokenRow& row) {
 }  // namespace
 
 SecretBytes encodeToken(const TokenRow& row) {
-  std::size_t size = kFixed + row.oneTime.size();
+  std::size_t size = kFixed + row.oneTime.size() + (row.claim ? kClaim : 0);
   for (const auto& scope : row.scopes) size += 1 + scope.size();
   SecretWriter out(size);
-  out.integer(kVersion, 1);
+  out.integer(row.claim ? kClaimed : kPlain, 1);
   out.integer(static_cast<std::uint8_t>(row.kind), 1);
   out.integer(static_cast<std::uint8_t>(row.state), 1);
   out.integer(static_cast<std::uint8_t>(row.issuer), 1);
@@ -58,6 +70,12 @@ SecretBytes encodeToken(const TokenRow& row) {
   out.integer(row.scopes.size(), 1);
   for (const auto& scope : row.scopes) out.shortText(scope);
   out.shortText(base::view(row.oneTime));
+  if (row.claim) {
+    out.raw(row.claim->key);
+    out.integer(static_cast<std::uint64_t>(row.claim->certificate), 8);
+    out.integer(static_cast<std::uint64_t>(row.claim->until.time_since_epoch().count()), 8);
+    out.integer(row.claim->implicit ? 1 : 0, 1);
+  }
   return std::move(out).take();
 }
 
@@ -84,7 +102,8 @@ base::Result<TokenRow> decodeToken(base::BytesView plain) {
   const std::size_t length = in.u8();
   const auto text = base::asText(in.raw(length));
   row.oneTime.assign(text.begin(), text.end());
-  if (!in.atEnd() || version != kVersion || !wellFormed(row))
+  if (version == kClaimed) row.claim = readClaim(in);
+  if (!in.atEnd() || (version != kPlain && version != kClaimed) || !wellFormed(row))
     return corruptRow("a token's row has not the form that this version writes");
   return row;
 }

@@ -1,9 +1,10 @@
 // A token's row: what it holds, its bytes, and how it is read and written.
 //
-// plain := version{1}=1 kind{1} state{1} issuer{1} user{8} issued{8} ttl{4} expiresAfter{4} lifeAfter{4}
+// plain := version{1} kind{1} state{1} issuer{1} user{8} issued{8} ttl{4} expiresAfter{4} lifeAfter{4}
 // uses{4} mac{32}
-//          scopeCount{1} (length{1} scope)... oneTimeLength{1} oneTime       integers little-endian, times in
-//          seconds
+//          scopeCount{1} (length{1} scope)... oneTimeLength{1} oneTime
+//          version 2, where there is a claim: key{32} certificate{8} until{8} implicit{1}
+// Integers are little-endian, times in seconds.
 #pragma once
 
 #include <optional>
@@ -17,6 +18,16 @@
 namespace kms {
 
 enum class TokenState : std::uint8_t { Active = 1, Revoked = 2, Used = 3, Voided = 4 };
+
+// A one-time token that an enrolment has claimed: it is bound to the public key that came first.
+struct TokenClaim {
+  std::array<std::byte, 32> key{};  // SHA-256 of the SubjectPublicKeyInfo
+  std::int64_t certificate = 0;     // sequence number of the certificate that was issued for it
+  base::Time until{};               // not confirmed by then: it counts as confirmed, or as never claimed
+  bool implicit = false;            // the former
+
+  bool open(base::Time now) const noexcept { return now < until; }
+};
 
 struct TokenRow {
   std::int64_t sequence = 0;
@@ -32,6 +43,7 @@ struct TokenRow {
   Mac mac{};
   std::vector<std::string> scopes;
   base::SecretText oneTime;  // the text of a one-time token until it is used
+  std::optional<TokenClaim> claim;
   std::uint32_t revision = 0;
 };
 

@@ -119,6 +119,9 @@ class TokenService {
   // while more is left of this round.
   base::Result<bool> tidy();
 
+  // For kms/pki alone, which takes one-time tokens too: they share the clock and the throttle.
+  TokenCore& core() noexcept { return *core_; }
+
  private:
   std::unique_ptr<TokenCore> core_;
 };

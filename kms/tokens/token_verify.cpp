@@ -44,22 +44,14 @@ base::Result<Looked> lookNow(TokenCore& core, const Presented& presented) {
   });
 }
 
-// A wrong one-time token: counted, and from the fifth on held back and put on record now and then. The answer
-// does not depend on whether the record could be written: it gives nothing away and changes nothing.
+// A wrong one-time token: counted, and from the fifth on held back and put on record now and then.
 void refuseOneTime(TokenCore& core, const std::string& actor, const std::string& user,
                    Reply<TokenView> reply) {
-  const auto verdict = core.throttle.wrong(user);
-  TokenView view;
-  view.delay = verdict.delay;
-  if (verdict.record == 0) return reply(std::move(view));
-  core.store.write(
-      [&core, actor, user, tries = verdict.record](Txn& txn) -> base::Result<void> {
-        auto now = core.clock.advance(txn);
-        if (!now) return std::move(now).error();
-        return record(txn, *now,
-                      {Event::TokenGuessed, actor, user, std::to_string(tries) + " wrong one-time tokens"});
-      },
-      [view = std::move(view), reply = std::move(reply)](base::Result<void>) { reply(view); });
+  countWrong(core, actor, user, [reply = std::move(reply)](std::chrono::seconds delay) {
+    TokenView view;
+    view.delay = delay;
+    reply(std::move(view));
+  });
 }
 
 // Looks again inside the job, because another caller may have taken the last use since.

@@ -8,7 +8,8 @@
 namespace kms {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kPlain = 1;
+constexpr std::uint8_t kCertified = 2;  // the version of a row that leads to certificates
 constexpr std::size_t kTextMost = 1024;
 
 std::uint64_t unsignedOf(std::int64_t v) { return static_cast<std::uint64_t>(v); }
@@ -42,7 +43,7 @@ base::Error noSuchUser(std::string_view name) {
 
 base::Bytes encodeUser(const UserRow& row) {
   base::ByteWriter out;
-  out.u8(kVersion);
+  out.u8(row.newest != 0 ? kCertified : kPlain);
   out.u8(static_cast<std::uint8_t>(row.user.role));
   out.u64(secondsOf(row.user.createdAt));
   out.u8(row.user.uid ? 1 : 0);
@@ -55,6 +56,7 @@ base::Bytes encodeUser(const UserRow& row) {
   out.field(row.user.commonName);
   out.u8(static_cast<std::uint8_t>(row.user.dns.size()));
   for (const auto& name : row.user.dns) out.field(name);
+  if (row.newest != 0) out.u64(unsignedOf(row.newest));
   return std::move(out).take();
 }
 
@@ -76,8 +78,10 @@ base::Result<UserRow> decodeUser(base::BytesView plain) {
   row.user.commonName = in.text(kTextMost);
   const auto dns = in.u8();
   for (unsigned i = 0; i < dns && in.ok(); ++i) row.user.dns.push_back(in.text(kTextMost));
-  if (!in.atEnd() || version != kVersion || role < static_cast<std::uint8_t>(Role::User) ||
-      role > static_cast<std::uint8_t>(Role::Admin) || hasUid > 1)
+  if (version == kCertified) row.newest = signedOf(in.u64());
+  if (!in.atEnd() || (version != kPlain && version != kCertified) ||
+      role < static_cast<std::uint8_t>(Role::User) || role > static_cast<std::uint8_t>(Role::Admin) ||
+      hasUid > 1)
     return corruptRow("a user's row has not the form that this version writes");
   return row;
 }

@@ -1,7 +1,8 @@
 // A user's row: what it holds, its bytes, and how it is found, read and written.
 //
-// plain := version{1}=1 role{1} created{8} hasUid{1} uid{4} oneTime{8} pendingUntil{8} revokedBefore{8}
+// plain := version{1} role{1} created{8} hasUid{1} uid{4} oneTime{8} pendingUntil{8} revokedBefore{8}
 //          name mail commonName dnsCount{1} dns...        texts: u32 length, bytes; integers little-endian
+//          version 2, where the user has a certificate: newest{8}
 #pragma once
 
 #include <optional>
@@ -18,6 +19,7 @@ struct UserRow {
   std::int64_t oneTime = 0;        // sequence number of the last one-time token; 0: none yet
   base::Time pendingUntil{};       // when that one expires; the epoch: it was used, revoked or voided
   std::int64_t revokedBefore = 0;  // tokens with a lower sequence number are revoked
+  std::int64_t newest = 0;         // sequence number of the newest certificate; 0: none yet
   std::uint32_t revision = 0;
 };
 

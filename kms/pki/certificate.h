@@ -3,6 +3,7 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 #include "hal/base/clock.h"
 #include "kms/pki/key.h"
@@ -13,6 +14,7 @@ inline constexpr std::size_t kMostDer = 64 * 1024;  // bytes of a certificate, r
 
 // A serial number of ours: 16 random bytes, the first of them 01 to 7F (RFC 5280, section 4.1.2.2).
 using Serial = std::array<std::byte, 16>;
+bool goodSerial(const Serial& serial) noexcept;
 std::string serialText(const Serial& serial);  // 32 hexadecimal digits
 std::optional<Serial> parseSerial(
     std::string_view text);  // also with colons and capitals, as tools show them
@@ -25,7 +27,8 @@ struct Certificate {
   base::Time notBefore{};
   base::Time notAfter{};
   KeyHash key{};
-  bool authority = false;  // CA:TRUE
+  bool authority = false;     // CA:TRUE
+  base::Bytes keyIdentifier;  // SubjectKeyIdentifier; empty: it has none
 
   // Ours, where it has the form of one of ours.
   std::optional<Serial> ourSerial() const;

@@ -40,26 +40,40 @@ class PublicKey {
   // SHA-1 of the subjectPublicKey BIT STRING: a key identifier (RFC 5280, section 4.2.1.2), not a protection.
   const std::array<std::byte, 20>& identifier() const noexcept { return identifier_; }
   bool canEncrypt() const noexcept { return canEncrypt_; }  // RSA and ECDSA keys; not Ed25519
+  bool isRsa() const noexcept { return isRsa_; }
+  // Whether `signature` of `algorithm` (an AlgorithmIdentifier, DER) is this key's over `data`. ECDSA or RSA
+  // (PKCS#1 v1.5) with SHA-256, -384 or -512, and Ed25519. Errors: Invalid: another algorithm or one that is
+  // not the key's; a bad signature.
+  base::Result<void> verify(base::BytesView algorithm, base::BytesView data, base::BytesView signature) const;
+  // For kms/pki alone.
+  evp_pkey_st* raw() const noexcept { return key_.get(); }
 
  private:
   PublicKey() = default;
+  std::shared_ptr<evp_pkey_st> key_;  // never changed once it is made
   base::Bytes spki_;
   KeyHash hash_{};
   std::array<std::byte, 20> identifier_{};
   bool canEncrypt_ = true;
+  bool isRsa_ = false;
 };
 
-// Move-only; its numbers lie in OpenSSL's secure heap and are cleansed when it is freed. Signing is safe from
-// several threads.
+// Move-only; its numbers are cleansed when it is freed. Those of ECDSA and Ed25519 lie in OpenSSL's secure
+// heap where the program has made one. Those of RSA do only in a key that was generated: OpenSSL 3.0 reads
+// them, and copies them for its arithmetic, into its ordinary heap. Signing is safe from several threads.
 class PrivateKey {
  public:
   // Errors: Unavailable (no locked memory).
   static base::Result<PrivateKey> generate(KeyKind kind);
-  // PKCS#8 (RFC 5958). Errors: Corrupt (no key, or none of ours); Unavailable.
+  // PKCS#8 (RFC 5958); of ECDSA with the public key. Errors: Corrupt (no key, or none of ours); Unavailable.
   static base::Result<PrivateKey> parse(base::BytesView pkcs8);
   base::Result<base::SecretBuffer> encode() const;  // PKCS#8
   KeyKind kind() const noexcept { return kind_; }
   const PublicKey& publicKey() const noexcept { return public_; }
+  // ECDSA with SHA-256 (P-384: SHA-384), RSA (PKCS#1 v1.5) with SHA-256, or Ed25519. Errors: Internal.
+  base::Result<base::Bytes> sign(base::BytesView data) const;
+  // The AlgorithmIdentifier of sign(), DER.
+  base::BytesView algorithm() const noexcept;
   // For kms/pki alone.
   evp_pkey_st* raw() const noexcept { return key_.get(); }
 

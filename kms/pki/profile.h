@@ -41,10 +41,11 @@ struct ProfileRow {
   Profile profile;
   std::string_view name;  // stable: "user-signing"
   std::string_view meaning;
-  std::uint16_t keyUse;       // of keys that only sign
+  std::uint16_t keyUse;       // of ECDSA and Ed25519 keys
   std::uint16_t keyUseRsa;    // of RSA keys
   std::uint16_t extendedUse;  // 0: no such extension
-  bool named;                 // carries the user's mail and DNS names as subject alternative names
+  bool mail;                  // carries the subject's mail address as an alternative name
+  bool hosts;                 // the same of its DNS names and addresses
   bool forUsers;              // may be asked for by or for a user
   std::chrono::seconds life;
 };

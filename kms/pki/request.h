@@ -10,10 +10,13 @@ namespace kms::pki {
 struct CertificateRequest {
   PublicKey key;
   base::Bytes subject;  // Name, DER
-  std::vector<std::string> commonNames;
-  std::vector<std::string> mails;  // of the subject and of the subject alternative name
-  std::vector<std::string> dns;
-  bool otherNames = false;  // addresses, URIs or names of another kind
+  std::vector<std::string> commonNames{};
+  std::vector<std::string> mails{};  // of the subject and of the subject alternative name
+  std::vector<std::string> dns{};
+  // Addresses, URIs, user ids or names of another kind. Those that say only where somebody is (country,
+  // place, unit ...) do not count.
+  bool otherNames = false;
+  std::vector<std::string> organisations{};
 };
 
 // The key's signature over the request is checked. Pure and bounded.
@@ -24,8 +27,9 @@ base::Result<CertificateRequest> parseRequest(base::BytesView der);
 // PEM ("CERTIFICATE REQUEST" or "NEW CERTIFICATE REQUEST") or DER.
 base::Result<CertificateRequest> parseRequestText(base::BytesView text);
 
-// Whether all that is asked for is the user's. An empty subject asks for nothing. Errors: Denied, naming the
-// foreign name.
+// Whether all that is asked for is the user's. An empty subject asks for nothing; a common name may be the
+// user's mail address or one of his DNS names too. Capitals do not count. Errors: Denied, naming the foreign
+// name.
 base::Result<void> checkNames(const CertificateRequest& request, const Subject& user);
 
 }  // namespace kms::pki

@@ -32,8 +32,10 @@ struct CertificateOrder {
 
 Serial newSerial(base::Rng& rng);
 
-// Errors: Invalid (checkSubject; notAfter not behind notBefore; the issuer has ended; an encryption
-// certificate for a key that cannot); Internal.
+// Of profile Authority: one that may not sign further authorities. Errors: Invalid (checkSubject; notAfter
+// not behind notBefore, or a year before 1950 or after 9999; the issuer has ended; an encryption certificate
+// for a key that cannot; a server without a DNS name or address); Internal (also a serial that goodSerial
+// refuses).
 base::Result<base::Bytes> signCertificate(const Issuer& issuer, const CertificateOrder& order,
                                           const Addresses& where);
 
@@ -42,5 +44,9 @@ base::Result<base::Bytes> signAuthority(const PrivateKey& key, const Subject& su
                                         base::Time from, std::chrono::seconds life);
 // For another authority to sign: PKCS#10 with CA:TRUE.
 base::Result<base::Bytes> requestAuthority(const PrivateKey& key, const Subject& subject);
+
+// SEQUENCE { content, algorithm, signature }, as certificates, requests, CRLs and OCSP answers are. Errors:
+// Internal.
+base::Result<base::Bytes> signContent(const PrivateKey& key, base::BytesView content);
 
 }  // namespace kms::pki

@@ -1,0 +1,157 @@
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+#include <algorithm>
+
+#include "kms/pki/der.h"
+#include "kms/pki/digest.h"
+#include "kms/pki/key.h"
+#include "kms/pki/oids.h"
+
+namespace kms::pki {
+namespace {
+
+constexpr std::size_t kModulusLeast = 2048;  // bits
+constexpr std::size_t kModulusMost = 8192;   // bits
+constexpr std::size_t kExponentMost = 8;     // bytes: what OpenSSL takes with large moduli
+constexpr std::size_t kEd25519Size = 32;     // bytes
+
+struct Curve {
+  std::string_view oid;
+  const char* name;
+  std::size_t field;  // bytes of a coordinate
+};
+constexpr Curve kCurves[] = {{oid::kP256, "P-256", 32}, {oid::kP384, "P-384", 48}, {oid::kP521, "P-521", 66}};
+
+using Key = std::shared_ptr<EVP_PKEY>;
+using Context = std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)>;
+
+base::Error invalid(std::string what) {
+  ERR_clear_error();
+  return {base::Code::Invalid, std::move(what)};
+}
+
+std::size_t bitsOf(base::BytesView natural) {
+  std::size_t bits = natural.size() * 8;
+  for (unsigned top = natural.empty() ? 0x80U : std::to_integer<unsigned>(natural.front());
+       (top & 0x80U) == 0; top <<= 1U)
+    --bits;
+  return bits;
+}
+
+bool odd(base::BytesView natural) {
+  return !natural.empty() && (natural.back() & std::byte{1}) != std::byte{0};
+}
+
+// OpenSSL's parameters take numbers as the machine has them.
+base::Bytes machineOrder(base::BytesView bigEndian) {
+  base::Bytes bytes(bigEndian.begin(), bigEndian.end());
+  std::reverse(bytes.begin(), bytes.end());
+  return bytes;
+}
+
+unsigned char* raw(base::Bytes& bytes) { return reinterpret_cast<unsigned char*>(bytes.data()); }
+
+// A context serves one thread for all its keys: fetching one costs more than reading a key.
+Key fromData(EVP_PKEY_CTX* context, OSSL_PARAM* parameters) {
+  EVP_PKEY* made = nullptr;
+  if (context == nullptr || EVP_PKEY_fromdata_init(context) != 1 ||
+      EVP_PKEY_fromdata(context, &made, EVP_PKEY_PUBLIC_KEY, parameters) != 1)
+    return {};
+  return {made, EVP_PKEY_free};
+}
+
+Context contextOf(const char* type) {
+  return {EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr), EVP_PKEY_CTX_free};
+}
+
+base::Result<Key> readRsa(DerReader parameters, base::BytesView bits) {
+  parameters.value(kNull);
+  DerReader key(bits);
+  DerReader inside = key.enter(kSequence);
+  const auto modulus = inside.natural();
+  const auto exponent = inside.natural();
+  if (!parameters.done() || !inside.done() || !key.done()) return invalid("the RSA key is malformed");
+  const std::size_t size = bitsOf(modulus);
+  if (size < kModulusLeast || size > kModulusMost)
+    return invalid("an RSA key must have 2048 to 8192 bits; this one has " + std::to_string(size));
+  if (!odd(modulus)) return invalid("the RSA key's modulus is even");
+  if (!odd(exponent) || exponent.size() > kExponentMost || bitsOf(exponent) < 2)
+    return invalid("an RSA key's exponent must be odd, from 3 to 2^64; 65537 is usual");
+  auto n = machineOrder(modulus);
+  auto e = machineOrder(exponent);
+  OSSL_PARAM data[] = {OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, raw(n), n.size()),
+                       OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_E, raw(e), e.size()),
+                       OSSL_PARAM_construct_end()};
+  thread_local const Context context = contextOf("RSA");
+  auto made = fromData(context.get(), data);
+  if (!made) return invalid("the RSA key is malformed");
+  return made;
+}
+
+base::Result<Key> readEc(DerReader parameters, base::BytesView bits) {
+  if (!parameters.next(kOid))
+    return invalid("an ECDSA key must name its curve; P-256, P-384 and P-521 are taken");
+  const auto name = base::asText(parameters.value(kOid));
+  const auto* const curve = std::find_if(std::begin(kCurves), std::end(kCurves),
+                                         [&](const Curve& known) { return known.oid == name; });
+  if (!parameters.done() || curve == std::end(kCurves))
+    return invalid("the key's curve is not taken; use P-256, P-384 or P-521");
+  if (bits.size() != 1 + 2 * curve->field || bits.front() != std::byte{4})
+    return invalid("the ECDSA key is not an uncompressed point of its curve");
+  base::Bytes point(bits.begin(), bits.end());
+  std::string group(curve->name);
+  OSSL_PARAM data[] = {
+      OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group.data(), group.size()),
+      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, raw(point), point.size()),
+      OSSL_PARAM_construct_end()};
+  thread_local const Context context = contextOf("EC");
+  auto made = fromData(context.get(), data);
+  if (!made) return invalid("the ECDSA key is not a point of its curve");
+  return made;
+}
+
+base::Result<Key> readEd25519(const DerReader& parameters, base::BytesView bits) {
+  if (!parameters.done() || bits.size() != kEd25519Size) return invalid("the Ed25519 key is malformed");
+  base::Bytes point(bits.begin(), bits.end());
+  OSSL_PARAM data[] = {OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, raw(point), point.size()),
+                       OSSL_PARAM_construct_end()};
+  thread_local const Context context = contextOf("ED25519");
+  auto made = fromData(context.get(), data);
+  if (!made) return invalid("the Ed25519 key is malformed");
+  return made;
+}
+
+}  // namespace
+
+base::Result<PublicKey> PublicKey::parse(base::BytesView spki) {
+  DerReader outer(spki);
+  DerReader fields = outer.enter(kSequence);
+  DerReader algorithm = fields.enter(kSequence);
+  const auto type = base::asText(algorithm.value(kOid));
+  const auto bits = fields.bits();
+  if (!outer.done() || !fields.done() || !algorithm.ok()) return invalid("the public key is malformed");
+  PublicKey key;
+  base::Result<Key> read = Key{};
+  if (type == oid::kRsa) {
+    read = readRsa(algorithm, bits);
+    key.isRsa_ = true;
+  } else if (type == oid::kEc) {
+    read = readEc(algorithm, bits);
+  } else if (type == oid::kEd25519) {
+    read = readEd25519(algorithm, bits);
+    key.canEncrypt_ = false;
+  } else {
+    return invalid("keys of this kind are not taken; use RSA, ECDSA (P-256, P-384, P-521) or Ed25519");
+  }
+  if (!read) return std::move(read).error();
+  key.key_ = *std::move(read);
+  key.spki_.assign(spki.begin(), spki.end());
+  key.hash_ = sha256(spki);
+  key.identifier_ = sha1(bits);
+  return key;
+}
+
+}  // namespace kms::pki

@@ -1,42 +1,18 @@
 // Authority: the keys that sign certificates, CRLs, OCSP answers and CMP messages. They lie sealed in the
-// database and are in memory only while the vault is open. Safe to use from several threads.
+// database and are in memory only while the vault is open (Vault::attach). Safe to use from several threads.
 #pragma once
 
+#include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <shared_mutex>
 
-#include "kms/keys/open_keys.h"
+#include "kms/keys/vault.h"
+#include "kms/pki/authority_row.h"
 #include "kms/pki/signer.h"
-#include "kms/store/store.h"
 
 namespace kms::pki {
 
-enum class AuthorityState : std::uint8_t {
-  Current = 1,  // signs certificates
-  Old = 2,      // was rolled over: still signs the CRL of what it issued
-  Waiting = 3   // made, its certificate not yet signed by another authority
-};
-
-// A sealed row of Table::Authorities; the row's key is the number of the authority, from 1.
-struct AuthorityRow {
-  std::int64_t number = 0;
-  AuthorityState state = AuthorityState::Current;
-  base::Bytes certificate;         // DER; empty while Waiting
-  std::vector<base::Bytes> chain;  // those above it, without the root's if that is not known
-  base::SecretBuffer key;          // PKCS#8
-  base::Bytes ocspCertificate;     // delegated signers, made anew before they end
-  base::SecretBuffer ocspKey;
-  base::Bytes cmpCertificate;
-  base::SecretBuffer cmpKey;
-  std::uint32_t revision = 0;
-};
-
-SecretBytes encodeAuthority(const AuthorityRow& row);
-// Pure and bounded. Errors: Corrupt / DatabaseCorrupt.
-base::Result<AuthorityRow> decodeAuthority(base::BytesView plain);
-
-// What one authority signs with. Shared: it lives as long as somebody signs.
+// What one authority signs with.
 struct Signers {
   std::int64_t number = 0;
   Issuer authority;
@@ -45,39 +21,60 @@ struct Signers {
   std::vector<base::Bytes> chain;  // DER, the authority's own first
 };
 
-class Authority {
+class Authority final : public KeyParty {
  public:
-  // Reads every authority. Nothing is changed where there is none. Errors: Corrupt / DatabaseCorrupt; those
-  // of the store.
-  base::Result<void> open(StoreReader& reader, OpenKeys& keys);
-  // Returns when no key is left in memory: waits for those that sign. For the vault's closing.
-  void close() noexcept;
+  Authority() = default;
+  ~Authority() override;
+  Authority(const Authority&) = delete;
+  Authority& operator=(const Authority&) = delete;
 
-  // A hold on the signers; close() waits for it, so it is short.
+  // Reads every authority, in place of those it has. A server without any is no error. Errors: Corrupt /
+  // DatabaseCorrupt; Unavailable (no locked memory); those of the store.
+  base::Result<void> opened(StoreReader& reader, OpenKeys& keys) override;
+  // Returns when no key is left in memory: waits for the holds, and new ones are refused from the start.
+  // REQUIRES: this thread has no Hold.
+  void closing() noexcept override;
+  // Reads them anew, after one was made or changed. Errors: Unavailable / Sealed; as opened().
+  base::Result<void> refresh(const Vault& vault, Store& store);
+
+ private:
+  struct Set {
+    std::vector<Signers> all;  // rising numbers
+    const Signers* current = nullptr;
+  };
+
+ public:
+  // A hold on the signers; closing() waits for it, so it is short. A thread may have several.
   class Hold {
    public:
+    Hold(Hold&& other) noexcept;
+    Hold& operator=(Hold&&) = delete;
+    ~Hold();
     const Signers& operator*() const noexcept { return *signers_; }
     const Signers* operator->() const noexcept { return signers_; }
 
    private:
     friend class Authority;
-    Hold(std::shared_lock<std::shared_mutex> lock, const Signers* signers)
-        : lock_(std::move(lock)), signers_(signers) {}
-    std::shared_lock<std::shared_mutex> lock_;
+    Hold(const Authority& home, std::shared_ptr<const Set> set, const Signers* signers) noexcept
+        : home_(&home), set_(std::move(set)), signers_(signers) {}
+    const Authority* home_;
+    std::shared_ptr<const Set> set_;
     const Signers* signers_;
   };
-  // The current authority. Errors: Unavailable / Sealed; NotFound (the server has no authority: `kmsctl ca
-  // init`).
+  // The current authority. Errors: Unavailable / Sealed; NotFound / NoAuthority.
   base::Result<Hold> current() const;
   // Errors: NotFound also for a number that is none.
   base::Result<Hold> number(std::int64_t number) const;
+  // Rising; none while sealed.
   std::vector<std::int64_t> numbers() const;
 
  private:
-  mutable std::shared_mutex mutex_;
-  std::vector<Signers> all_;  // rising numbers
-  std::size_t current_ = 0;
-  bool open_ = false;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable released_;
+  mutable std::size_t holds_ = 0;   // of any set
+  std::shared_ptr<const Set> set_;  // null while sealed
 };
+
+base::Error noAuthority();
 
 }  // namespace kms::pki

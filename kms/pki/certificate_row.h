@@ -5,6 +5,10 @@
 // find the row without an index whose scattered inserts would slow issuing down; the row has the whole
 // serial, which is compared. A user's certificates are a chain from the newest on, which begins in the user's
 // row.
+//
+// plain := version{1}=1 state{1} profile{1} reason{1} implicit{1} serial{16} user{8} authority{8} previous{8}
+//          token{8} archived{8} revocation{8} issued{8} notBefore{8} notAfter{8} confirmBy{8} revokedAt{8}
+//          key{32} der          der: u32 length, bytes; integers little-endian, times in seconds
 #pragma once
 
 #include "kms/pki/certificate.h"
@@ -53,6 +57,7 @@ base::Result<CertificateRow> decodeCertificate(base::BytesView plain);
 // store.
 base::Result<std::optional<CertificateRow>> readCertificate(StoreReader& reader, OpenKeys& keys,
                                                             std::int64_t sequence);
+base::Result<CertificateRow> openCertificate(OpenKeys& keys, const SealedRow& sealed);
 // Nothing where no certificate of ours has this serial.
 base::Result<std::optional<CertificateRow>> findCertificate(StoreReader& reader, OpenKeys& keys,
                                                             const Serial& serial);

@@ -5,9 +5,12 @@
 #include "kms/pki/authority.h"
 #include "kms/pki/certificate_row.h"
 #include "kms/pki/request.h"
+#include "kms/pki/revocation_row.h"
 #include "kms/tokens/token_service.h"
 
 namespace kms::pki {
+
+class CertificateCore;  // kms/pki/certificate_core.h
 
 struct PkiPolicy {
   std::chrono::seconds confirmWindow = std::chrono::hours(1);
@@ -20,8 +23,9 @@ struct PkiPolicy {
 
 enum class Confirm : std::uint8_t { Explicit, Implicit };
 
-// An enrolment or recovery by a one-time token. Its first accepted request claims the token for `key`; the
-// same key gets the same certificate again while the window is open, another one is refused.
+// An enrolment or recovery by a one-time token: a certificate of profile Signing. Its first accepted request
+// claims the token for its key; the same key gets the same certificate again while the window is open,
+// another one is refused.
 struct EnrolOrder {
   std::string user;
   base::SecretText token;     // empty where `proven`: CMP has checked a MAC under it
@@ -63,64 +67,84 @@ struct CertificateView {
 
 // The pending one-time token of a user, as CMP needs it: the secret that both sides know.
 struct SharedSecret {
-  base::SecretText plain;  // 12 characters
-  std::int64_t sequence =
-      0;  // of the token; 0: there is none, and `plain` is random, so that nobody can tell
+  base::SecretText plain;     // 12 characters
+  std::int64_t sequence = 0;  // of the token; 0: there is none, and `plain` is random: nobody can tell
   TokenKind kind = TokenKind::Enrol;
 };
 
 // As TokenService: every method that changes something replies after the disk has it, with an audit entry in
 // the same transaction. The caller must hold no Vault::Hold. Errors of all: Unavailable / Sealed; NotFound
-// (no authority: NoAuthority); Corrupt / DatabaseCorrupt; those of the store.
+// / NoAuthority; Corrupt / DatabaseCorrupt; those of the store.
 class CertificateService {
  public:
-  // REQUIRES: all outlive the replies.
+  // REQUIRES: all outlive the replies; `authority` is attached to the vault.
   CertificateService(Vault& vault, Store& store, Authority& authority, TokenService& tokens,
                      const base::Clock& clock, base::Rng& rng, const Policy& policy, const PkiPolicy& pki,
                      Addresses addresses, std::string organisation);
   ~CertificateService();
 
+  // Hears of every revocation and release from now on, as long as it lives. Before the first request.
+  void listen(std::weak_ptr<RevocationListener> listener);
+
   // By the bearer of a one-time token; nobody else is asked who he is. Errors: Denied / TokenRefused (unknown
-  // user, wrong, used, expired token, another key: alike, and counted); Invalid (request); Denied (foreign
-  // names); Unavailable / ClockBack.
+  // user, wrong, used, expired token, another key: alike, and counted; see holdBack); Invalid (no token's
+  // form, a user whose name is no common name); Denied (foreign names); Conflict (the user was changed
+  // meanwhile); Unavailable / ClockBack.
   void enrol(EnrolOrder order, Reply<IssuedCertificate> reply);
-  // The client has taken (or rejected) what it enrolled. Rejected: revoked, and the token may be used again.
+  // The client has taken (or rejected) what it enrolled; the protocol has made sure that it is the one.
+  // Rejected: revoked, and the token may be used again. Confirming again is no error. `certificateHash`:
+  // SHA-256, SHA-384 or SHA-512 of the certificate. Errors: NotFound; Invalid (another hash); Denied /
+  // CertificateRefused (too late, or the token was revoked meanwhile); Conflict (a rejection of what was
+  // confirmed).
   void confirm(const Serial& serial, base::BytesView certificateHash, bool accepted, Reply<void> reply);
   // For the pending token of `user`, in the same time whether there is one. Errors: only those of all.
   base::Result<SharedSecret> sharedSecret(const std::string& user);
+  // A MAC under the shared secret was wrong: counted as a wrong token is. `then` gets how long the answer
+  // must be held back.
+  void refuse(const std::string& user, std::function<void(std::chrono::seconds)> then);
+  // How long an answer TokenRefused for this user must be held back.
+  std::chrono::seconds holdBack(const std::string& user) const;
 
-  // For administrators and issuers: a certificate of any profile that a user may have.
+  // For administrators and issuers: a certificate of any profile that a user may have, for users not above
+  // them. Errors: as enrol, without TokenRefused; NotFound (user); Denied / Forbidden; Invalid (profile).
   void issue(const Actor& by, const std::string& user, Profile profile, CertificateRequest request,
              Reply<IssuedCertificate> reply);
-  // By the holder, who has shown the key of the active certificate `old`. A new key gives a new certificate;
-  // the old one goes on.
+  // By the holder, who has shown the key of the active certificate `old`, which goes on. The same key gets
+  // the same certificate again for as long as a token's claim lasts. Errors: Denied / CertificateRefused;
+  // Denied (foreign names, or before PkiPolicy::renewFrom); Conflict; Unavailable / ClockBack.
   void renew(const Serial& old, CertificateRequest request, Confirm confirm, Reply<IssuedCertificate> reply);
-  // The encryption pair of the user who holds the active signing certificate: the last one that is good for
-  // long enough, else a new one.
+  // The encryption pair of the user who holds the active signing certificate: the last one that has a third
+  // of its life left, else a new one, which takes as long as making a key. Errors: Denied /
+  // CertificateRefused; Conflict; Unavailable / ClockBack.
   void encryptionPair(const Serial& holder, Reply<KeyPair> reply);
-  // The pair that belongs to the enrolment which `serial` came from, for the same bearer.
-  // Every pair that this user ever had; for the recover token that `serial` was got with.
+  // Every pair that this user ever had, the newest first, for the active signing certificate that was got
+  // with a recover token, and no longer than a claim lasts. Errors: Denied / CertificateRefused.
   void recover(const Serial& holder, Reply<std::vector<KeyPair>> reply);
 
-  // By an issuer, or the holder (an actor that is the user). Hold can be released by Reason RemoveFromCrl.
-  // Revoking again is no error. Errors: NotFound; Denied / Forbidden; Conflict (a release of what is not
-  // held).
+  // By an issuer, or the holder (an actor that is the user); the server's own by an admin. What is held can
+  // be released by an issuer with the reason RemoveFromCrl. Revoking again is no error. One that was not yet
+  // confirmed sets its token free. Errors: NotFound; Denied / Forbidden; Invalid (reason); Conflict (a
+  // release of what is not held, a hold of what is not confirmed).
   void revoke(const Actor& by, const Serial& serial, RevocationReason reason, Reply<CertificateView> reply);
+  // By an issuer or the holder. Errors: NotFound; Denied / Forbidden.
   base::Result<CertificateView> show(const Actor& by, const Serial& serial);
+  // Those of `user`, the newest first; for issuers with no user: all, the oldest first. `after`: what `next`
+  // said, or empty. Errors: NotFound (user); Denied / Forbidden; Invalid.
   base::Result<Page<CertificateView>> list(const Actor& by, const std::string& user, const std::string& after,
                                            std::size_t limit);
-  // Whether a certificate that TLS or a signature has shown counts now: ours, active, of its user. Implicitly
-  // confirms it. Errors: Denied / CertificateRefused.
+  // Whether a certificate that TLS or a signature has shown counts now: ours to the byte, of that profile,
+  // active and in its time. Its first use confirms it where that was implicit. Errors: Denied /
+  // CertificateRefused.
   base::Result<CertificateView> authenticate(base::BytesView certificate, Profile wanted);
 
-  // Of OCSP and the CRL. Good: issued and not revoked.
+  // What it is now, for OCSP. Errors: NotFound.
   base::Result<CertificateState> lookUp(const Serial& serial);
-  // Revokes what was not confirmed in time, a bounded batch; true while more is left.
+  // Revokes what was not confirmed in time, drops the revocations of what has long ended, a bounded batch,
+  // and renews the authority's delegated signers; true while more is left.
   base::Result<bool> tidy();
 
  private:
-  class Core;
-  std::unique_ptr<Core> core_;
+  std::unique_ptr<CertificateCore> core_;
 };
 
 }  // namespace kms::pki

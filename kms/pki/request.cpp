@@ -141,6 +141,16 @@ base::Result<CertificateRequest> parseRequest(base::BytesView der) {
   return request;
 }
 
+base::Result<void> readAsked(base::BytesView extensions, CertificateRequest& request) {
+  if (auto good = readSubject(request); !good) return good;
+  if (extensions.empty()) return {};
+  const auto list = readExtensions(extensions);
+  if (!list) return malformed("the extensions it asks for are malformed");
+  for (const Extension& extension : *list)
+    if (auto good = readExtension(extension, request); !good) return good;
+  return {};
+}
+
 base::Result<CertificateRequest> parseRequestText(base::BytesView text) {
   if (text.size() > kTextMost) return malformed("it is larger than 128 KiB");
   if (!text.empty() && text.front() == std::byte{kSequence}) return parseRequest(text);

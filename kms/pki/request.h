@@ -27,6 +27,10 @@ base::Result<CertificateRequest> parseRequest(base::BytesView der);
 // PEM ("CERTIFICATE REQUEST" or "NEW CERTIFICATE REQUEST") or DER.
 base::Result<CertificateRequest> parseRequestText(base::BytesView text);
 
+// For requests of another form (CRMF): reads `request.subject` and these Extensions (DER; empty: none) into
+// the fields above, by the same rules. Errors: Invalid.
+base::Result<void> readAsked(base::BytesView extensions, CertificateRequest& request);
+
 // Whether all that is asked for is the user's. An empty subject asks for nothing; a common name may be the
 // user's mail address or one of his DNS names too. Capitals do not count. Errors: Denied, naming the foreign
 // name.

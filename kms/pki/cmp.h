@@ -1,44 +1,43 @@
-// CMP over HTTP (RFC 4210, 6712, 9483), over OpenSSL's server side: bytes in, bytes out. Safe to use from
-// several threads.
+// CMP over HTTP (RFC 4210, 4211, 6712, 9483): bytes in, bytes out. Safe to use from several threads.
 //
-// A request under a shared secret comes from a user (its senderKID) who knows his pending one-time token; a
-// request that is signed comes from the holder of a certificate. Until a request's protection is verified,
-// the answer is signed by the CMP certificate and never under the secret, tells nothing but
-// "badMessageCheck", and nothing is kept.
+// A request under a shared secret (PasswordBasedMac) comes from a user, its senderKID, who knows his pending
+// one-time token; a request that is signed comes from the holder of an active certificate. Until that is
+// verified, the answer is signed by the CMP certificate and never under the secret, and of a MAC it tells
+// nothing but badMessageCheck: an unknown user, a wrong, used and expired token are alike. Nothing is kept
+// between two messages: our nonce is a MAC of the transaction, and a confirmation finds its certificate by
+// the certificate's hash among those of the sender.
 #pragma once
 
-#include <functional>
+#include <chrono>
+#include <memory>
 
-#include "kms/pki/certificate_service.h"
+#include "kms/pki/cmp_backend.h"
 
 namespace kms::pki {
 
-// What can be read of a request before its protection is checked.
-struct CmpHeader {
-  base::Bytes transaction;  // transactionID, 1 to 64 bytes
-  base::Bytes senderKid;    // the user's name, or the key identifier of a certificate
-  int body = 0;      // tag of PKIBody: 0 ir, 2 cr, 4 p10cr, 7 kur, 11 rr, 21 genm, 23 error, 24 certConf
-  bool mac = false;  // protected by PasswordBasedMac
-  std::uint64_t iterations = 0;  // of it
+struct CmpAnswer {
+  base::Bytes message;            // PKIMessage, DER
+  std::chrono::seconds delay{0};  // the answer must be held back this long (wrong tokens)
 };
 
-// Pure and bounded. Errors: Invalid: no PKIMessage, trailing bytes, over kMostDer, a protection that is
-// neither PasswordBasedMac of 100 to 100,000 iterations nor a signature.
-base::Result<CmpHeader> readCmpHeader(base::BytesView der);
+class CmpCore;
 
 class CmpServer {
  public:
-  CmpServer(CertificateService& certificates, Authority& authority, const base::Clock& clock, base::Rng& rng);
+  // REQUIRES: all outlive the replies. Errors: Unavailable (no locked memory).
+  static base::Result<std::unique_ptr<CmpServer>> create(CmpBackend& backend, const base::Clock& clock,
+                                                         base::Rng& rng);
   ~CmpServer();
-  // One POST. `reply` gets a PKIMessage, always: refusals are CMP's own error messages. Empty only where the
-  // body is no CMP at all (HTTP 400) or the server is sealed (503).
-  void handle(base::BytesView request, Reply<base::Bytes> reply);
-  // Drops transactions that nobody went on with.
-  void tidy();
+  // One POST. The reply may come on the store's writer thread. Refusals are CMP's own messages; an error is
+  // given only where there is nothing to answer, or nothing to answer with: Invalid (no PKIMessage: HTTP
+  // 400); Unavailable / Sealed, NotFound / NoAuthority, Unavailable (503); Internal (500). REQUIRES: the
+  // caller holds no Vault::Hold and no Authority::Hold. Takes up to 100 ms of this thread's time where a
+  // client asks for the most iterations.
+  void handle(base::BytesView request, Reply<CmpAnswer> reply);
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  explicit CmpServer(std::unique_ptr<CmpCore> core);
+  std::unique_ptr<CmpCore> core_;
 };
 
 }  // namespace kms::pki

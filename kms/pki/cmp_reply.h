@@ -1,0 +1,36 @@
+// The bodies of our answers (RFC 4210, section 5.3), DER.
+#pragma once
+
+#include <vector>
+
+#include "kms/pki/cmp_crmf.h"
+#include "kms/pki/cmp_message.h"
+
+namespace kms::pki {
+
+struct CertReply {
+  CmpBody type = CmpBody::Ip;  // Ip, Cp or Kup
+  base::BytesView id;          // content of certReqId
+  CmpStatus status = CmpStatus::Accepted;
+  base::BytesView certificate;
+  std::vector<base::BytesView> authorities;  // caPubs
+};
+base::Bytes certReplyBody(const CertReply& reply);
+base::Bytes certRefusalBody(CmpBody type, base::BytesView id, const CmpRefusal& refusal);
+
+base::Bytes revocationBody(const CertId& certificate);
+base::Bytes revocationRefusalBody(const CmpRefusal& refusal);
+base::Bytes confirmBody();  // pkiconf
+base::Bytes errorBody(const CmpRefusal& refusal);
+
+// What genm may ask for. `root`: self-signed; `crl`: the last one; empty: there is none.
+struct CmpInformation {
+  std::vector<base::BytesView> chain;
+  base::BytesView root;
+  base::BytesView crl;
+};
+// genp; information that is not known or not there is answered without a value. Pure and bounded.
+std::optional<base::Bytes> informationBody(base::BytesView content, const CmpInformation& known,
+                                           CmpRefusal& why);
+
+}  // namespace kms::pki

@@ -58,9 +58,10 @@ class PublicKey {
   bool isRsa_ = false;
 };
 
-// Move-only; its numbers are cleansed when it is freed. Those of ECDSA and Ed25519 lie in OpenSSL's secure
-// heap where the program has made one. Those of RSA do only in a key that was generated: OpenSSL 3.0 reads
-// them, and copies them for its arithmetic, into its ordinary heap. Signing is safe from several threads.
+// Move-only; its numbers are cleansed when it is freed, and read and written without a copy that is not.
+// Those of ECDSA lie in OpenSSL's secure heap where the program has made one. Those of RSA and Ed25519 do so
+// only in a key that was generated: OpenSSL 3.0 takes them into its ordinary heap when it is given them, as
+// it does for its RSA arithmetic. Signing is safe from several threads.
 class PrivateKey {
  public:
   // Errors: Unavailable (no locked memory).

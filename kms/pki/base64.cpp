@@ -24,14 +24,8 @@ bool isBlank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 std::string toBase64(base::BytesView bytes) {
   std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t have = std::min<std::size_t>(3, bytes.size() - i);
-    unsigned group = 0;
-    for (std::size_t j = 0; j < 3; ++j)
-      group = group << 8U | (j < have ? std::to_integer<unsigned>(bytes[i + j]) : 0U);
-    for (unsigned j = 0; j < 4; ++j) out += j > have ? '=' : kAlphabet[group >> (18 - 6 * j) & 63U];
-  }
+  out.reserve(base64Length(bytes.size()));
+  appendBase64(bytes, out);
   return out;
 }
 

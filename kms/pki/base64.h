@@ -1,6 +1,7 @@
 // base64 (RFC 4648, section 4) of what is not secret, and PEM blocks (RFC 7468).
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,7 +11,22 @@
 
 namespace kms::pki {
 
-std::string toBase64(base::BytesView bytes);  // one line, padded
+constexpr std::size_t base64Length(std::size_t bytes) noexcept { return (bytes + 2) / 3 * 4; }
+
+// Appends to a std::string, or to a base::SecretText where the bytes are secret; one line, padded. `out`
+// grows by base64Length.
+template <class Out>
+void appendBase64(base::BytesView bytes, Out& out) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t have = std::min<std::size_t>(3, bytes.size() - i);
+    unsigned group = 0;
+    for (std::size_t j = 0; j < 3; ++j)
+      group = group << 8U | (j < have ? std::to_integer<unsigned>(bytes[i + j]) : 0U);
+    for (unsigned j = 0; j < 4; ++j) out.push_back(j > have ? '=' : kDigits[group >> (18 - 6 * j) & 63U]);
+  }
+}
+std::string toBase64(base::BytesView bytes);
 // Blanks and line breaks anywhere are skipped; padding must be right, and spare bits zero.
 std::optional<base::Bytes> fromBase64(std::string_view text);
 

@@ -1,6 +1,7 @@
 // The bodies of EST (RFC 7030, RFC 8951): certs-only PKCS#7 and PKCS#10 in base64. Pure functions.
 #pragma once
 
+#include "hal/base/secret_pool.h"
 #include "kms/pki/request.h"
 
 namespace kms::pki {

@@ -1,68 +1,53 @@
-// StatusService: tells the world which certificates are revoked, by CRLs and by OCSP. Lists are made on a
-// thread of its own: at once after a revocation, but never so often that making them takes more than a small
-// part of the time, and before the last one runs out. They also lie in a directory, from where they are
-// served while the server is sealed. Safe to use from several threads.
+// StatusService: tells the world which certificates are revoked, by CRLs and by OCSP, and what the
+// authorities' certificates are. What needs no key is served while the server is sealed, too, from the
+// directory. Safe to use from several threads.
 #pragma once
 
-#include <condition_variable>
-#include <filesystem>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <thread>
-
-#include "kms/pki/certificate_service.h"
-#include "kms/pki/crl.h"
-#include "kms/pki/ocsp.h"
+#include "kms/pki/crl_publisher.h"
+#include "kms/pki/ocsp_responder.h"
 
 namespace kms::pki {
 
 struct StatusPolicy {
-  std::chrono::seconds listLife = std::chrono::hours(24 * 7);  // nextUpdate of full lists
-  std::chrono::seconds renewBefore =
-      std::chrono::hours(24 * 3);  // a new full list is made this long before its end
-  std::chrono::seconds deltaLife = std::chrono::hours(24);
-  std::chrono::seconds fullEvery =
-      std::chrono::seconds(30);  // while revocations come: a new full list no more often
+  CrlPolicy crl;
   std::chrono::seconds answerLife = std::chrono::hours(12);  // nextUpdate of OCSP answers
 };
 
-struct PublishedList {
-  base::Bytes der;
-  std::int64_t number = 0;
-  CrlTimes times;
-};
-
-class StatusService final : public RevocationListener {
+class StatusService final : public RevocationListener, public KeyParty {
  public:
-  // `directory`: for the files N.crl, N.delta.crl and N.crt of authority N; made if it is not there, with
-  // mode 0755. REQUIRES: the others outlive it.
+  // `directory`: for N.crl, N.delta.crl and N.crt of authority N; made where it is not there.
+  // REQUIRES: the others outlive it; it is attached to the vault behind `authority`, and listens to
+  // `certificates`.
   StatusService(Vault& vault, Store& store, Authority& authority, CertificateService& certificates,
                 const base::Clock& clock, std::filesystem::path directory, StatusPolicy policy = {});
-  ~StatusService() override;
 
-  // The vault was opened: reads the revocations (a thread of its own; until that is done the lists from the
-  // directory are given), and makes new lists where that is due.
-  void opened();
-  // The vault closes.
-  void closed() noexcept;
+  base::Result<void> opened(StoreReader& reader, OpenKeys& keys) override;
+  void closing() noexcept override;
   void changed(const RevocationChange& change) noexcept override;
+  // An authority was made or changed.
+  void refresh();
 
   // Of the current authority where `number` is 0. Null: none was made yet.
   std::shared_ptr<const PublishedList> full(std::int64_t number = 0) const;
   std::shared_ptr<const PublishedList> delta(std::int64_t number = 0) const;
-  // Its certificates, DER, the current one first. Also while sealed.
+  // Certificates, DER, the current authority's first.
   std::vector<base::Bytes> authorities() const;
-
-  // An answer to one OCSP request, DER, always. Sealed: tryLater.
-  base::Bytes ocsp(base::BytesView request);
-
-  // What went wrong with the last list or its file; nothing where all is well. For logs and metrics.
+  // An answer to one OCSP request, DER, always. Sealed: what was answered before, else tryLater.
+  base::Bytes ocsp(base::BytesView request) { return responder_.answer(request); }
+  // What went wrong with the last list or file; nothing where all is well. For logs and metrics.
   std::optional<base::Error> fault() const;
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  void takeUp();
+  void writeCertificates();
+
+  Authority& authority_;
+  const std::filesystem::path directory_;
+  CrlPublisher publisher_;
+  OcspResponder responder_;
+  mutable std::mutex mutex_;
+  std::map<std::int64_t, base::Bytes> certificates_;  // by number
+  std::optional<base::Error> fault_;
 };
 
 }  // namespace kms::pki

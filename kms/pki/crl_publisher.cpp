@@ -1,0 +1,270 @@
+#include "kms/pki/crl_publisher.h"
+
+#include <algorithm>
+
+#include "hal/base/file.h"
+#include "kms/pki/der.h"
+
+namespace kms::pki {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr int kShare = 50;                // making lists takes at most this part of the time
+constexpr milliseconds kLongest{60'000};  // between two looks whether a list is due
+constexpr milliseconds kRetry{5'000};     // after a failure
+constexpr milliseconds kOpening{20};      // until the vault, which is about to open, has opened
+constexpr std::size_t kListMost = std::size_t{1} << 30U;  // bytes of a file that is taken up
+constexpr mode_t kMode = 0644;
+
+std::int64_t millisecondsOf(base::Time time) {
+  return std::chrono::duration_cast<milliseconds>(time.time_since_epoch()).count();
+}
+
+}  // namespace
+
+CrlPublisher::CrlPublisher(Vault& vault, Store& store, Authority& authority, const base::Clock& clock,
+                           std::filesystem::path directory, CrlPolicy policy)
+    : vault_(vault),
+      store_(store),
+      authority_(authority),
+      clock_(clock),
+      directory_(std::move(directory)),
+      policy_(policy) {
+  takeUp();
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+CrlPublisher::~CrlPublisher() = default;
+
+std::filesystem::path CrlPublisher::fileOf(std::int64_t number, const char* kind) const {
+  return directory_ / (std::to_string(number) + kind);
+}
+
+// The lists of the last time, by rising numbers of authorities without a gap.
+void CrlPublisher::takeUp() {
+  std::error_code failed;
+  std::filesystem::create_directories(directory_, failed);
+  for (std::int64_t number = 1;; ++number) {
+    auto text = base::readSmallFile(fileOf(number, ".crl"), kListMost);
+    if (!text) return;
+    const auto der = base::asBytes(*text);
+    const auto times = readCrlTimes(der);
+    if (!times) return;
+    lists_[number].full =
+        std::make_shared<const PublishedList>(PublishedList{base::Bytes(der.begin(), der.end()), *times});
+  }
+}
+
+void CrlPublisher::opened() {
+  const std::lock_guard lock(mutex_);
+  open_ = true;
+  loaded_ = false;
+  wake_.notify_all();
+}
+
+void CrlPublisher::closed() noexcept {
+  Lock lock(mutex_);
+  open_ = false;
+  loaded_ = false;
+  early_.clear();
+  wake_.wait(lock, [this] { return !signing_; });
+}
+
+void CrlPublisher::changed(const RevocationChange& change) noexcept try {
+  const std::lock_guard lock(mutex_);
+  if (loaded_) {
+    apply(change);
+  } else {
+    early_.push_back(change);
+  }
+  wake_.notify_all();
+} catch (const std::bad_alloc&) {
+  const std::lock_guard lock(mutex_);
+  loaded_ = false;  // all of it is read anew
+  early_.clear();
+}
+
+void CrlPublisher::apply(const RevocationChange& change) {
+  const Revocation& revocation = change.row.revocation;
+  if (revocation.key <= lastKey_) return;  // it was read already
+  lastKey_ = revocation.key;
+  Lists& lists = lists_[change.row.authority];
+  if (change.replaced != 0) lists.entries.remove(change.replaced);
+  if (!change.released) lists.entries.add(revocation);
+  lists.changes.add(revocation);
+  lists.changed = true;
+}
+
+void CrlPublisher::run(const std::stop_token& stop) {
+  Lock lock(mutex_);
+  while (!stop.stop_requested()) {
+    milliseconds wait = kLongest;
+    if (open_ && !loaded_) {
+      load(lock);
+      if (!loaded_) wait = fault_ ? kRetry : kOpening;
+    }
+    if (loaded_)
+      if (const auto number = due(wait)) {
+        make(lock, *number);
+        continue;
+      }
+    wake_.wait_for(lock, stop, wait,
+                   [this, seen = lastKey_, was = open_] { return lastKey_ != seen || open_ != was; });
+  }
+}
+
+void CrlPublisher::load(Lock& lock) {
+  signing_ = true;
+  lock.unlock();
+  std::map<std::int64_t, CrlEntries> read;
+  std::int64_t last = 0;
+  const auto done = [&]() -> base::Result<void> {
+    auto keys = vault_.hold();
+    if (!keys) return std::move(keys).error();
+    return store_.read([&](StoreReader& reader) {
+      read.clear();
+      return loadRevocations(reader, **keys, [&](const RevocationRow& row) {
+        read[row.authority].add(row.revocation);
+        last = row.revocation.key;
+      });
+    });
+  }();
+  lock.lock();
+  signing_ = false;
+  wake_.notify_all();
+  if (!open_) return;
+  fault_.reset();
+  if (!done) {
+    if (done.error().reason != base::Reason::Sealed) fault_ = done.error();
+    return;
+  }
+  lastKey_ = last;
+  for (auto& [number, lists] : lists_) lists.entries = CrlEntries();
+  for (auto& [number, entries] : read) lists_[number].entries = std::move(entries);
+  for (auto& [number, lists] : lists_) {
+    lists.changes = CrlEntries();
+    lists.changed = true;  // the list of the last time may lack what was revoked just before its end
+  }
+  for (const std::int64_t number : authority_.numbers()) lists_[number];
+  loaded_ = true;
+  for (const RevocationChange& change : std::exchange(early_, {})) apply(change);
+}
+
+std::optional<std::int64_t> CrlPublisher::due(milliseconds& wait) {
+  const auto now = Steady::now();
+  for (const auto& [number, lists] : lists_) {
+    const bool old =
+        lists.full == nullptr || clock_.now() >= lists.full->times.nextUpdate - policy_.renewBefore;
+    if (!old && !lists.changed) continue;
+    if (now >= lists.next) return number;
+    wait = std::min(wait, std::chrono::ceil<milliseconds>(lists.next - now));
+  }
+  return std::nullopt;
+}
+
+base::Result<std::int64_t> CrlPublisher::takeNumber() {
+  std::int64_t number = 0;
+  auto done = store_.writeAndWait([&](Txn& txn) -> base::Result<void> {
+    auto last = txn.number(kNumber);
+    if (!last) return std::move(last).error();
+    number = nextCrlNumber(last->value_or(0), millisecondsOf(clock_.now()));
+    return txn.setNumber(kNumber, number);
+  });
+  if (!done) return std::move(done).error();
+  return number;
+}
+
+base::Result<base::Bytes> CrlPublisher::sign(std::int64_t number, const CrlEntries& entries, CrlTimes times,
+                                             std::int64_t listNumber, std::optional<std::int64_t> full) {
+  auto signers = authority_.number(number);
+  if (!signers) return std::move(signers).error();
+  const Issuer& issuer = (*signers)->authority;
+  return full ? signDeltaCrl(issuer, entries, times, listNumber, *full)
+              : signCrl(issuer, entries, times, listNumber);
+}
+
+// A full list, and with it a delta to the one before it for those who have that.
+void CrlPublisher::make(Lock& lock, std::int64_t number) {
+  Lists& lists = lists_[number];
+  if (lists.full) lists.entries.dropExpired(lists.full->times.thisUpdate);
+  const CrlEntries entries = lists.entries;
+  const CrlEntries changes = lists.changes.size() <= policy_.deltaMost ? lists.changes : CrlEntries();
+  const std::int64_t before = changes.empty() ? 0 : lists.fullNumber;
+  const std::int64_t listed = lastKey_;
+  lists.changed = false;
+  signing_ = true;
+  lock.unlock();
+  const auto began = Steady::now();
+  const CrlTimes times{clock_.now(), clock_.now() + policy_.life};
+  const CrlTimes deltaTimes{times.thisUpdate, times.thisUpdate + policy_.deltaLife};
+  base::Bytes delta;
+  const auto listNumber = takeNumber();
+  auto full = listNumber ? sign(number, entries, times, *listNumber, std::nullopt)
+                         : base::Result<base::Bytes>(listNumber.error());
+  if (full && before != 0)
+    if (auto signedDelta = sign(number, changes, deltaTimes, *listNumber, before))
+      delta = *std::move(signedDelta);
+  auto kept = full ? base::writeFileDurably(fileOf(number, ".crl"), *full, kMode) : base::Result<void>();
+  if (kept && !delta.empty()) kept = base::writeFileDurably(fileOf(number, ".delta.crl"), delta, kMode);
+  lock.lock();
+  signing_ = false;
+  wake_.notify_all();
+  const auto took = std::chrono::ceil<milliseconds>(Steady::now() - began);
+  lists.next = Steady::now() + std::max(policy_.spacing, took * kShare);
+  fault_.reset();
+  if (!kept) fault_ = kept.error();  // it is given all the same, but not after a restart
+  if (!full) {
+    fault_ = full.error();
+    lists.changed = true;
+    lists.next = Steady::now() + kRetry;
+    return;
+  }
+  lists.full = std::make_shared<const PublishedList>(PublishedList{*std::move(full), times});
+  lists.fullNumber = *listNumber;
+  if (!delta.empty())
+    lists.delta = std::make_shared<const PublishedList>(PublishedList{std::move(delta), deltaTimes});
+  CrlEntries later;
+  for (const Revocation& one : lists.changes.since(listed)) later.add(one);
+  lists.changes = std::move(later);
+}
+
+std::shared_ptr<const PublishedList> CrlPublisher::full(std::int64_t number) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = lists_.find(number);
+  return at == lists_.end() ? nullptr : at->second.full;
+}
+
+std::shared_ptr<const PublishedList> CrlPublisher::delta(std::int64_t number) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = lists_.find(number);
+  return at == lists_.end() ? nullptr : at->second.delta;
+}
+
+std::optional<base::Error> CrlPublisher::fault() const {
+  const std::lock_guard lock(mutex_);
+  return fault_;
+}
+
+base::Result<CrlTimes> readCrlTimes(base::BytesView der) {
+  const base::Error wrong{base::Code::Invalid, "this is no certificate revocation list"};
+  // Past the headers of CertificateList and TBSCertList, whose lengths may be those of large lists.
+  for (int i = 0; i < 2; ++i) {
+    if (der.size() < 6 || der.front() != std::byte{kSequence}) return wrong;
+    const auto length = std::to_integer<std::size_t>(der[1]);
+    der = der.subspan(length < 0x80 ? 2 : std::min(der.size(), 2 + (length & 0x7FU)));
+  }
+  constexpr std::size_t kFront = 8 * 1024;
+  DerReader fields(der.subspan(0, std::min(der.size(), kFront)));
+  fields.small();
+  fields.value(kSequence);
+  fields.value(kSequence);
+  CrlTimes times;
+  times.thisUpdate = fields.time();
+  times.nextUpdate = fields.time();
+  if (!fields.ok()) return wrong;
+  return times;
+}
+
+}  // namespace kms::pki

@@ -1,0 +1,113 @@
+#include "kms/pki/ocsp_responder.h"
+
+#include <algorithm>
+
+namespace kms::pki {
+namespace {
+
+const Actor kServer{"kmsd", Role::Admin, std::nullopt};
+
+std::string nameOf(const Serial& serial) { return std::string(base::asText(serial)); }
+
+// Which of its answers are the same each time.
+bool keepable(const OcspQuery& query) {
+  return query.nonce.empty() && query.questions.size() == 1 && query.questions.front().serial;
+}
+
+OcspRefusal refusalOf(const base::Error& error) {
+  if (error.code == base::Code::NotFound) return OcspRefusal::Unauthorized;
+  return error.code == base::Code::Unavailable ? OcspRefusal::TryLater : OcspRefusal::Internal;
+}
+
+}  // namespace
+
+base::Bytes OcspResponder::answer(base::BytesView request) {
+  const auto query = parseOcspQuery(request);
+  if (!query) return ocspRefusal(OcspRefusal::Malformed);
+  if (auto before = kept(*query)) return *std::move(before);
+  auto answer = made(*query);
+  return answer ? *std::move(answer) : ocspRefusal(refusalOf(answer.error()));
+}
+
+// The authority that the first question is about answers all; what is not about it, it does not know.
+base::Result<base::Bytes> OcspResponder::made(const OcspQuery& query) {
+  std::uint64_t asOf = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    asOf = changes_;
+  }
+  if (auto current = authority_.current(); !current) return std::move(current).error();
+  for (const std::int64_t number : authority_.numbers()) {
+    auto signers = authority_.number(number);
+    if (!signers) return std::move(signers).error();
+    const Issuer& issuer = (*signers)->authority;
+    if (!isAbout(query.questions.front(), issuer.certificate, issuer.key.publicKey())) continue;
+    std::vector<OcspAnswer> answers;
+    for (const OcspQuestion& question : query.questions) {
+      auto state = stateOf(question, **signers);
+      if (!state) return std::move(state).error();
+      answers.push_back(*state);
+    }
+    const CrlTimes times{clock_.now(), clock_.now() + life_};
+    auto answer = signOcspResponse((*signers)->ocsp, query, answers, times);
+    if (answer && answers.front().state != OcspState::Unknown) keep(query, *answer, times.nextUpdate, asOf);
+    return answer;
+  }
+  return base::Error{base::Code::NotFound, "the request is about another authority's certificates"};
+}
+
+base::Result<OcspAnswer> OcspResponder::stateOf(const OcspQuestion& question, const Signers& signers) {
+  const Issuer& issuer = signers.authority;
+  if (!question.serial || !isAbout(question, issuer.certificate, issuer.key.publicKey())) return OcspAnswer{};
+  const auto view = certificates_.show(kServer, *question.serial);
+  if (!view && view.error().code == base::Code::NotFound) return OcspAnswer{};
+  if (!view) return view.error();
+  if (view->state == CertificateState::Active || view->state == CertificateState::Unconfirmed)
+    return OcspAnswer{OcspState::Good, {}, RevocationReason::Unspecified};
+  return OcspAnswer{OcspState::Revoked, view->revokedAt,
+                    view->reason.value_or(RevocationReason::Unspecified)};
+}
+
+std::optional<base::Bytes> OcspResponder::kept(const OcspQuery& query) {
+  if (!keepable(query)) return std::nullopt;
+  const OcspQuestion& question = query.questions.front();
+  const std::lock_guard lock(mutex_);
+  const auto found = kept_.find(nameOf(*question.serial));
+  if (found == kept_.end()) return std::nullopt;
+  const auto now = clock_.now();
+  for (const Kept& one : found->second)
+    // Given for half its life, so that whoever gets it last still has some.
+    if (one.certId == question.certId && now < one.until - life_ / 2) return one.answer;
+  return std::nullopt;
+}
+
+void OcspResponder::keep(const OcspQuery& query, const base::Bytes& answer, base::Time until,
+                         std::uint64_t asOf) {
+  if (!keepable(query)) return;
+  const OcspQuestion& question = query.questions.front();
+  const std::lock_guard lock(mutex_);
+  if (changes_ != asOf) return;  // it may tell what no longer is
+  if (size_ >= kMostKept) {
+    kept_.clear();
+    size_ = 0;
+  }
+  auto& same = kept_[nameOf(*question.serial)];
+  size_ -= std::erase_if(same, [&](const Kept& one) { return one.certId == question.certId; });
+  same.push_back({question.certId, answer, until});
+  ++size_;
+}
+
+void OcspResponder::changed(const Serial& serial) noexcept try {
+  const std::lock_guard lock(mutex_);
+  ++changes_;
+  const auto found = kept_.find(nameOf(serial));
+  if (found == kept_.end()) return;
+  size_ -= found->second.size();
+  kept_.erase(found);
+} catch (const std::bad_alloc&) {
+  const std::lock_guard lock(mutex_);
+  kept_.clear();
+  size_ = 0;
+}
+
+}  // namespace kms::pki

@@ -1,0 +1,50 @@
+// OcspResponder: answers to OCSP requests, signed by the delegated signer of the authority that is asked
+// about. Answers to requests without a nonce are kept and given again, also while sealed, until they run out
+// or the certificate changes. Safe to use from several threads.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "kms/pki/certificate_service.h"
+#include "kms/pki/ocsp.h"
+
+namespace kms::pki {
+
+class OcspResponder {
+ public:
+  static constexpr std::size_t kMostKept = 50'000;  // answers, about 1.2 KB each
+
+  OcspResponder(Authority& authority, CertificateService& certificates, const base::Clock& clock,
+                std::chrono::seconds life)
+      : authority_(authority), certificates_(certificates), clock_(clock), life_(life) {}
+
+  // DER, always.
+  base::Bytes answer(base::BytesView request);
+  // The certificate was revoked, held or released.
+  void changed(const Serial& serial) noexcept;
+
+ private:
+  struct Kept {
+    base::Bytes certId;
+    base::Bytes answer;
+    base::Time until{};
+  };
+  std::optional<base::Bytes> kept(const OcspQuery& query);
+  void keep(const OcspQuery& query, const base::Bytes& answer, base::Time until, std::uint64_t asOf);
+  base::Result<base::Bytes> made(const OcspQuery& query);
+  base::Result<OcspAnswer> stateOf(const OcspQuestion& question, const Signers& signers);
+
+  Authority& authority_;
+  CertificateService& certificates_;
+  const base::Clock& clock_;
+  const std::chrono::seconds life_;
+  std::mutex mutex_;
+  std::uint64_t changes_ = 0;                                // under mutex_
+  std::size_t size_ = 0;                                     // of all of kept_
+  std::unordered_map<std::string, std::vector<Kept>> kept_;  // by serial number
+};
+
+}  // namespace kms::pki

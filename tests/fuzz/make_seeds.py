@@ -5,6 +5,7 @@ Disks are made by the tools that others use and cut down to their sectors that a
 tells the form); texts come from the worked examples of hal/FORMATS.md and from the files in seeds/.
 """
 
+import base64
 import os
 import re
 import struct
@@ -238,6 +239,34 @@ def uevents():
         yield name + "_udev", header + bytes(16) + properties
 
 
+def requests(folder):
+    """Certification requests of openssl in each form that a client sends, and a certificate."""
+    path = os.path.join(folder, "request")
+    every = ["-addext", "subjectAltName=email:alice@example.org,DNS:a.example.org,IP:127.0.0.1,URI:x:y",
+             "-addext", "basicConstraints=critical,CA:FALSE,pathlen:3", "-addext", "keyUsage=critical,digitalSignature",
+             "-addext", "extendedKeyUsage=clientAuth,emailProtection"]
+    curve = lambda name: ["-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{name}"]
+
+    def made(*options, subject="/C=CH/O=Acme/CN=Alice", form="DER"):
+        tool("openssl", "req", "-new", "-nodes", "-keyout", os.devnull, "-subj", subject, "-outform", form, "-out", path,
+             *options)
+        with open(path, "rb") as file:
+            return file.read()
+
+    yield "p256", made(*curve("P-256"), subject="/")
+    yield "p384", made(*curve("P-384"), *every)
+    yield "p521", made(*curve("P-521"), subject="/CN=a/CN=b+UID=c/emailAddress=alice@example.org")
+    yield "ed25519", made("-newkey", "ed25519", *every)
+    yield "rsa", made("-newkey", "rsa:2048", *every)
+    yield "rsa_pem", made("-newkey", "rsa:2048", form="PEM")
+    yield "new_pem", made(*curve("P-256"), "-newhdr", form="PEM")
+    yield "est", base64.encodebytes(made("-newkey", "ed25519"))
+    yield "authority", made(*curve("P-256"), "-addext", "basicConstraints=CA:TRUE")
+    yield "explicit", made(*curve("P-256"), "-pkeyopt", "ec_param_enc:explicit")
+    yield "certificate", made("-x509", *curve("P-256"), *every)
+    yield "certificate_pem", made("-x509", "-newkey", "ed25519", form="PEM")
+
+
 def main():
     out = sys.argv[1]
 
@@ -253,6 +282,8 @@ def main():
                 save("key_disk_write", f"{name}_{mode}", disk.seed(mode))
         for name, content in sticks(folder):
             save("usb", name, content)
+        for name, content in requests(folder):
+            save("csr", name, content)
     for target, seeds in [("key_file", key_files()), ("reader", frames()), ("token_text", lines("token_text")),
                           ("http", lines("http")), ("audit_line", audit_lines()), ("uevent", uevents()), ("card", cards())]:
         for name, content in seeds:

@@ -66,7 +66,9 @@ void grant(const CmpExchangePtr& exchange, const Asked& asked, const IssuedCerti
   reply.status = statusOf(issued, asked.validity, asked.subject);
   reply.certificate = issued.certificate;
   if (exchange->mac) reply.authorities.assign(issued.chain.begin(), issued.chain.end());
-  answer(exchange, {reply.type, certReplyBody(reply), exchange->in.implicitConfirm, true});
+  // The same key may have asked before, without implicit confirmation: then it must confirm.
+  const bool implicit = exchange->in.implicitConfirm && issued.confirmBy == base::Time{};
+  answer(exchange, {reply.type, certReplyBody(reply), implicit, true});
 }
 
 }  // namespace

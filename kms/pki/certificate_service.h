@@ -28,7 +28,7 @@ enum class Confirm : std::uint8_t { Explicit, Implicit };
 // another one is refused.
 struct EnrolOrder {
   std::string user;
-  base::SecretText token;     // empty where `proven`: CMP has checked a MAC under it
+  base::SecretText token{};   // empty where `proven`: CMP has checked a MAC under it
   bool proven = false;        // the caller has shown that it knows the pending token `sequence`
   std::int64_t sequence = 0;  // of that token
   CertificateRequest request;

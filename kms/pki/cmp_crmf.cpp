@@ -109,19 +109,28 @@ bool checkPossession(DerReader& message, const PublicKey& key, base::BytesView r
   return true;
 }
 
-std::optional<RevocationReason> readReason(base::BytesView content, bool& ok) {
+bool isReason(std::byte code) noexcept {
+  const auto known = std::to_integer<unsigned>(code);
+  return known <= static_cast<unsigned>(RevocationReason::PrivilegeWithdrawn) &&
+         known != 7;  // RFC 5280: no 7
+}
+
+// ok turns false where it is malformed, known where it is none of ours.
+std::optional<RevocationReason> readReason(base::BytesView content, bool& ok, bool& known) {
   DerReader list(content);
   std::optional<RevocationReason> reason;
   while (list.more()) {
     DerReader extension = list.enter(kSequence);
-    const bool isReason = base::asText(extension.value(kOid)) == oid::kReasonCode;
+    const bool wanted = base::asText(extension.value(kOid)) == oid::kReasonCode;
     if (extension.next(kBoolean)) extension.boolean();
     DerReader value(extension.value(kOctetString));
     if (!extension.done()) ok = false;
-    if (!isReason) continue;
+    if (!wanted) continue;
     const auto code = value.value(kEnumerated);
     if (!value.done() || code.size() != 1) ok = false;
-    if (code.size() == 1) reason = static_cast<RevocationReason>(code.front());
+    if (!ok) break;
+    known = isReason(code.front());
+    if (known) reason = static_cast<RevocationReason>(code.front());
   }
   ok = ok && list.ok();
   return reason;
@@ -178,14 +187,14 @@ std::optional<RevocationAsked> parseRevocation(base::BytesView content, CmpRefus
   if (list.more()) return refuse(why, CmpFailure::BadRequest, "revoke one certificate in a message");
   const Template asked = readTemplate(details.enter(kSequence), details);
   bool ok = true;
+  bool known = true;
   std::optional<RevocationReason> reason;
-  if (details.more()) reason = readReason(details.value(kSequence), ok);
+  if (details.more()) reason = readReason(details.value(kSequence), ok, known);
   if (!ok || !body.done() || !list.done() || !details.done())
     return refuse(why, CmpFailure::BadDataFormat, "the revocation request is malformed");
   if (asked.serial.empty() || asked.issuer.empty())
     return refuse(why, CmpFailure::BadCertTemplate, "name the certificate by its issuer and serial number");
-  if (reason && reasonName(*reason).empty())
-    return refuse(why, CmpFailure::BadRequest, "this reason for a revocation is not known");
+  if (!known) return refuse(why, CmpFailure::BadRequest, "this reason for a revocation is not known");
   return RevocationAsked{{asked.issuer, asked.serial}, reason.value_or(RevocationReason::Unspecified)};
 }
 

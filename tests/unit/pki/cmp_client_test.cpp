@@ -77,14 +77,13 @@ TEST_F(CmpClient, TakesCrAndPkcs10) {
 }
 
 TEST_F(CmpClient, TakesEachMacItNames) {
-  for (const auto& [digest, mac] : std::vector<std::pair<std::string, std::string>>{
-           {"sha1", "hmac-sha1"}, {"sha384", "hmacWithSHA256"}, {"sha512", "hmacWithSHA512"}}) {
-    const std::string user = "user-" + digest;
-    newKey("a.key");
-    EXPECT_RAN(cmpAs(user, token(user),
-                     {"-cmd", "ir", "-subject", "/CN=" + user, "-newkey", "@a.key", "-certout", "@a.crt",
-                      "-digest", digest, "-mac", mac}));
-  }
+  const std::string secret = token("alice");
+  for (const std::string digest : {"sha1", "sha256", "sha384", "sha512"})
+    for (const std::string mac : {"hmac-sha1", "hmacWithSHA256", "hmacWithSHA384", "hmacWithSHA512"})
+      EXPECT_RAN(
+          cmpAs("alice", secret, {"-cmd", "genm", "-infotype", "caCerts", "-digest", digest, "-mac", mac}));
+  EXPECT_REFUSED(cmpAs("alice", secret, {"-cmd", "genm", "-digest", "sha224", "-unprotected_errors"}),
+                 "badAlg");
 }
 
 TEST_F(CmpClient, ConfirmsImplicitlyOnlyWhereAsked) {
@@ -239,7 +238,8 @@ TEST_F(CmpClient, RefusesWhatMakesNoSenseUnderIt) {
                        {"-cmd", "ir", "-popo", "0", "-subject", "/CN=alice", "-newkey", "@new.key",
                         "-certout", "@new.crt"}),
                  "badPOP");
-  EXPECT_REFUSED(cmp({"-cmd", "genm", "-unprotected_requests", "-trusted", "@ca.crt"}), "badMessageCheck");
+  EXPECT_REFUSED(cmp({"-cmd", "genm", "-unprotected_requests", "-ref", "alice", "-trusted", "@ca.crt"}),
+                 "badMessageCheck");
 }
 
 TEST_F(CmpClient, TrustsNoForeignSigner) {

@@ -96,7 +96,7 @@ base::Result<Certificate> parseCertificate(base::BytesView der) {
   DerReader outer(der);
   DerReader whole = outer.enter(kSequence);
   DerReader fields = whole.enter(kSequence);
-  whole.element(kSequence);
+  const auto algorithm = whole.element(kSequence);
   whole.value(kBitString);
   if (!outer.done() || !whole.done()) return invalid("its DER is malformed");
   Certificate certificate;
@@ -105,7 +105,9 @@ base::Result<Certificate> parseCertificate(base::BytesView der) {
     if (version.small() > 2 || !version.done()) return invalid("its version is none of X.509");
   }
   certificate.serial = readSerial(fields);
-  fields.element(kSequence);
+  const auto inside = fields.element(kSequence);
+  if (!std::equal(inside.begin(), inside.end(), algorithm.begin(), algorithm.end()))
+    return invalid("it names two algorithms of its signature");  // RFC 5280, section 4.1.1.2
   certificate.issuer = copy(fields.element(kSequence));
   DerReader validity = fields.enter(kSequence);
   certificate.notBefore = validity.time();

@@ -14,7 +14,8 @@ constexpr std::uint8_t kNone = 64;
 constexpr std::array<std::uint8_t, 256> kValues = [] {
   std::array<std::uint8_t, 256> out{};
   out.fill(kNone);
-  for (std::uint8_t i = 0; i < kAlphabet.size(); ++i) out[static_cast<unsigned char>(kAlphabet[i])] = i;
+  for (std::size_t i = 0; i < kAlphabet.size(); ++i)
+    out[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::uint8_t>(i);
   return out;
 }();
 

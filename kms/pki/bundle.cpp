@@ -108,7 +108,7 @@ class Shroud {
                           static_cast<int>(plain.size())) != 1 ||
         EVP_EncryptFinal_ex(context.get(), raw(sealed.content) + wrote, &last) != 1)
       return internal("OpenSSL's AES failed");
-    sealed.content.resize(static_cast<std::size_t>(wrote + last));
+    sealed.content.resize(static_cast<std::size_t>(wrote) + static_cast<std::size_t>(last));
     return sealed;
   }
 

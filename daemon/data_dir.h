@@ -38,6 +38,7 @@ class DataDir {
   std::filesystem::path security() const { return root_ / "security"; }
   std::filesystem::path database() const { return security() / "kms.db"; }
   std::filesystem::path audit() const { return security() / "audit"; }
+  std::filesystem::path published() const { return security() / "public"; }
   std::filesystem::path headerFile() const { return security() / "header"; }
   std::filesystem::path cards() const { return security() / "cards"; }
   std::filesystem::path lockFile() const { return security() / "lock"; }

@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "daemon/media_plan.h"
+#include "daemon/new_authority.h"
 #include "hal/base/file.h"
 #include "hal/base/rng.h"
 #include "kms/audit/audit.h"
@@ -147,27 +148,37 @@ NewServer::~NewServer() {
 
 fs::path NewServer::stagePath() const { return root_ / kStage; }
 
-base::Result<void> NewServer::fill(const ServerHeader& header, const std::vector<kms::NewSlot>& slots) {
+base::Result<std::string> NewServer::fill(const ServerHeader& header, const std::vector<kms::NewSlot>& slots,
+                                          const std::optional<kms::pki::AuthorityPlan>& authority) {
   const ActAsOwner owner(root_);
-  if (auto acting = owner.check(); !acting) return acting;
+  if (auto acting = owner.check(); !acting) return std::move(acting).error();
   const fs::path stage = stagePath();
+  for (const char* name : {"audit", "public"})
+    if (auto made = makeDirectory(stage / name); !made) return std::move(made).error();
+  std::string fingerprint;
   {
     auto store = kms::createSqliteStore(stage / "kms.db");
     if (!store) return std::move(store).error();
     const base::Clock& clock = base::systemClock();
-    if (auto made = kms::found(**store, header.server, slots, clock, base::systemRng()); !made) return made;
+    if (auto made = kms::found(**store, header.server, slots, clock, base::systemRng()); !made)
+      return std::move(made).error();
     const kms::AuditEntry entry{kms::Event::ServerFounded, "uid " + std::to_string(::getuid()),
                                 header.server.text(), std::to_string(slots.size()) + " key media"};
     auto recorded =
         (*store)->writeAndWait([&](kms::Txn& txn) { return kms::record(txn, clock.now(), entry); });
-    if (!recorded) return recorded;
+    if (!recorded) return std::move(recorded).error();
+    if (authority) {
+      auto made = makeFirstAuthority(**store, header.server, slots.front(), *authority, stage / "public");
+      if (!made) return made;
+      fingerprint = *std::move(made);
+    }
   }
   auto text = formatServerHeader(header);
   if (!text) return std::move(text).error();
-  if (auto done = base::writeFileDurably(stage / "header", base::asBytes(*text), 0600); !done) return done;
-  for (const char* name : {"audit", "public"})
-    if (auto made = makeDirectory(stage / name); !made) return made;
-  return base::syncDirectory(stage);
+  if (auto done = base::writeFileDurably(stage / "header", base::asBytes(*text), 0600); !done)
+    return std::move(done).error();
+  if (auto synced = base::syncDirectory(stage); !synced) return std::move(synced).error();
+  return fingerprint;
 }
 
 base::Result<void> NewServer::commit() {

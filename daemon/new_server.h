@@ -3,12 +3,14 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "daemon/data_dir.h"
 #include "hal/base/clock.h"
 #include "kms/keys/founding.h"
+#include "kms/pki/authority_make.h"
 
 namespace kmsd {
 
@@ -25,8 +27,11 @@ class NewServer {
   NewServer& operator=(NewServer&&) = delete;
   ~NewServer();  // clears away what was not committed
 
-  // Database with keys and slots, first audit entry, header. Errors: as kms::found and createSqliteStore.
-  base::Result<void> fill(const ServerHeader& header, const std::vector<kms::NewSlot>& slots);
+  // Database with keys and slots, first audit entry, header; and a certificate authority, where there is to
+  // be one: then the SHA-256 of its certificate is given, else an empty text. Errors: as kms::found,
+  // createSqliteStore and makeFirstAuthority.
+  base::Result<std::string> fill(const ServerHeader& header, const std::vector<kms::NewSlot>& slots,
+                                 const std::optional<kms::pki::AuthorityPlan>& authority);
   // Makes it the server, durably. Errors: as systemError.
   base::Result<void> commit();
 

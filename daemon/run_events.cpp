@@ -39,6 +39,9 @@ void RunEvents::stateChanged(const ServerStatus& status) {
   log::info(line, static_cast<int>(event));
   audit(event, status.medium ? status.medium->text() : "", status.detail,
         status.by.empty() ? "kmsd" : status.by);
+  if (status.sealed) return;
+  const std::lock_guard lock(openedMutex_);
+  if (opened_) opened_();
 }
 
 void RunEvents::mediumMoved(const hal::Slot& slot, bool inserted) {
@@ -85,6 +88,11 @@ kms::AuditEvents RunEvents::auditEvents() {
 void RunEvents::onBrokenAudit(std::function<void()> look) {
   const std::lock_guard lock(lookMutex_);
   look_ = std::move(look);
+}
+
+void RunEvents::onOpened(std::function<void()> look) {
+  const std::lock_guard lock(openedMutex_);
+  opened_ = std::move(look);
 }
 
 void RunEvents::audit(kms::Event event, std::string object, std::string detail, std::string actor) {

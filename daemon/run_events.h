@@ -24,6 +24,8 @@ class RunEvents {
   kms::AuditEvents auditEvents();
   // Called from then on when the log was found broken; empty: nobody is. Returns when nobody is being called.
   void onBrokenAudit(std::function<void()> look);
+  // Called from then on when the server was unsealed. As above.
+  void onOpened(std::function<void()> look);
 
  private:
   void stateChanged(const ServerStatus& status);
@@ -36,6 +38,8 @@ class RunEvents {
   std::mutex mutex_;
   std::mutex lookMutex_;
   std::function<void()> look_;
+  std::mutex openedMutex_;
+  std::function<void()> opened_;
   bool sealed_ = true;
   std::optional<std::chrono::steady_clock::time_point> damageTold_;
 };

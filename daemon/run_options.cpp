@@ -43,6 +43,46 @@ base::Result<void> parseTls(const Parsed& parsed, RunOptions& options) {
   return {};
 }
 
+bool isWebAddress(std::string_view text) {
+  constexpr std::size_t kMost = 512;  // bytes; it stands in each certificate
+  const bool http = text.starts_with("http://") && text.size() > 7;
+  const bool https = text.starts_with("https://") && text.size() > 8;
+  return (http || https) && text.size() <= kMost &&
+         std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7F'; });
+}
+
+base::Result<void> parseAddresses(const Parsed& parsed, RunOptions& options) {
+  options.addresses.crl = parsed.texts("crl-url");
+  options.addresses.ocsp = parsed.text("ocsp-url");
+  options.addresses.authority = parsed.text("ca-url");
+  std::vector<std::string> all = options.addresses.crl;
+  for (const std::string* one : {&options.addresses.ocsp, &options.addresses.authority})
+    if (!one->empty()) all.push_back(*one);
+  for (const std::string& one : all)
+    if (!isWebAddress(one))
+      return invalid("--crl-url, --ocsp-url and --ca-url take an http:// or https:// address, not '" + one +
+                     "'");
+  return {};
+}
+
+base::Result<void> parseCertificates(const Parsed& parsed, RunOptions& options) {
+  kms::pki::PkiPolicy& policy = options.certificates;
+  const auto life = parseSpan(parsed.text("certificate-life"));
+  if (!life) return invalid("--certificate-life: " + life.error().what);
+  policy.life = *life;
+  const auto from = parseSpan(parsed.text("renew-from"), true);
+  if (!from) return invalid("--renew-from: " + from.error().what);
+  if (*from >= *life) return invalid("--renew-from must be shorter than --certificate-life");
+  policy.renewFrom = *from;
+  const auto key = kms::pki::parseKeyKind(parsed.text("encryption-key"));
+  if (!key || *key == kms::pki::KeyKind::Ed25519)
+    return invalid(
+        "--encryption-key takes rsa-2048, rsa-3072, rsa-4096, ecdsa-p256 or ecdsa-p384: a key that can be "
+        "encrypted for");
+  policy.encryptionKey = *key;
+  return parseAddresses(parsed, options);
+}
+
 }  // namespace
 
 std::string Listen::text() const {
@@ -130,6 +170,7 @@ base::Result<RunOptions> runOptions(const Parsed& parsed) {
     options.metrics = *std::move(metrics);
   }
   if (auto tls = parseTls(parsed, options); !tls) return std::move(tls).error();
+  if (auto made = parseCertificates(parsed, options); !made) return std::move(made).error();
   if (auto policy = parseOnRemoval(parsed.text("on-removal"), options); !policy)
     return std::move(policy).error();
   return options;
@@ -159,6 +200,18 @@ std::span<const OptionSpec> runOptionSpecs() noexcept {
                  "when the medium that opened is pulled: stay open (keep), seal, or seal after a time, such "
                  "as grace:30s",
                  "keep", false, false, false, "keep seal grace:"},
+      OptionSpec{"certificate-life", "SPAN", "how long users' certificates are valid", "548d"},
+      OptionSpec{"renew-from", "SPAN", "how old a certificate must be before its holder may renew it", "0"},
+      OptionSpec{"encryption-key", "KIND", "what keys are made for the encryption certificates of users",
+                 "rsa-3072", false, false, false, "rsa-2048 rsa-3072 rsa-4096 ecdsa-p256 ecdsa-p384"},
+      OptionSpec{"crl-url", "URL",
+                 "where others find the CRL, such as http://HOST/crl.der; it stands in certificates", "",
+                 true},
+      OptionSpec{"ocsp-url", "URL",
+                 "where others ask by OCSP, such as http://HOST/ocsp; it stands in certificates"},
+      OptionSpec{"ca-url", "URL",
+                 "where others find the authority's certificate, such as http://HOST/ca.crt; it stands in "
+                 "certificates"},
   };
   return kOptions;
 }

@@ -11,6 +11,7 @@
 #include "daemon/http/message.h"
 #include "daemon/http/tls.h"
 #include "daemon/keeper.h"
+#include "kms/pki/certificate_service.h"
 
 namespace kmsd {
 
@@ -34,6 +35,8 @@ struct RunOptions {
   std::optional<Listen> metrics;  // where /metrics is served in clear; a loopback address
   OnRemoval onRemoval = OnRemoval::Keep;
   std::chrono::seconds grace{30};
+  kms::pki::PkiPolicy certificates;
+  kms::pki::Addresses addresses;    // that certificates name
   std::filesystem::path driverDir;  // as ReaderOptions
   std::filesystem::path pinFile;    // of smartcards; empty: the credential kms-pin, or typed
 

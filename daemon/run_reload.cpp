@@ -16,11 +16,20 @@ std::vector<std::string> needsRestart(const RunOptions& running, const RunOption
   if (wanted.onRemoval != running.onRemoval ||
       (wanted.onRemoval == OnRemoval::Grace && wanted.grace != running.grace))
     out.emplace_back("on-removal");
+  const auto& made = running.certificates;
+  const auto& make = wanted.certificates;
+  if (make.life != made.life) out.emplace_back("certificate-life");
+  if (make.renewFrom != made.renewFrom) out.emplace_back("renew-from");
+  if (make.encryptionKey != made.encryptionKey) out.emplace_back("encryption-key");
+  if (wanted.addresses.crl != running.addresses.crl) out.emplace_back("crl-url");
+  if (wanted.addresses.ocsp != running.addresses.ocsp) out.emplace_back("ocsp-url");
+  if (wanted.addresses.authority != running.addresses.authority) out.emplace_back("ca-url");
   return out;
 }
 
 // What was done, in words. Errors: what is wrong with the files; then nothing was done.
 base::Result<std::string> Reload::apply() {
+  const std::lock_guard lock(mutex_);
   const auto parsed = parsed_.again();
   if (!parsed) return parsed.error();
   auto wanted = runOptions(*parsed);
@@ -35,6 +44,13 @@ base::Result<std::string> Reload::apply() {
   for (const std::string& name : needsRestart(running_, *wanted)) names += (names.empty() ? "" : ", ") + name;
   if (!names.empty()) done += "; restart the server to change " + names;
   return done;
+}
+
+void Reload::refreshTls() {
+  const std::lock_guard lock(mutex_);
+  if (!running_.overTls()) return;
+  if (auto used = useTls_(running_.tls); !used)
+    log::error("client certificates of this server's own authority are not taken yet: " + used.error().what);
 }
 
 void Reload::run() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -22,11 +23,14 @@ class Reload {
 
   // Reads and applies. Tells systemd and the log.
   void run();
+  // Takes the TLS files anew because the server's own authorities may be others now. Any thread.
+  void refreshTls();
 
  private:
   base::Result<std::string> apply();
 
   const Parsed& parsed_;
+  std::mutex mutex_;
   RunOptions running_;  // what is in force
   const UseTls useTls_;
 };

@@ -19,10 +19,17 @@ void Services::drain() {
 }
 
 base::Result<std::unique_ptr<Services>> openServices(const DataDir& dir, const base::Uuid& server,
-                                                     kms::SqliteOptions options,
+                                                     kms::SqliteOptions options, PkiOptions pki,
                                                      std::optional<base::Error>& fault) {
   auto store = kms::openSqliteStore(dir.database(), std::move(options));
-  if (store) return std::make_unique<Services>(*std::move(store), server);
+  if (store) {
+    auto services = std::make_unique<Services>(*std::move(store), server);
+    auto made = PkiServices::create(services->vault, services->gated, services->users, services->tokens,
+                                    base::systemClock(), base::systemRng(), services->policy, std::move(pki));
+    if (!made) return std::move(made).error();
+    services->pki = *std::move(made);
+    return services;
+  }
   const base::Reason reason = store.error().reason;
   if (reason != base::Reason::DatabaseMissing && reason != base::Reason::DatabaseCorrupt)
     return std::move(store).error();

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "daemon/data_dir.h"
+#include "daemon/pki_services.h"
 #include "kms/audit/gated_store.h"
 #include "kms/keys/vault.h"
 #include "kms/store/sqlite_store.h"
@@ -30,12 +31,13 @@ struct Services {
   kms::GatedStore gated;  // what the services write to, once the audit log is attached
   kms::UserService users;
   kms::TokenService tokens;
+  std::unique_ptr<PkiServices> pki;
 };
 
 // Null where the database is missing or damaged; then `fault` says so, and the log. Errors: those that keep
 // the server from starting.
 base::Result<std::unique_ptr<Services>> openServices(const DataDir& dir, const base::Uuid& server,
-                                                     kms::SqliteOptions options,
+                                                     kms::SqliteOptions options, PkiOptions pki,
                                                      std::optional<base::Error>& fault);
 
 }  // namespace kmsd

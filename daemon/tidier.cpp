@@ -15,9 +15,11 @@ constexpr int kNice = 19;
 
 }  // namespace
 
-Tidier::Tidier(const kms::Vault& vault, kms::TokenService& tokens, Damaged damaged)
+Tidier::Tidier(const kms::Vault& vault, kms::TokenService& tokens, kms::pki::CertificateService& certificates,
+               Damaged damaged)
     : vault_(vault),
       tokens_(tokens),
+      certificates_(certificates),
       damaged_(std::move(damaged)),
       thread_([this](std::stop_token stop) { run(std::move(stop)); }) {}
 
@@ -30,7 +32,7 @@ void Tidier::run(std::stop_token stop) {
       rest(stop, kIdle);
       continue;
     }
-    auto more = tokens_.tidy();
+    auto more = tidy();
     if (!more && more.error().reason == base::Reason::DatabaseCorrupt) {
       damaged_(more.error().what);
     } else if (!more && more.error().reason != base::Reason::Sealed) {
@@ -38,6 +40,14 @@ void Tidier::run(std::stop_token stop) {
     }
     rest(stop, !more ? kAfter : *more ? kBetween : kIdle);
   }
+}
+
+base::Result<bool> Tidier::tidy() {
+  auto tokens = tokens_.tidy();
+  if (!tokens) return tokens;
+  auto certificates = certificates_.tidy();
+  if (!certificates) return certificates;
+  return *tokens || *certificates;
 }
 
 void Tidier::rest(std::stop_token stop, std::chrono::milliseconds span) {

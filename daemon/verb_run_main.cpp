@@ -66,8 +66,10 @@ std::optional<Watchdog> watchdogOver(Keeper& keeper, http::Server& server, Servi
                                  std::move(all), std::move(events));
 }
 
-base::Result<void> useTls(http::Server& server, const http::TlsFiles& files) {
-  auto faults = http::useTls(server, files, base::systemClock().now());
+// Also with what our own authority has signed; `parts` is null where there is no database.
+base::Result<void> useTls(http::Server& server, const http::TlsFiles& files, Services* parts) {
+  const auto own = parts != nullptr ? parts->pki->status().authorities() : std::vector<base::Bytes>();
+  auto faults = http::useTls(server, files, base::systemClock().now(), own);
   if (!faults) return std::move(faults).error();
   for (const std::string& fault : *faults) log::warning(fault);
   return {};
@@ -119,6 +121,15 @@ KeeperOptions keeperOptions(const RunOptions& options, const DataDir& dir, const
   return keeping;
 }
 
+PkiOptions pkiOptions(const RunOptions& options, const DataDir& dir, const ServerHeader& header) {
+  PkiOptions out;
+  out.policy = options.certificates;
+  out.addresses = options.addresses;
+  out.organisation = header.organisation;
+  out.directory = dir.published();
+  return out;
+}
+
 // The audit log over the services; none where there is no database. It writes from now on, sealed or not.
 void startAudit(std::optional<kms::AuditLog>& audit, Services* parts, const DataDir& dir,
                 const base::Uuid& id, RunEvents& events) {
@@ -135,6 +146,7 @@ void startAudit(std::optional<kms::AuditLog>& audit, Services* parts, const Data
 http::Api apiOver(Keeper& keeper, Services* parts, std::optional<kms::AuditLog>& audit, RunEvents& events) {
   http::Api api{keeper, parts != nullptr ? &parts->users : nullptr,
                 parts != nullptr ? &parts->tokens : nullptr, ::geteuid(), adminGroup()};
+  api.pki = parts != nullptr ? parts->pki.get() : nullptr;
   api.databaseDamaged = [&events](const std::string& what) { events.databaseDamaged(what); };
   if (audit) {
     api.verifyAudit = [parts, &audit](bool rows, const std::atomic<bool>& stop) {
@@ -164,26 +176,58 @@ void offer(Keeper& keeper, UnsealRequest typed) {
     log::warning("the typed key was refused: " + opened.error().what, rowOf(opened.error().reason).event);
 }
 
+// Has TLS take what the server's own authority signed, when there is another one than before.
+class OwnWatch {
+ public:
+  // All outlive it. REQUIRES: nothing is served yet.
+  OwnWatch(RunEvents& events, http::Api& api, Reload& reload, Services* parts, http::Background& keys)
+      : events_(events), keys_(keys) {
+    if (parts == nullptr) return;
+    last_ = parts->pki->status().authorities();
+    const auto look = [this, parts, &reload] {
+      const std::lock_guard lock(mutex_);
+      if (auto now = parts->pki->status().authorities(); std::exchange(last_, now) != now)
+        reload.refreshTls();
+    };
+    api.authorityMade = look;
+    events_.onOpened(look);
+  }
+  ~OwnWatch() {
+    keys_.end();  // its jobs call authorityMade
+    events_.onOpened({});
+  }
+  OwnWatch(const OwnWatch&) = delete;
+  OwnWatch& operator=(const OwnWatch&) = delete;
+
+ private:
+  RunEvents& events_;
+  http::Background& keys_;
+  std::mutex mutex_;
+  std::vector<base::Bytes> last_;
+};
+
 struct Workers {
   http::Background sealing;
   http::Background unsealing;
   http::Background patient;
-  http::Threads threads{sealing, unsealing, patient};
+  http::Background keys;
+  http::Threads threads{sealing, unsealing, patient, keys};
 
   void end() {
-    for (http::Background* thread : {&sealing, &unsealing, &patient}) thread->end();
+    for (http::Background* thread : {&sealing, &unsealing, &patient, &keys}) thread->end();
   }
 };
 
 // Runs until a signal. Errors: what keeps it from starting.
 base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const DataDir& dir,
-                         const base::Uuid& id, UnsealRequest typed) {
+                         const ServerHeader& header, UnsealRequest typed) {
+  const base::Uuid& id = header.server;
   const Signals signals;
   Metrics metrics(routeNames());
   kms::SqliteOptions storing;
   storing.committed = [&metrics](std::size_t jobs, auto took) { metrics.committed(jobs, took); };
   std::optional<base::Error> fault;
-  auto services = openServices(dir, id, std::move(storing), fault);
+  auto services = openServices(dir, id, std::move(storing), pkiOptions(options, dir, header), fault);
   if (!services) return std::move(services).error();
   Services* parts = services->get();
 
@@ -212,7 +256,10 @@ base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const 
   http::addServerGauges(metrics, server, handshakes);
   std::optional<http::Server> metricsOnly;
   if (options.overTls())
-    if (auto used = useTls(server, options.tls); !used) return std::move(used).error();
+    if (auto used = useTls(server, options.tls, parts); !used) return std::move(used).error();
+  Reload reload(parsed, options,
+                [&server, parts](const http::TlsFiles& files) { return useTls(server, files, parts); });
+  const OwnWatch ownWatch(events, api, reload, parts, workers.keys);
   if (auto keeps = keeper.start(); !keeps) return std::move(keeps).error();  // a medium URI that is none
   if (auto started = startServing(server, options.listen); !started) return std::move(started).error();
   if (auto started = startMetrics(metricsOnly, metrics, options); !started) return std::move(started).error();
@@ -221,10 +268,10 @@ base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const 
 
   auto watchdog = watchdogOver(keeper, server, parts);
   std::optional<Tidier> tidier;
-  if (parts != nullptr) tidier.emplace(parts->vault, parts->tokens, api.databaseDamaged);
+  if (parts != nullptr)
+    tidier.emplace(parts->vault, parts->tokens, parts->pki->certificates(), api.databaseDamaged);
   if (typed.pwd) offer(keeper, std::move(typed));
 
-  Reload reload(parsed, options, [&server](const http::TlsFiles& files) { return useTls(server, files); });
   const int signal = signals.wait([&reload] { reload.run(); });
   log::info("stopping");
   notifyStopping();
@@ -271,7 +318,7 @@ Exit run(const Parsed& parsed) {
   if (!lock) return fail(lock.error());
   auto typed = askKey(*options);
   if (!typed) return fail(typed.error());
-  auto exit = serve(parsed, *options, dir, header->server, *std::move(typed));
+  auto exit = serve(parsed, *options, dir, *header, *std::move(typed));
   return exit ? *exit : fail(exit.error());
 }
 

@@ -24,11 +24,14 @@ Exit removeAll(const std::filesystem::path& root) {
 }
 
 void report(const std::filesystem::path& root, const ServerHeader& header, const NewMedia& media,
-            bool backup) {
+            const std::string& fingerprint, bool backup) {
   std::cout << "Server " << header.server.text() << " is made in " << root.string()
             << (header.organisation.empty() ? "" : " for " + header.organisation) << ".\n"
-            << media.describe() << "Start it with:  kmsd run --data-dir " << root.string() << " --medium "
-            << media.originalUri() << "\n";
+            << media.describe();
+  if (!fingerprint.empty())
+    std::cout << "Its certificate authority has the SHA-256 fingerprint\n  " << fingerprint << "\n";
+  std::cout << "Start it with:  kmsd run --data-dir " << root.string() << " --medium " << media.originalUri()
+            << "\n";
   if (backup) {
     std::cout
         << "Put the backup into the safe: it opens the server when the first one is lost or worn out.\n";
@@ -43,19 +46,43 @@ void report(const std::filesystem::path& root, const ServerHeader& header, const
             << "\n";
 }
 
-base::Result<void> setUp(const std::filesystem::path& root, const ServerHeader& header,
-                         const std::vector<std::string>& uris, const Consents& consents, NewMedia& media) {
-  if (auto fit = checkGround(root); !fit) return fit;
-  if (auto fit = media.look(uris, consents); !fit) return fit;
+// Gives the fingerprint of the authority; empty where none was wanted.
+base::Result<std::string> setUp(const std::filesystem::path& root, const ServerHeader& header,
+                                const std::vector<std::string>& uris, const Consents& consents,
+                                NewMedia& media, const std::optional<kms::pki::AuthorityPlan>& authority) {
+  if (auto fit = checkGround(root); !fit) return std::move(fit).error();
+  if (auto fit = media.look(uris, consents); !fit) return std::move(fit).error();
   auto server = NewServer::stage(root);
   if (!server) return std::move(server).error();
   if (auto made = media.generate(header.server, header.organisation, header.created, base::systemRng());
       !made)
-    return made;
+    return std::move(made).error();
   // The database before the media: what most often fails, fails before a medium has lost anything.
-  if (auto filled = server->fill(header, media.slots()); !filled) return filled;
-  if (auto written = media.write(); !written) return written;
-  return server->commit();
+  auto filled = server->fill(header, media.slots(), authority);
+  if (!filled) return filled;
+  if (auto written = media.write(); !written) return std::move(written).error();
+  if (auto done = server->commit(); !done) return std::move(done).error();
+  return filled;
+}
+
+// What the authority is to be; nothing where there is to be none. Errors: Invalid.
+base::Result<std::optional<kms::pki::AuthorityPlan>> authorityPlan(const Parsed& parsed,
+                                                                   const std::string& organisation) {
+  if (parsed.has("no-ca")) return std::optional<kms::pki::AuthorityPlan>();
+  kms::pki::AuthorityPlan plan;
+  const auto key = kms::pki::parseKeyKind(parsed.text("ca-key"));
+  if (!key || *key == kms::pki::KeyKind::Rsa2048)
+    return base::Error{base::Code::Invalid,
+                       "--ca-key takes ecdsa-p256, ecdsa-p384, rsa-3072, rsa-4096 or ed25519"};
+  plan.key = *key;
+  plan.organisation = organisation;
+  plan.commonName = parsed.text("ca-name");
+  kms::pki::Subject named;
+  named.commonName = plan.commonName;
+  named.organisation = organisation;
+  if (auto fit = kms::pki::checkSubject(named); !fit)
+    return base::Error{base::Code::Invalid, "the authority cannot be named so: " + fit.error().what};
+  return std::optional(plan);
 }
 
 Exit runSetup(const Parsed& parsed) {
@@ -74,10 +101,13 @@ Exit runSetup(const Parsed& parsed) {
   const ServerHeader header{base::Uuid::generate(base::systemRng()), parsed.text("organisation"),
                             base::systemClock().now()};
   if (auto fit = formatServerHeader(header); !fit) return fail(fit.error());
+  const auto authority = authorityPlan(parsed, header.organisation);
+  if (!authority) return fail(authority.error());
   NewMedia media(driverDirOf(parsed), parsed.text(kPinFileOption.name));
   const Consents consents{parsed.has("format"), parsed.texts("destroy-key")};
-  if (auto done = setUp(root, header, uris, consents, media); !done) return fail(done.error());
-  report(root, header, media, uris.size() > 1);
+  const auto fingerprint = setUp(root, header, uris, consents, media, *authority);
+  if (!fingerprint) return fail(fingerprint.error());
+  report(root, header, media, *fingerprint, uris.size() > 1);
   return Exit::Yes;
 }
 
@@ -88,6 +118,10 @@ constexpr OptionSpec kOptions[] = {
     kPinFileOption,
     kDriverDirOption,
     {"organisation", "NAME", "whose server it is; the media are labelled with it"},
+    {"ca-key", "KIND", "the key of the certificate authority", "ecdsa-p256", false, false, false,
+     "ecdsa-p256 ecdsa-p384 rsa-3072 rsa-4096 ed25519"},
+    {"ca-name", "NAME", "the common name of the certificate authority", "keydisk CA"},
+    {"no-ca", "", "make no certificate authority; 'kmsctl ca init' makes one later", "", false, false, true},
     {"format", "", "use media that hold other data: the data are lost", "", false, false, true},
     {"destroy-key", "ID", "use the medium that holds this key (its medium id, or 'unnamed'): the key is lost",
      "", true, false, true},

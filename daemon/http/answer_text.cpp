@@ -26,6 +26,8 @@ std::string_view phraseOf(int status) noexcept {
       return "Accepted";
     case 204:
       return "No Content";
+    case 304:
+      return "Not Modified";
     default:
       return statusTitle(status);
   }
@@ -53,7 +55,9 @@ void appendHeader(base::SecretText& out, const Response& response, AnswerForm fo
   append(out, "\r\n");
   if (!response.contentType.empty()) appendField(out, "Content-Type", response.contentType);
   for (const auto& [name, value] : response.headers) appendField(out, name, value);
-  append(out, "Cache-Control: no-store\r\n");
+  const bool kept = std::any_of(response.headers.begin(), response.headers.end(),
+                                [](const auto& header) { return header.first == "Cache-Control"; });
+  if (!kept) append(out, "Cache-Control: no-store\r\n");
   if (!form.keepAlive) {
     append(out, "Connection: close\r\n");
   } else if (form.old) {
@@ -61,7 +65,7 @@ void appendHeader(base::SecretText& out, const Response& response, AnswerForm fo
   }
   if (response.status != 204 && response.status != 304) {
     append(out, "Content-Length: ");
-    append(out, response.body.size());
+    append(out, bodyOf(response).size());
     append(out, "\r\n");
   }
   append(out, "\r\n");

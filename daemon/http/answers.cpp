@@ -90,7 +90,7 @@ base::SecretText mediaJson(const std::vector<MediumReport>& media) {
 base::SecretText userJson(const kms::User& user) { return secretTextOf(userObject(user)); }
 base::SecretText usersJson(const kms::Page<kms::User>& page) { return pageJson(page, userObject); }
 
-base::SecretText issuedJson(const kms::IssuedToken& token) {
+base::SecretText issuedJson(const kms::IssuedToken& token, const std::optional<base::Bytes>& authority) {
   SecretJson document = SecretJson::create();
   const json::storage_ptr& storage = document.storage();
   json::object out(storage);
@@ -103,7 +103,7 @@ base::SecretText issuedJson(const kms::IssuedToken& token) {
   out["scopes"] = listOf(token.scopes);
   out["issued_at"] = base::formatTime(token.issuedAt);
   out["expires_at"] = base::formatTime(token.expiresAt);
-  out["ca_sha256"] = nullptr;  // none until the server has an authority
+  out["ca_sha256"] = authority ? json::value(base::toHex(*authority)) : json::value();
   document.value() = std::move(out);
   return document.text();
 }

@@ -15,7 +15,8 @@ base::SecretText mediaJson(const std::vector<MediumReport>& media);
 base::SecretText userJson(const kms::User& user);
 // All throw std::bad_alloc where the text is above SecretPool::kLargest bytes, which only lists can be.
 base::SecretText usersJson(const kms::Page<kms::User>& page);
-base::SecretText issuedJson(const kms::IssuedToken& token);
+// `authority`: SHA-256 of the certificate of this server's authority; nothing where it has none.
+base::SecretText issuedJson(const kms::IssuedToken& token, const std::optional<base::Bytes>& authority);
 // {"active": false} and nothing else where it is not.
 base::SecretText verifiedJson(const kms::TokenView& view);
 // An active access token as OAuth clients see it. Source: RFC 7662, section 2.2.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/http/oauth_form.h"
+#include "daemon/pki_services.h"
 
 namespace kmsd::http {
 namespace {
@@ -36,7 +37,14 @@ base::Result<Actor> certificateActor(const Api& api, const ClientCertificate& ce
   if (certificate.notAfter <= api.clock.now()) {
     return unauthenticated("the client certificate has expired; connect with a new one");
   }
-  auto user = api.users->show(certificate.commonName);
+  std::string name = certificate.commonName;
+  if (certificate.own) {
+    auto counts = api.pki->desk().authenticate(certificate.der);
+    if (!counts && counts.error().reason != Reason::CertificateRefused) return std::move(counts).error();
+    if (!counts) return unauthenticated("the client certificate does not count, or no longer");
+    name = counts->user;
+  }
+  auto user = api.users->show(name);
   if (user) return Actor{"user " + user->name, user->role, user->id};
   if (user.error().code != Code::NotFound) return std::move(user).error();
   return unauthenticated("the client certificate names nobody who is a user of this server");
@@ -64,6 +72,13 @@ bool startsWithoutCase(std::string_view text, std::string_view start) noexcept {
   return text.size() >= start.size() &&
          std::equal(start.begin(), start.end(), text.begin(),
                     [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b); });
+}
+
+bool isOfType(const Request& request, std::string_view wanted) noexcept {
+  std::string_view given = request.contentType;
+  if (!startsWithoutCase(given, wanted)) return false;
+  given.remove_prefix(wanted.size());
+  return given.empty() || given.front() == ';' || given.front() == ' ';
 }
 
 bool showsCredentials(const Request& request) noexcept {

@@ -14,6 +14,9 @@ base::Result<kms::Actor> callerOf(const Api& api, const Request& request, bool o
 // The request shows something that only an open server can judge.
 bool showsCredentials(const Request& request) noexcept;
 
+// Whether the body is of this type, whatever its parameters.
+bool isOfType(const Request& request, std::string_view wanted) noexcept;
+
 // ASCII letters count alike in both cases. `start` is in small letters.
 bool startsWithoutCase(std::string_view text, std::string_view start) noexcept;
 

@@ -34,6 +34,33 @@ void postTokensBulkRevoke(Call& call, const Respond& respond);
 void postIntrospect(Call& call, const Respond& respond);
 void postOauthRevoke(Call& call, const Respond& respond);
 
+void postEnrol(Call& call, const Respond& respond);
+void postEnrolConfirm(Call& call, const Respond& respond);
+void postCertificate(Call& call, const Respond& respond);
+void getCertificates(Call& call, const Respond& respond);
+void getCertificate(Call& call, const Respond& respond);
+void revokeCertificate(Call& call, const Respond& respond);
+void renewCertificate(Call& call, const Respond& respond);
+void postEncryption(Call& call, const Respond& respond);
+void postRecovery(Call& call, const Respond& respond);
+void postAuthority(Call& call, const Respond& respond);
+void getAuthority(Call& call, const Respond& respond);
+
+void getCaCertificate(Call& call, const Respond& respond);
+void getCaPem(Call& call, const Respond& respond);
+void getCrl(Call& call, const Respond& respond);
+void getCrlPem(Call& call, const Respond& respond);
+void getDeltaCrl(Call& call, const Respond& respond);
+void getOcsp(Call& call, const Respond& respond);
+void postOcsp(Call& call, const Respond& respond);
+void postCmp(Call& call, const Respond& respond);
+
+void getEstCaCerts(Call& call, const Respond& respond);
+void getEstCsrAttributes(Call& call, const Respond& respond);
+void postEstEnrol(Call& call, const Respond& respond);
+void postEstReenrol(Call& call, const Respond& respond);
+void postEstServerKeygen(Call& call, const Respond& respond);
+
 // What the handlers share.
 inline Response jsonResponse(base::SecretText body, int status = 200) {
   Response response;

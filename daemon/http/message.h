@@ -8,11 +8,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "hal/base/bytes.h"
 #include "hal/base/clock.h"
 #include "hal/base/secret_pool.h"
 
@@ -31,10 +33,14 @@ enum class Transport : std::uint8_t {
   Http    // in clear over TCP: only what is public
 };
 
-// A client certificate that TLS has verified against the authority for clients.
+// A client certificate that TLS has verified, with the key's possession: against the authority for clients,
+// or against this server's own. Of its own, whether it counts now is for the database to say, at each
+// request.
 struct ClientCertificate {
-  std::string commonName;  // of its subject; the user's name
+  std::string commonName;  // of its subject; the user's name, where the certificate is not our own
   base::Time notAfter{};
+  bool own = false;   // signed by this server's authority
+  base::Bytes der{};  // of an own one
 };
 
 struct Request {
@@ -42,6 +48,7 @@ struct Request {
   std::string path;                          // decoded, without the query
   std::map<std::string, std::string> query;  // decoded
   std::string contentType;
+  std::string ifNoneMatch;         // the header's value
   base::SecretText authorization;  // the header's value
   base::SecretText body;
   Transport transport = Transport::Unix;
@@ -54,9 +61,15 @@ struct Response {
   std::string contentType = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
   base::SecretText body;
-  std::string damage;             // not sent: what the operator must hear of the database
-  std::chrono::seconds delay{0};  // the answer is held back this long, without holding a thread
+  std::shared_ptr<const base::Bytes> open;  // in place of body: no secret, of any size
+  std::string damage;                       // not sent: what the operator must hear of the database
+  std::chrono::seconds delay{0};            // the answer is held back this long, without holding a thread
 };
+
+// What is sent as the body.
+inline std::string_view bodyOf(const Response& response) noexcept {
+  return response.open ? base::asText(*response.open) : base::view(response.body);
+}
 
 // Called exactly once, on any thread.
 using Respond = std::function<void(Response)>;

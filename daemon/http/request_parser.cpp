@@ -135,6 +135,9 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
         if (!typed_) request.contentType = plain(value);
         typed_ = true;
         break;
+      case field::if_none_match:
+        request.ifNoneMatch = plain(value);
+        break;
       case field::content_encoding:
         encoded_ = encoded_ || (!value.empty() && !beast::iequals(value, "identity"));
         break;

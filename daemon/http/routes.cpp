@@ -7,6 +7,7 @@
 #include "daemon/http/background.h"
 #include "daemon/http/caller.h"
 #include "daemon/http/handlers.h"
+#include "daemon/http/published.h"
 #include "daemon/metrics.h"
 
 namespace kmsd::http {
@@ -41,17 +42,56 @@ constexpr std::array kRoutes = {
     Route{"POST", "/oauth2/introspect", Role::User, Reach::Private, false, postIntrospect,
           Speech::OAuth},  // own; verifiers: all
     Route{"POST", "/oauth2/revoke", Role::User, Reach::Private, false, postOauthRevoke,
-          Speech::OAuth},  // own; issuers: all
+          Speech::OAuth},                                                      // own; issuers: all
+    Route{"POST", "/v1/enrol", Role::None, Reach::Private, false, postEnrol},  // by token
+    Route{"POST", "/v1/enrol/confirm", Role::None, Reach::Private, false, postEnrolConfirm},  // by token
+    Route{"POST", "/v1/certificates", Role::Issuer, Reach::Private, false, postCertificate},
+    Route{"GET", "/v1/certificates", Role::User, Reach::Private, false,
+          getCertificates},  // own; issuers: all
+    Route{"GET", "/v1/certificates/{serial}", Role::User, Reach::Private, false,
+          getCertificate},  // own; issuers: all
+    Route{"POST", "/v1/certificates/{serial}/revoke", Role::User, Reach::Private, false,
+          revokeCertificate},  // own; issuers: all
+    Route{"POST", "/v1/certificates/renew", Role::User, Reach::Private, false,
+          renewCertificate},                                                             // by certificate
+    Route{"POST", "/v1/encryption", Role::User, Reach::Private, false, postEncryption},  // the same
+    Route{"POST", "/v1/encryption/recover", Role::User, Reach::Private, false, postRecovery},  // the same
+    Route{"POST", "/v1/ca", Role::Admin, Reach::Private, false, postAuthority},
+    Route{"GET", "/v1/ca", Role::None, Reach::Everywhere, true, getAuthority},
+    Route{"GET", "/ca.crt", Role::None, Reach::Everywhere, true, getCaCertificate, Speech::Raw},
+    Route{"GET", "/ca.pem", Role::None, Reach::Everywhere, true, getCaPem, Speech::Raw},
+    Route{"GET", "/crl.der", Role::None, Reach::Everywhere, true, getCrl, Speech::Raw},
+    Route{"GET", "/crl.pem", Role::None, Reach::Everywhere, true, getCrlPem, Speech::Raw},
+    Route{"GET", "/delta-crl.der", Role::None, Reach::Everywhere, true, getDeltaCrl, Speech::Raw},
+    Route{"GET", "/ocsp/{name}", Role::None, Reach::Everywhere, true, getOcsp, Speech::Raw},
+    Route{"POST", "/ocsp", Role::None, Reach::Everywhere, true, postOcsp, Speech::Raw},
+    Route{"POST", "/.well-known/cmp", Role::None, Reach::Everywhere, false, postCmp, Speech::Raw},
+    Route{"GET", "/.well-known/est/cacerts", Role::None, Reach::Private, true, getEstCaCerts, Speech::Raw},
+    Route{"GET", "/.well-known/est/csrattrs", Role::None, Reach::Private, true, getEstCsrAttributes,
+          Speech::Raw},
+    Route{"POST", "/.well-known/est/simpleenroll", Role::None, Reach::Private, false, postEstEnrol,
+          Speech::Raw},  // by token
+    Route{"POST", "/.well-known/est/simplereenroll", Role::None, Reach::Private, false, postEstReenrol,
+          Speech::Raw},  // by certificate
+    Route{"POST", "/.well-known/est/serverkeygen", Role::None, Reach::Private, false, postEstServerKeygen,
+          Speech::Raw},  // the same
 };
 
-constexpr std::string_view kName = "{name}";
-
-// Whether `path` fits `pattern`. What stands for "{name}" is the rest of the path behind the pattern's stem.
-bool fits(std::string_view pattern, std::string_view path) noexcept {
-  if (!pattern.ends_with(kName)) return pattern == path;
-  const std::string_view stem = pattern.substr(0, pattern.size() - kName.size());
-  return path.size() > stem.size() && path.starts_with(stem);
+// What stands in `path` for the braces of `pattern`, or an empty text where it has none; nothing where it
+// does not fit.
+std::optional<std::string_view> fit(std::string_view pattern, std::string_view path) noexcept {
+  const std::size_t open = pattern.find('{');
+  if (open == pattern.npos) return pattern == path ? std::optional<std::string_view>("") : std::nullopt;
+  const std::string_view stem = pattern.substr(0, open);
+  const std::string_view tail = pattern.substr(pattern.find('}') + 1);
+  if (!path.starts_with(stem) || !path.ends_with(tail) || path.size() <= stem.size() + tail.size())
+    return std::nullopt;
+  const std::string_view name = path.substr(open, path.size() - stem.size() - tail.size());
+  const bool slashes = pattern.substr(open).starts_with("{name}");
+  return slashes || name.find('/') == name.npos ? std::optional(name) : std::nullopt;
 }
+
+bool fits(std::string_view pattern, std::string_view path) noexcept { return fit(pattern, path).has_value(); }
 
 const Route* match(const Request& request) noexcept {
   const std::string_view method = request.method == "HEAD" ? "GET" : std::string_view(request.method);
@@ -61,8 +101,7 @@ const Route* match(const Request& request) noexcept {
 }
 
 std::string nameIn(const Route& route, const Request& request) {
-  if (!route.path.ends_with(kName)) return {};
-  return request.path.substr(route.path.size() - kName.size());
+  return std::string(fit(route.path, request.path).value_or(""));
 }
 
 Response unmatched(const Request& request) {
@@ -97,25 +136,19 @@ std::optional<Error> whySealed(const Api& api) {
     return Error{Code::Unavailable, "the server is sealed" + (detail.empty() ? "" : ": " + detail),
                  Reason::Sealed};
   }
-  if (api.users == nullptr || api.tokens == nullptr) {
+  if (api.users == nullptr || api.tokens == nullptr || api.pki == nullptr) {
     return Error{Code::Unavailable, "the database cannot be used", Reason::DatabaseCorrupt};
   }
   return std::nullopt;
 }
 
-bool isMediaType(std::string_view contentType, std::string_view wanted) {
-  if (!startsWithoutCase(contentType, wanted)) return false;
-  contentType.remove_prefix(wanted.size());
-  return contentType.empty() || contentType.front() == ';' || contentType.front() == ' ';
-}
-
 std::optional<Response> wrongBody(const Route& route, const Request& request) {
-  if (request.body.empty()) return std::nullopt;
+  if (request.body.empty() || route.speech == Speech::Raw) return std::nullopt;
   if (route.speech == Speech::Json) {
-    if (isMediaType(request.contentType, "application/json")) return std::nullopt;
+    if (isOfType(request, "application/json")) return std::nullopt;
     return problem(415, "unsupported_media_type", "send the body as application/json");
   }
-  if (isMediaType(request.contentType, "application/x-www-form-urlencoded")) return std::nullopt;
+  if (isOfType(request, "application/x-www-form-urlencoded")) return std::nullopt;
   return oauthProblem({Code::Invalid, "send the body as application/x-www-form-urlencoded"});
 }
 
@@ -180,6 +213,7 @@ class Watch {
 std::span<const Route> routes() noexcept { return kRoutes; }
 
 Handler makeHandler(Api& api, Threads& threads) {
+  if (!api.published) api.published = std::make_shared<Published>();
   return [&](const Request& request, Respond answer) {
     const Route* route = match(request);
     // One object behind all copies of a Respond, which the services make.

@@ -15,10 +15,13 @@
 #include "kms/tokens/user_service.h"
 
 namespace kmsd {
-class Metrics;  // daemon/metrics.h
-}
+class Metrics;      // daemon/metrics.h
+class PkiServices;  // daemon/pki_services.h
+}  // namespace kmsd
 
 namespace kmsd::http {
+
+class Published;  // daemon/http/published.h
 
 // What the routes act on. The services are null where the database cannot be used: all they serve then
 // answers 503.
@@ -30,11 +33,15 @@ struct Api {
   std::optional<gid_t> adminGroup;  // members are admins
   std::function<void(const std::string& what)> databaseDamaged =
       {};                      // told when a request met damage (event 5085)
+  PkiServices* pki = nullptr;  // null where there is no database
   Metrics* metrics = nullptr;  // counts requests and what they did; null: nothing is counted
   // Checks the audit log from its first entry, with `store` each row of the database too, and gives the JSON
   // of the answer. Takes long, so it runs on Call::patient, and ends with Unavailable once `stop` is true.
   // Empty where there is no log.
   std::function<base::Result<base::SecretText>(bool store, const std::atomic<bool>& stop)> verifyAudit = {};
+  // Told when the server has got an authority.
+  std::function<void()> authorityMade = {};
+  std::shared_ptr<Published> published = {};  // what public routes keep of it; made by makeHandler
   const base::Clock& clock = base::systemClock();
 };
 
@@ -46,13 +53,14 @@ struct Threads {
   Background& sealing;
   Background& unsealing;
   Background& patient;  // whole logs and lists
+  Background& keys;     // making keys: seconds with RSA
 };
 
 struct Call {
   Api& api;
   const Request& request;  // until the handler returns
   kms::Actor actor;        // nobody, where the route is for anybody
-  std::string name;        // what stands for "{name}" in the path
+  std::string name;        // what stands for the braces in the path
   Threads& threads;
 };
 
@@ -66,13 +74,15 @@ enum class Reach : std::uint8_t {
 // How a route's bodies and errors look.
 enum class Speech : std::uint8_t {
   Json,  // problem documents
+  Raw,   // bodies of protocols of their own, which the handler judges; problem documents
   OAuth  // form bodies, the errors of RFC 6749, section 5.2, and HTTP Basic beside Bearer
 };
 
 struct Route {
   std::string_view method;
-  std::string_view path;  // "{name}" at the end stands for the rest, because names may hold a slash
-  kms::Role role;         // Role::None: anybody, and who it is is not asked
+  // "{name}" at the end stands for the rest, because names may hold a slash; "{serial}" for one segment.
+  std::string_view path;
+  kms::Role role;  // Role::None: anybody, and who it is is not asked
   Reach reach;
   bool sealedToo;  // served while sealed
   void (*handle)(Call& call, const Respond& respond);

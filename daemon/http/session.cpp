@@ -36,6 +36,7 @@ constexpr asio::use_awaitable_t<> kAwait;
 
 constexpr std::size_t kDrainMost = 1024 * 1024;  // bytes thrown away behind a refused request
 constexpr std::chrono::seconds kDrainTimeout{1};
+constexpr std::size_t kSlowest = 64 * 1024;     // bytes a second at which a client must take a long answer
 constexpr std::chrono::milliseconds kTurn{20};  // between looks whether there is room for a handshake
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -294,13 +295,13 @@ class Session final : public Connection {
 
   // True where the connection goes on.
   Awaitable<bool> send(const Response& response, AnswerForm form, bool head) {
-    expiresAfter(core_.options.requestTimeout);
+    expiresAfter(core_.options.requestTimeout + std::chrono::seconds(bodyOf(response).size() / kSlowest));
     sending_ = true;
     base::SecretText& out = loop().out();
     out.clear();
     appendHeader(out, response, form);
     // One call, and one TLS record, sends nearly every answer.
-    std::string_view body = head ? std::string_view() : base::view(response.body);
+    std::string_view body = head ? std::string_view() : bodyOf(response);
     const std::size_t fits = std::min(body.size(), loop().room() - std::min(loop().room(), out.size()));
     out.insert(out.end(), body.begin(), body.begin() + static_cast<std::ptrdiff_t>(fits));
     body.remove_prefix(fits);

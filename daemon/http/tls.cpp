@@ -50,7 +50,10 @@ base::Result<void> checkOwner(const std::filesystem::path& file) {
 
 }  // namespace
 
-base::Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles& files) {
+base::Result<std::shared_ptr<const TlsContext>> TlsContext::load(
+    const TlsFiles& files, const std::vector<base::Bytes>& ownCertificates) {
+  auto authorities = OwnAuthorities::create(ownCertificates);
+  if (!authorities) return std::move(authorities).error();
   auto context = newTlsContext(true);
   if (!context) return std::move(context).error();
   SSL_CTX* const to = context->get();
@@ -65,11 +68,15 @@ base::Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles&
     crls = *std::move(used);
     if (X509_STORE_set_purpose(SSL_CTX_get_cert_store(to), X509_PURPOSE_SSL_CLIENT) != 1)
       return Error{Code::Internal, "TLS cannot be set up for client certificates"};
+  }
+  if (!files.clientAuthority.empty() || !(*authorities)->empty()) {
     SSL_CTX_set_verify(to, SSL_VERIFY_PEER, nullptr);
     SSL_CTX_set_max_cert_list(to, kCertificatesMost);
     SSL_CTX_set_verify_depth(to, kChainMost);
   }
-  return std::shared_ptr<const TlsContext>(new TlsContext(context->release(), std::move(crls)));
+  if (auto used = (*authorities)->use(to); !used) return std::move(used).error();
+  return std::shared_ptr<const TlsContext>(
+      new TlsContext(context->release(), std::move(crls), *std::move(authorities)));
 }
 
 TlsContext::~TlsContext() { SSL_CTX_free(handle_); }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/http/tls_crls.h"
+#include "daemon/http/tls_own.h"
 #include "hal/base/result.h"
 
 struct ssl_ctx_st;
@@ -30,21 +31,26 @@ class TlsContext {
   // The key must be its owner's alone: this process's user's, or root's, whose group may read it. CRLs in the
   // file of the client authorities are checked: then one of each authority of a chain must be there. One that
   // has run out is loaded: with it no client certificate of its authority is taken, so no revoked one is.
+  // `own`: certificates (DER) of this server's own authority: what they signed is taken too.
   // Errors: as base::readSmallFile; Invalid (no certificate in it, the key is another one's, expired; says
   // which file); Denied (others may read the key).
-  static base::Result<std::shared_ptr<const TlsContext>> load(const TlsFiles& files);
+  static base::Result<std::shared_ptr<const TlsContext>> load(const TlsFiles& files,
+                                                              const std::vector<base::Bytes>& own = {});
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
   // Of the file of the client authorities.
   const ClientCrls& crls() const noexcept { return crls_; }
+  const OwnAuthorities& own() const noexcept { return *own_; }
   // The server's end of a new connection, for tlsWire(), which frees it. Throws std::bad_alloc.
   ssl_st* accept() const;
 
  private:
-  TlsContext(ssl_ctx_st* handle, ClientCrls crls) noexcept : handle_(handle), crls_(std::move(crls)) {}
+  TlsContext(ssl_ctx_st* handle, ClientCrls crls, std::unique_ptr<OwnAuthorities> own) noexcept
+      : handle_(handle), crls_(std::move(crls)), own_(std::move(own)) {}
   ssl_ctx_st* handle_;
   const ClientCrls crls_;
+  const std::unique_ptr<OwnAuthorities> own_;
 };
 
 }  // namespace kmsd::http

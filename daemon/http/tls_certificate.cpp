@@ -5,6 +5,7 @@
 #include <openssl/x509.h>
 
 #include <ctime>
+#include <new>
 
 namespace kmsd::http {
 
@@ -31,6 +32,16 @@ std::optional<ClientCertificate> clientCertificate(const x509_st& certificate) {
   if (!until) return std::nullopt;
   out.notAfter = *until;
   if (out.commonName.empty() || out.commonName.find('\0') != out.commonName.npos) return std::nullopt;
+  return out;
+}
+
+base::Bytes derOf(const x509_st& certificate) {
+  unsigned char* text = nullptr;
+  const int size = i2d_X509(&certificate, &text);
+  if (size < 0) throw std::bad_alloc();
+  const auto* const from = reinterpret_cast<const std::byte*>(text);
+  base::Bytes out(from, from + size);
+  OPENSSL_free(text);
   return out;
 }
 

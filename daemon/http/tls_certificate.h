@@ -27,6 +27,8 @@ using Bio = std::unique_ptr<bio_st, FreeBio>;
 // Nothing where its subject has not exactly one common name, which is text without NUL.
 std::optional<ClientCertificate> clientCertificate(const x509_st& certificate);
 
+base::Bytes derOf(const x509_st& certificate);
+
 // Nothing where it is no time.
 std::optional<base::Time> timeOf(const asn1_string_st& time);
 

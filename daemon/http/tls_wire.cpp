@@ -91,7 +91,11 @@ class TlsWire final : public Wire {
   std::optional<ClientCertificate> certificate() const override {
     const X509* const shown = SSL_get0_peer_certificate(ssl_.get());
     if (shown == nullptr || SSL_get_verify_result(ssl_.get()) != X509_V_OK) return std::nullopt;
-    return clientCertificate(*shown);
+    auto out = clientCertificate(*shown);
+    if (!out || !context_ || !context_->own().signedPeerOf(ssl_.get())) return out;
+    out->own = true;
+    out->der = derOf(*shown);
+    return out;
   }
 
   bool secure() const noexcept override { return true; }

@@ -4,6 +4,7 @@
 #include "daemon/http/handlers.h"
 #include "daemon/http/requests.h"
 #include "daemon/metrics.h"
+#include "daemon/pki_services.h"
 
 namespace kmsd::http {
 namespace {
@@ -31,10 +32,12 @@ void postToken(Call& call, const Respond& respond) {
   auto request = parseIssue(base::view(call.request.body));
   if (!request) return respond(problem(request.error()));
   call.api.tokens->issue(call.actor, *std::move(request),
-                         [metrics = call.api.metrics, respond](const base::Result<kms::IssuedToken>& issued) {
+                         [metrics = call.api.metrics, pki = call.api.pki,
+                          respond](const base::Result<kms::IssuedToken>& issued) {
                            if (issued && metrics != nullptr) metrics->tokensIssued(countedAs(issued->kind));
                            respondWith(respond, [&] {
-                             return issued ? jsonResponse(issuedJson(*issued), 201) : problem(issued.error());
+                             return issued ? jsonResponse(issuedJson(*issued, pki->fingerprint()), 201)
+                                           : problem(issued.error());
                            });
                          });
 }

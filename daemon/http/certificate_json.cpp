@@ -1,0 +1,156 @@
+#include "daemon/http/certificate_json.h"
+
+#include <boost/json.hpp>
+
+#include "daemon/http/secret_json.h"
+#include "hal/base/rfc3339.h"
+#include "kms/pki/base64.h"
+#include "kms/pki/digest.h"
+
+namespace kmsd::http {
+namespace {
+
+namespace json = boost::json;
+using kms::pki::CertificateState;
+
+std::string hashOf(base::BytesView der) { return base::toHex(kms::pki::sha256(der)); }
+
+std::string certificatePem(base::BytesView der) { return kms::pki::pem("CERTIFICATE", der); }
+
+json::value timeOrNull(base::Time time) {
+  return time == base::Time{} ? json::value() : json::value(base::formatTime(time));
+}
+
+std::string_view stateName(const kms::pki::CertificateView& view, base::Time now) {
+  switch (view.state) {
+    case CertificateState::Revoked:
+      return "revoked";
+    case CertificateState::Held:
+      return "held";
+    case CertificateState::Unconfirmed:
+      return "unconfirmed";
+    case CertificateState::Active:
+      break;
+  }
+  return view.notAfter <= now ? "expired" : "active";
+}
+
+json::object viewObject(const kms::pki::CertificateView& view, base::Time now) {
+  json::object out{{"serial", kms::pki::serialText(view.serial)},
+                   {"user", view.user.empty() ? json::value() : json::value(view.user)},
+                   {"profile", row(view.profile).name},
+                   {"not_before", base::formatTime(view.notBefore)},
+                   {"not_after", base::formatTime(view.notAfter)},
+                   {"status", stateName(view, now)},
+                   {"archived", view.archived}};
+  if (view.state == CertificateState::Revoked || view.state == CertificateState::Held) {
+    out["reason"] = reasonName(view.reason.value_or(kms::pki::RevocationReason::Unspecified));
+    out["revoked_at"] = timeOrNull(view.revokedAt);
+  }
+  out["certificate"] = certificatePem(view.certificate);
+  return out;
+}
+
+json::object issuedObject(const kms::pki::IssuedCertificate& issued) {
+  json::array chain;
+  for (const base::Bytes& der : issued.chain) chain.emplace_back(certificatePem(der));
+  return {{"serial", kms::pki::serialText(issued.serial)},
+          {"user", issued.user},
+          {"profile", row(issued.profile).name},
+          {"not_before", base::formatTime(issued.notBefore)},
+          {"not_after", base::formatTime(issued.notAfter)},
+          {"status", issued.confirmBy == base::Time{} ? "active" : "unconfirmed"},
+          {"confirm_by", timeOrNull(issued.confirmBy)},
+          {"certificate", certificatePem(issued.certificate)},
+          {"chain", std::move(chain)},
+          {"ca_sha256", issued.chain.empty() ? json::value() : json::value(hashOf(issued.chain.front()))}};
+}
+
+// In locked memory from the start.
+void putKey(json::object& out, const base::SecretBuffer& key) {
+  base::SecretText text = base::secretText("-----BEGIN PRIVATE KEY-----\n");
+  base::SecretText line;
+  constexpr std::size_t kLine = 48;  // bytes in 64 characters (RFC 7468)
+  for (base::BytesView rest = key.bytes(); !rest.empty();) {
+    const base::BytesView part = rest.first(std::min(kLine, rest.size()));
+    kms::pki::appendBase64(part, text);
+    text.push_back('\n');
+    rest = rest.subspan(part.size());
+  }
+  const std::string_view end = "-----END PRIVATE KEY-----\n";
+  text.insert(text.end(), end.begin(), end.end());
+  out["key"].emplace_string().assign(base::view(text));
+}
+
+json::object pairObject(const kms::pki::KeyPair& pair, const json::storage_ptr& storage) {
+  json::object out(issuedObject(pair.certificate), storage);
+  putKey(out, pair.key);
+  return out;
+}
+
+json::object authorityObject(base::BytesView der, const kms::pki::Certificate& parsed) {
+  return {{"sha256", hashOf(der)},
+          {"subject", kms::pki::shownName(parsed.subject)},
+          {"not_before", base::formatTime(parsed.notBefore)},
+          {"not_after", base::formatTime(parsed.notAfter)},
+          {"certificate", certificatePem(der)}};
+}
+
+}  // namespace
+
+base::SecretText certificateJson(const kms::pki::CertificateView& view, base::Time now) {
+  return secretTextOf(viewObject(view, now));
+}
+
+base::SecretText certificatesJson(const kms::Page<kms::pki::CertificateView>& page, base::Time now) {
+  json::array items;
+  for (const auto& view : page.items) items.emplace_back(viewObject(view, now));
+  return secretTextOf(json::object{{"items", std::move(items)},
+                                   {"next", page.next ? json::value(*page.next) : json::value()}});
+}
+
+base::SecretText issuedCertificateJson(const kms::pki::IssuedCertificate& issued) {
+  return secretTextOf(issuedObject(issued));
+}
+
+base::SecretText keyPairJson(const kms::pki::KeyPair& pair) {
+  SecretJson document = SecretJson::create();
+  document.value() = pairObject(pair, document.storage());
+  return document.text();
+}
+
+base::SecretText keyPairsJson(const std::vector<kms::pki::KeyPair>& pairs) {
+  SecretJson document = SecretJson::create();
+  json::array items(document.storage());
+  for (const kms::pki::KeyPair& pair : pairs) items.emplace_back(pairObject(pair, document.storage()));
+  json::object out(document.storage());
+  out["items"] = std::move(items);
+  out["next"] = nullptr;
+  document.value() = std::move(out);
+  return document.text();
+}
+
+base::SecretText confirmedJson(const kms::pki::Serial& serial, bool accepted) {
+  return secretTextOf(
+      json::object{{"serial", kms::pki::serialText(serial)}, {"status", accepted ? "active" : "revoked"}});
+}
+
+base::Result<base::SecretText> authorityJson(const std::vector<base::Bytes>& certificates,
+                                             const kms::pki::PublishedList* list) {
+  json::array all;
+  json::object out;
+  for (const base::Bytes& der : certificates) {
+    const auto parsed = kms::pki::parseCertificate(der);
+    if (!parsed) return parsed.error();
+    if (all.empty()) out = authorityObject(der, *parsed);
+    all.emplace_back(certificatePem(der));
+  }
+  out["chain"] = std::move(all);
+  out["crl"] = list == nullptr ? json::value()
+                               : json::value{{"this_update", base::formatTime(list->times.thisUpdate)},
+                                             {"next_update", base::formatTime(list->times.nextUpdate)},
+                                             {"bytes", list->der.size()}};
+  return secretTextOf(out);
+}
+
+}  // namespace kmsd::http

@@ -1,0 +1,130 @@
+// What is public by design: the authority's certificate, CRLs, OCSP and CMP. Served in clear, and but for CMP
+// while sealed too.
+#include <algorithm>
+
+#include "daemon/http/caller.h"
+#include "daemon/http/handlers.h"
+#include "daemon/http/published.h"
+#include "daemon/pki_services.h"
+#include "kms/pki/base64.h"
+
+namespace kmsd::http {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Reason;
+
+constexpr std::string_view kPem = "application/x-pem-file";
+// Caches ask again before they give it on; then a short 304 is all that is sent.
+constexpr std::string_view kAskAgain = "no-cache";
+
+Response openResponse(std::string_view contentType, base::Bytes body) {
+  Response response;
+  response.contentType = contentType;
+  response.open = std::make_shared<const base::Bytes>(std::move(body));
+  return response;
+}
+
+Response notThere(const Api& api) {
+  if (api.pki == nullptr)
+    return problem(Error{Code::Unavailable, "the database cannot be used", Reason::DatabaseCorrupt});
+  return problem(kms::pki::noAuthority());
+}
+
+// 304 where the client has it already.
+Response cached(const Request& request, std::string_view contentType, const Published::Text& text,
+                base::Time since) {
+  Response response;
+  response.headers.emplace_back("ETag", text.tag);
+  response.headers.emplace_back("Cache-Control", kAskAgain);
+  if (since != base::Time{}) response.headers.emplace_back("Last-Modified", httpDate(since));
+  if (hasAlready(request.ifNoneMatch, text.tag)) {
+    response.status = 304;
+    response.contentType.clear();
+    return response;
+  }
+  response.contentType = contentType;
+  response.open = text.bytes;
+  return response;
+}
+
+std::vector<base::Bytes> authorities(const Api& api) {
+  return api.pki != nullptr ? api.pki->status().authorities() : std::vector<base::Bytes>();
+}
+
+Response certificateResponse(const Call& call, std::string_view contentType, base::Bytes body) {
+  const Published::Text text{std::make_shared<const base::Bytes>(std::move(body)), {}};
+  return cached(call.request, contentType, {text.bytes, entityTag(*text.bytes)}, base::Time{});
+}
+
+Response listOf(Call& call, Published::Form form, std::string_view contentType) {
+  if (call.api.pki == nullptr) return notThere(call.api);
+  const auto& status = call.api.pki->status();
+  const auto list = form == Published::Form::Delta ? status.delta() : status.full();
+  if (!list && authorities(call.api).empty()) return notThere(call.api);
+  if (!list) return problem(404, "not_found", "there is no such list at the moment");
+  return cached(call.request, contentType, call.api.published->of(form, list), list->times.thisUpdate);
+}
+
+Response ocspResponse(const Call& call, base::BytesView query) {
+  if (call.api.pki == nullptr) return notThere(call.api);
+  return openResponse("application/ocsp-response", call.api.pki->status().ocsp(query));
+}
+
+}  // namespace
+
+void getCaCertificate(Call& call, const Respond& respond) {
+  auto all = authorities(call.api);
+  if (all.empty()) return respond(notThere(call.api));
+  respond(certificateResponse(call, "application/pkix-cert", std::move(all.front())));
+}
+
+void getCaPem(Call& call, const Respond& respond) {
+  const auto all = authorities(call.api);
+  if (all.empty()) return respond(notThere(call.api));
+  std::string text;
+  for (const base::Bytes& one : all) text += kms::pki::pem("CERTIFICATE", one);
+  const base::BytesView bytes = base::asBytes(text);
+  respond(certificateResponse(call, kPem, {bytes.begin(), bytes.end()}));
+}
+
+void getCrl(Call& call, const Respond& respond) {
+  respond(listOf(call, Published::Form::Full, "application/pkix-crl"));
+}
+
+void getCrlPem(Call& call, const Respond& respond) { respond(listOf(call, Published::Form::FullPem, kPem)); }
+
+void getDeltaCrl(Call& call, const Respond& respond) {
+  respond(listOf(call, Published::Form::Delta, "application/pkix-crl"));
+}
+
+// RFC 6960, appendix A.1. Some clients double the slash behind /ocsp.
+void getOcsp(Call& call, const Respond& respond) {
+  std::string_view text = call.name;
+  text.remove_prefix(std::min(text.find_first_not_of('/'), text.size()));
+  respond(ocspResponse(call, kms::pki::fromBase64(text).value_or(base::Bytes())));
+}
+
+void postOcsp(Call& call, const Respond& respond) {
+  if (!isOfType(call.request, "application/ocsp-request"))
+    return respond(problem(415, "unsupported_media_type", "send the body as application/ocsp-request"));
+  respond(ocspResponse(call, base::asBytes(base::view(call.request.body))));
+}
+
+// RFC 6712: what CMP refuses is an answer of CMP, with the status 200.
+void postCmp(Call& call, const Respond& respond) {
+  if (!isOfType(call.request, "application/pkixcmp"))
+    return respond(problem(415, "unsupported_media_type", "send the body as application/pkixcmp"));
+  call.api.pki->cmp().handle(
+      base::asBytes(base::view(call.request.body)), [respond](base::Result<kms::pki::CmpAnswer> answer) {
+        respondWith(respond, [&] {
+          if (!answer) return problem(answer.error());
+          Response response = openResponse("application/pkixcmp", std::move(answer->message));
+          response.delay = answer->delay;
+          return response;
+        });
+      });
+}
+
+}  // namespace kmsd::http

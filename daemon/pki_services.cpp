@@ -1,0 +1,54 @@
+#include "daemon/pki_services.h"
+
+#include "kms/pki/digest.h"
+
+namespace kmsd {
+
+PkiServices::PkiServices(kms::Vault& vault, kms::Store& store, const base::Clock& clock, base::Rng& rng,
+                         const kms::Policy& policy, PkiOptions options)
+    : vault_(vault), store_(store), clock_(clock), rng_(rng), policy_(policy), options_(std::move(options)) {}
+
+base::Result<std::unique_ptr<PkiServices>> PkiServices::create(
+    kms::Vault& vault, kms::Store& store, kms::UserService& users, kms::TokenService& tokens,
+    const base::Clock& clock, base::Rng& rng, const kms::Policy& policy, PkiOptions options) {
+  std::unique_ptr<PkiServices> out(new PkiServices(vault, store, clock, rng, policy, std::move(options)));
+  const PkiOptions& with = out->options_;
+  out->certificates_ =
+      std::make_unique<kms::pki::CertificateService>(vault, store, *out->authority_, tokens, clock, rng,
+                                                     policy, with.policy, with.addresses, with.organisation);
+  out->status_ = std::make_shared<kms::pki::StatusService>(vault, store, *out->authority_,
+                                                           *out->certificates_, clock, with.directory);
+  out->certificates_->listen(out->status_);
+  out->desk_ =
+      kms::pki::makeCmpBackend(*out->certificates_, *out->authority_, users, [status = out->status_.get()] {
+        const auto list = status->full();
+        return list ? list->der : base::Bytes{};
+      });
+  auto cmp = kms::pki::CmpServer::create(*out->desk_, clock, rng);
+  if (!cmp) return std::move(cmp).error();
+  out->cmp_ = *std::move(cmp);
+  vault.attach(out->authority_);
+  vault.attach(out->status_);
+  return out;
+}
+
+std::optional<base::Bytes> PkiServices::fingerprint() const {
+  const auto hold = authority_->current();
+  if (!hold) return std::nullopt;
+  const auto hash = kms::pki::sha256((*hold)->authority.certificate.der);
+  return base::Bytes(hash.begin(), hash.end());
+}
+
+base::Result<void> PkiServices::init(kms::pki::KeyKind key, const std::string& name, const kms::Actor& by) {
+  kms::pki::AuthorityPlan plan;
+  plan.key = key;
+  plan.organisation = options_.organisation;
+  if (!name.empty()) plan.commonName = name;
+  plan.addresses = options_.addresses;
+  auto made = kms::pki::createAuthority(vault_, store_, *authority_, clock_, policy_, rng_, plan, by);
+  if (!made) return std::move(made).error();
+  status_->refresh();
+  return {};
+}
+
+}  // namespace kmsd

@@ -13,7 +13,8 @@ using kms::Table;
 using kms::Txn;
 
 TEST_P(StoreContract, KeepsEveryFieldOfARowInItsTable) {
-  constexpr Table kTables[] = {Table::Keyring, Table::Users, Table::Tokens};
+  constexpr Table kTables[] = {Table::Keyring,      Table::Users,   Table::Tokens,    Table::Authorities,
+                               Table::Certificates, Table::Archive, Table::Approvals, Table::Revocations};
   for (const Table table : kTables) {
     change([&](Txn& txn) {
       kms::SealedRow row{7, std::numeric_limits<std::uint32_t>::max(), 3,

@@ -131,6 +131,22 @@ TEST(Formats, Keyring) {
   EXPECT_EQ(base::encodeBase32(fromHex(a["block"])), a["accessor"]);
 }
 
+TEST(Formats, SerialNumber) {
+  Example x = workedExample("serial");
+  Example ring = workedExample("keyring");
+  ASSERT_EQ(x["accessor key"], ring["accessor key"]);
+  EXPECT_EQ(toHex(kms::hkdf(fromHex(x["accessor key"]), {}, asBytes("keydisk/1/serial"))->bytes()),
+            x["serial key"]);
+  kms::Keyring keyring;
+  keyring.push_back(*kms::KeyGeneration::parse(fromHex(ring["plain"])));
+  auto cipher = kms::KeyringCipher::create(keyring);
+  ASSERT_TRUE(cipher);
+  GivenRng rng(x["random"]);
+  const kms::SerialNumber serial = cipher->serial(std::stoll(x["sequence"]), rng);
+  EXPECT_EQ(toHex(serial), x["serial"]);
+  EXPECT_EQ(cipher->sequencesOf(serial), std::vector<std::int64_t>{std::stoll(x["sequence"])});
+}
+
 // Taken apart by hand here; tests/unit/tokens has the code that makes it.
 TEST(Formats, AccessToken) {
   Example x = workedExample("access token");

@@ -5,6 +5,7 @@
 #include <array>
 #include <fstream>
 
+#include "kms/store/sqlite_store.h"
 #include "tests/support/scratch.h"
 
 namespace tests {
@@ -77,6 +78,31 @@ TEST_F(Schema, AnEmptyFileIsNoDatabase) {
   auto checked = checkSchema(*db_, kTwo);
   ASSERT_FALSE(checked);
   EXPECT_EQ(checked.error().code, Code::Corrupt);
+}
+
+// A database of each older format, as a server left it, becomes one of today's and keeps what is in it.
+TEST(OlderDatabase, OpensAndKeepsItsRows) {
+  const auto scripts = kms::sqlite::migrations();
+  for (std::size_t version = 1; version <= scripts.size(); ++version) {
+    const Scratch scratch;
+    const auto file = scratch / "kms.db";
+    std::ofstream(file).flush();
+    {
+      auto db = Connection::open(file, Access::Write, 1U << 20U);
+      ASSERT_TRUE(db);
+      ASSERT_TRUE(migrate(*db, scripts.first(version)));
+      ASSERT_TRUE(
+          db->script("INSERT INTO users VALUES(7,1,1,1,1,x'0102'); INSERT INTO numbers VALUES('n',5)"));
+    }
+    auto store = kms::openSqliteStore(file);
+    ASSERT_TRUE(store) << version << ": " << store.error().what;
+    EXPECT_TRUE((*store)->writeAndWait([](kms::Txn& txn) -> base::Result<void> {
+      auto user = txn.get(kms::Table::Users, 7);
+      EXPECT_TRUE(user && *user);
+      EXPECT_EQ(txn.number("n")->value_or(0), 5);
+      return txn.put(kms::Table::Certificates, {1, 1, 1, 1, 1, {std::byte{1}}});
+    }));
+  }
 }
 
 }  // namespace

@@ -48,5 +48,28 @@ TEST(Formats, TokenRow) {
   EXPECT_TRUE(kms::decodeToken(bytes));
 }
 
+TEST(Formats, ClaimedTokenRow) {
+  Example example = workedExample("claimed token row");
+  kms::TokenRow row;
+  row.kind = *kms::parseTokenKind(example["kind"]);
+  row.issuer = *kms::parseRole(example["issuer"]);
+  row.user = std::stoll(example["user"]);
+  row.issued = *base::parseTime(example["issued"]);
+  row.ttl = std::chrono::seconds(std::stoll(example["ttl"]));
+  row.expires = row.lifeEnd = row.issued + row.ttl;
+  std::ranges::generate(row.mac, [next = 0]() mutable { return static_cast<std::byte>(next++); });
+  row.oneTime = base::secretText(example["token"]);
+  kms::TokenClaim claim;
+  std::ranges::generate(claim.key, [next = 0x40]() mutable { return static_cast<std::byte>(next++); });
+  EXPECT_EQ(base::toHex(claim.key), example["key"]);
+  claim.certificate = std::stoll(example["certificate"]);
+  claim.until = *base::parseTime(example["until"]);
+  claim.implicit = example["implicit"] == "yes";
+  row.claim = claim;
+  const auto bytes = kms::encodeToken(row);
+  EXPECT_EQ(base::toHex(bytes), example["row"]);
+  EXPECT_TRUE(kms::decodeToken(bytes));
+}
+
 }  // namespace
 }  // namespace tests

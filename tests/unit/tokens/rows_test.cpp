@@ -130,4 +130,45 @@ TEST(Rows, RandomBytesNeverTroubleTheParsers) {
   }
 }
 
+TEST(TokenRow, AClaimMakesItVersionTwoAndComesBackWhole) {
+  kms::TokenRow row = sampleToken();
+  const auto before = kms::encodeToken(row);
+  EXPECT_EQ(before[0], std::byte{1});
+  EXPECT_FALSE(kms::decodeToken(before)->claim);
+  row.claim = kms::TokenClaim{{}, 77, base::Time(seconds(1'800'000'100)), true};
+  row.claim->key.fill(std::byte{0xEE});
+  auto plain = kms::encodeToken(row);
+  EXPECT_EQ(plain[0], std::byte{2});
+  EXPECT_EQ(plain.size(), before.size() + 49);
+  auto back = kms::decodeToken(plain);
+  ASSERT_TRUE(back);
+  ASSERT_TRUE(back->claim);
+  EXPECT_EQ(back->claim->key, row.claim->key);
+  EXPECT_EQ(back->claim->certificate, 77);
+  EXPECT_EQ(back->claim->until, row.claim->until);
+  EXPECT_TRUE(back->claim->implicit);
+  EXPECT_TRUE(back->claim->open(row.claim->until - seconds(1)));
+  EXPECT_FALSE(back->claim->open(row.claim->until));
+  for (std::size_t size = 0; size < plain.size(); ++size)
+    EXPECT_FALSE(kms::decodeToken(base::BytesView(plain).first(size))) << size;
+  plain[0] = std::byte{1};
+  EXPECT_FALSE(kms::decodeToken(plain));
+}
+
+TEST(UserRow, ACertificateMakesItVersionTwoAndComesBackWhole) {
+  kms::UserRow row = sampleUser();
+  EXPECT_EQ(kms::encodeUser(row)[0], std::byte{1});
+  row.newest = 12;
+  auto plain = kms::encodeUser(row);
+  EXPECT_EQ(plain[0], std::byte{2});
+  auto back = kms::decodeUser(plain);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->newest, 12);
+  EXPECT_EQ(back->user.dns, row.user.dns);
+  for (std::size_t size = 0; size < plain.size(); ++size)
+    EXPECT_FALSE(kms::decodeUser(base::BytesView(plain).first(size))) << size;
+  plain[0] = std::byte{1};
+  EXPECT_FALSE(kms::decodeUser(plain));
+}
+
 }  // namespace

@@ -267,6 +267,49 @@ def requests(folder):
     yield "certificate_pem", made("-x509", "-newkey", "ed25519", form="PEM")
 
 
+def der(content):
+    """(tag, value, rest) of the first element."""
+    size, head = content[1], 2
+    if size >= 0x80:
+        head += size & 0x7F
+        size = int.from_bytes(content[2:head], "big")
+    return content[0], content[head:head + size], content[head + size:]
+
+
+def cmp_messages(folder):
+    """What `openssl cmp` sends: as it is, and its bodies by themselves."""
+    path = lambda name: os.path.join(folder, name)
+    for name, options in [("new", ["-algorithm", "ED25519"]),
+                          ("old", ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"])]:
+        tool("openssl", "genpkey", *options, "-out", path(name + ".key"))
+    tool("openssl", "req", "-new", "-key", path("new.key"), "-subj", "/CN=alice", "-out", path("new.csr"))
+    tool("openssl", "req", "-x509", "-key", path("old.key"), "-subj", "/CN=alice", "-out", path("old.crt"))
+    secret = ["-ref", "alice", "-secret", "pass:ABCD-EFGH-JKMN"]
+    signed = ["-cert", path("old.crt"), "-key", path("old.key"), "-trusted", path("old.crt")]
+    new = ["-newkey", path("new.key"), "-certout", path("new.crt")]
+    names = ["-subject", "/CN=alice/emailAddress=alice@example.org", "-sans", "alice.example.org", "-days", "9"]
+    for name, body, options in [
+            ("ir", 0, [*secret, *new, *names]), ("cr", 2, [*secret, *new, "-subject", "/CN=alice", "-implicit_confirm"]),
+            ("p10cr", 4, [*secret, "-csr", path("new.csr"), "-certout", path("new.crt")]),
+            ("kur", 7, [*signed, *new]), ("rr", 11, [*signed, "-oldcert", path("old.crt"), "-revreason", "6"]),
+            ("genm", 21, [*secret, "-infotype", "caCerts"])]:
+        sent = path(name + ".der")
+        # There is no answer to read, so it fails once it has written what it would send.
+        subprocess.run(["openssl", "cmp", "-config", "", "-cmd", name, "-server", "127.0.0.1:1", *options, "-reqout", sent,
+                        "-rspin", path("none")], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(sent, "rb") as file:
+            message = file.read()
+        yield name, b"M" + message
+        content = der(der(der(message)[1])[2])[1]
+        for how in b"BS":
+            yield f"{name}_{chr(how)}", bytes([how, body]) + content
+    hashed = bytes.fromhex("0420") + bytes(32) + bytes.fromhex("020100")
+    status = bytes.fromhex("300c020102300703020640") + b"\x05\x00"
+    for name, rest in [("plain", b""), ("status", status), ("digest", bytes.fromhex("a00f300d06096086480165030402010500"))]:
+        one = b"\x30" + bytes([len(hashed + rest)]) + hashed + rest
+        yield "conf_" + name, b"S\x18\x30" + bytes([len(one)]) + one
+
+
 def main():
     out = sys.argv[1]
 
@@ -284,6 +327,8 @@ def main():
             save("usb", name, content)
         for name, content in requests(folder):
             save("csr", name, content)
+        for name, content in cmp_messages(folder):
+            save("cmp", name, content)
     for target, seeds in [("key_file", key_files()), ("reader", frames()), ("token_text", lines("token_text")),
                           ("http", lines("http")), ("audit_line", audit_lines()), ("uevent", uevents()), ("card", cards())]:
         for name, content in seeds:

@@ -300,17 +300,21 @@ TEST_F(CmpClient, GetsNothingFromASealedServer) {
   EXPECT_THAT(ran.out + ran.err, HasSubstr("503"));
 }
 
-// OpenSSL 3.0's client signs with ECDSA and RSA; an Ed25519 key it takes in a PKCS#10 request.
+// OpenSSL 3.0's client asks for certificates of Ed25519 keys, but signs no message with one.
 TEST_F(CmpClient, TakesEachKindOfKey) {
   newKey("rsa.key", "RSA");
   EXPECT_RAN(cmpAs("rsa", token("rsa"),
                    {"-cmd", "ir", "-subject", "/CN=rsa", "-newkey", "@rsa.key", "-certout", "@rsa.crt"}));
-  newKey("renewed.key", "RSA");
+  newKey("renewed.key", "ED25519");
   EXPECT_RAN(kur("rsa", "renewed"));
+  EXPECT_EQ(stateIn("renewed"), CertificateState::Active);
   newKey("ed.key", "ED25519");
   EXPECT_RAN(openssl({"req", "-new", "-key", "@ed.key", "-subj", "/CN=ed", "-out", "@ed.csr"}));
   EXPECT_RAN(cmpAs("ed", token("ed"), {"-cmd", "p10cr", "-csr", "@ed.csr", "-certout", "@ed.crt"}));
   EXPECT_EQ(stateIn("ed"), CertificateState::Active);
+  newKey("two.key", "ED25519");
+  EXPECT_RAN(cmpAs("ed", token("ed"),
+                   {"-cmd", "ir", "-subject", "/CN=ed", "-newkey", "@two.key", "-certout", "@two.crt"}));
 }
 
 }  // namespace

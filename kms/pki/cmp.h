@@ -28,11 +28,11 @@ class CmpServer {
   static base::Result<std::unique_ptr<CmpServer>> create(CmpBackend& backend, const base::Clock& clock,
                                                          base::Rng& rng);
   ~CmpServer();
-  // One POST. The reply may come on the store's writer thread. Refusals are CMP's own messages; an error is
-  // given only where there is nothing to answer, or nothing to answer with: Invalid (no PKIMessage: HTTP
-  // 400); Unavailable / Sealed, NotFound / NoAuthority, Unavailable (503); Internal (500). REQUIRES: the
-  // caller holds no Vault::Hold and no Authority::Hold. Takes up to 100 ms of this thread's time where a
-  // client asks for the most iterations.
+  // One POST. The reply may come on the store's writer thread. What the client can mend is refused in CMP's
+  // own messages. An error is for HTTP: Invalid (no PKIMessage: 400), or our own trouble, as all services
+  // give it: Unavailable / Sealed, NotFound / NoAuthority, Corrupt, Io, Internal. REQUIRES: the caller holds
+  // no Vault::Hold and no Authority::Hold. Takes up to 100 ms of this thread's time where a client asks for
+  // the most iterations.
   void handle(base::BytesView request, Reply<CmpAnswer> reply);
 
  private:

@@ -77,7 +77,17 @@ void refuseSecret(const CmpExchangePtr& exchange, std::chrono::seconds delay) {
 }
 
 bool isOurs(const base::Error& error) noexcept {
-  return error.reason == base::Reason::Sealed || error.reason == base::Reason::NoAuthority;
+  if (error.reason == base::Reason::ClockBack) return false;  // CMP has a word for it
+  if (error.reason == base::Reason::NoAuthority) return true;
+  switch (error.code) {
+    case base::Code::Invalid:
+    case base::Code::NotFound:
+    case base::Code::Denied:
+    case base::Code::Conflict:
+      return false;
+    default:
+      return true;
+  }
 }
 
 void fail(const CmpExchangePtr& exchange, const base::Error& error) {

@@ -44,7 +44,7 @@ std::optional<Serial> ownCertificate(CmpExchange& x, const CertId& id, base::Res
   std::ranges::copy(id.serial, serial.begin());
   const auto view = x.core.backend.show(x.user, serial);
   if (!view) {
-    if (view.error().code != base::Code::NotFound || isOurs(view.error())) failed = view.error();
+    if (isOurs(view.error())) failed = view.error();
     return std::nullopt;
   }
   const auto parsed = parseCertificate(view->certificate);

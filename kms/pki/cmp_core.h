@@ -69,9 +69,9 @@ void answer(const CmpExchangePtr& exchange, CmpOutgoing out);
 void refuse(const CmpExchangePtr& exchange, const CmpRefusal& refusal);
 // Signed, whoever asks: says only that.
 void refuseSecret(const CmpExchangePtr& exchange, std::chrono::seconds delay);
-// An error of the services, as an error message; where nothing can be signed any more, as an error.
+// An error of the services: as an error message where it is the client's to mend, else as it is.
 void fail(const CmpExchangePtr& exchange, const base::Error& error);
-// Whether that is so.
+// Whether it is our own trouble: sealed, no authority, disk, memory.
 bool isOurs(const base::Error& error) noexcept;
 
 // Our senderNonce in a message of this type: the same for each of a transaction.

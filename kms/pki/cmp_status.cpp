@@ -24,11 +24,8 @@ CmpRefusal refusalOf(const base::Error& error) {
       return {CmpFailure::NotAuthorized, error.what};
     case base::Code::NotFound:
       return {CmpFailure::BadCertId, error.what};
-    case base::Code::Unavailable:
-    case base::Code::Timeout:
-      return {CmpFailure::SystemUnavail, "the server cannot do this now; try later"};
     default:
-      return {CmpFailure::SystemFailure, "the server has failed; its log says why"};
+      return {CmpFailure::SystemFailure, "the server has failed; tell its administrator"};
   }
 }
 

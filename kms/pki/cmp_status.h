@@ -28,7 +28,6 @@ enum class CmpFailure : std::uint8_t {
   SignerNotTrusted = 20,
   UnsupportedVersion = 22,
   NotAuthorized = 23,
-  SystemUnavail = 24,
   SystemFailure = 25
 };
 
@@ -37,7 +36,8 @@ struct CmpRefusal {
   std::string text;  // for people; holds no secret
 };
 
-// Of what the services say of a request that is verified. What is our own trouble keeps its details.
+// Of what the services say of a request that is verified. What is our own trouble keeps its details to
+// itself.
 CmpRefusal refusalOf(const base::Error& error);
 
 void writeStatus(Der& der, CmpStatus status);

@@ -310,6 +310,23 @@ def cmp_messages(folder):
         yield "conf_" + name, b"S\x18\x30" + bytes([len(one)]) + one
 
 
+def ocsp_requests(folder):
+    """What `openssl ocsp` asks, and the beginning of a revocation list."""
+    path = lambda name: os.path.join(folder, name)
+    tool("openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-keyout", path("ca.key"), "-subj", "/CN=ca", "-out", path("ca.crt"))
+    for name, options in [("plain", ["-no_nonce"]), ("nonce", ["-nonce"]), ("sha256", ["-sha256", "-no_nonce"]),
+                          ("two", ["-no_nonce", "-serial", "0x11223344556677881122334455667788"])]:
+        hashed = options if options[0].startswith("-sha") else ["-sha1", *options]
+        tool("openssl", "ocsp", "-issuer", path("ca.crt"), hashed[0], "-cert", path("ca.crt"), *hashed[1:], "-reqout", path("ocsp.der"))
+        with open(path("ocsp.der"), "rb") as file:
+            yield name, file.read()
+    algorithm, name = bytes.fromhex("300506032b6570"), bytes.fromhex("300d310b300906035504030c026361")
+    times = b"".join(b"\x17\x0d" + text for text in (b"261122000000Z", b"261129000000Z"))
+    fields = b"\x02\x01\x01" + algorithm + name + times
+    listed = b"\x30" + bytes([len(fields)]) + fields
+    yield "list", b"\x30" + bytes([len(listed)]) + listed
+
+
 def main():
     out = sys.argv[1]
 
@@ -329,6 +346,8 @@ def main():
             save("csr", name, content)
         for name, content in cmp_messages(folder):
             save("cmp", name, content)
+        for name, content in ocsp_requests(folder):
+            save("ocsp", name, content)
     for target, seeds in [("key_file", key_files()), ("reader", frames()), ("token_text", lines("token_text")),
                           ("http", lines("http")), ("audit_line", audit_lines()), ("uevent", uevents()), ("card", cards())]:
         for name, content in seeds:

@@ -82,10 +82,10 @@ void expectBounded(Bytes good, Decode decode) {
   Bytes other = good;
   other[0] = std::byte{2};
   EXPECT_FALSE(decode(other));
-  std::mt19937 random(7);
+  std::mt19937 dice(7);
   for (int i = 0; i < 2000; ++i) {
     Bytes bad = good;
-    for (int n = 0; n < 3; ++n) bad[random() % bad.size()] = static_cast<std::byte>(random());
+    for (int n = 0; n < 3; ++n) bad[dice() % bad.size()] = static_cast<std::byte>(dice());
     static_cast<void>(bool(decode(bad)));
   }
 }

@@ -46,23 +46,30 @@ base::Result<ServerAddress> parseServer(std::string_view server) {
                                   "'" + (clear ? "; a token is never sent in clear" : "")};
 }
 
-base::Result<Remote> Remote::open(const Parsed& parsed) {
+base::Result<Remote> Remote::openAnonymous(const Parsed& parsed) {
   Remote remote;
   const auto timeout = parseSpan(parsed.text("timeout"));
   if (!timeout) return timeout.error();
   remote.timeout_ = *timeout;
-  if (parsed.has("token-file")) {
-    const auto token = base::readSecretFile(parsed.text("token-file"), kTokenFileMost);
-    if (!token) return token.error();
-    remote.authorization_ = base::secretText("Bearer ");
-    const std::string_view text = token->text();
-    if (text.empty())
-      return Error{Code::Invalid, "--token-file " + parsed.text("token-file") + ": there is no token in it"};
-    remote.authorization_.insert(remote.authorization_.end(), text.begin(), text.end());
-  }
   auto client = connect(parsed, base::Deadline::in(remote.timeout_));
   if (!client) return std::move(client).error();
   remote.client_ = *std::move(client);
+  return remote;
+}
+
+base::Result<Remote> Remote::open(const Parsed& parsed) {
+  base::SecretText authorization;
+  if (parsed.has("token-file")) {
+    const auto token = base::readSecretFile(parsed.text("token-file"), kTokenFileMost);
+    if (!token) return token.error();
+    authorization = base::secretText("Bearer ");
+    const std::string_view text = token->text();
+    if (text.empty())
+      return Error{Code::Invalid, "--token-file " + parsed.text("token-file") + ": there is no token in it"};
+    authorization.insert(authorization.end(), text.begin(), text.end());
+  }
+  auto remote = openAnonymous(parsed);
+  if (remote) remote->authorization_ = std::move(authorization);
   return remote;
 }
 

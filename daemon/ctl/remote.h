@@ -30,6 +30,8 @@ class Remote {
   // Reads --server, --ca, --certificate, --key, --token-file and --timeout, and connects. Errors: Invalid;
   // Unavailable / ServerUnreachable; Denied (not trusted); those of the files.
   static base::Result<Remote> open(const Parsed& parsed);
+  // The same as nobody: --token-file means something else.
+  static base::Result<Remote> openAnonymous(const Parsed& parsed);
 
   // Errors: Unavailable / ServerUnreachable; Timeout; Corrupt (the answer is not kmsd's).
   base::Result<Answer> call(std::string_view method, std::string path, const Body* body = nullptr,

@@ -1,4 +1,5 @@
-// The verbs of kmsctl: server_verbs.cpp, user_verbs.cpp, token_verbs.cpp, audit_verbs.cpp.
+// The verbs of kmsctl: server_verbs.cpp, user_verbs.cpp, token_verbs.cpp, audit_verbs.cpp,
+// certificate_verbs.cpp, enrol_verb.cpp.
 #pragma once
 
 #include <span>
@@ -11,6 +12,8 @@ std::span<const VerbSpec> serverVerbs() noexcept;
 std::span<const VerbSpec> userVerbs() noexcept;
 std::span<const VerbSpec> tokenVerbs() noexcept;
 std::span<const VerbSpec> auditVerbs() noexcept;
+std::span<const VerbSpec> certificateVerbs() noexcept;
+std::span<const VerbSpec> enrolVerbs() noexcept;
 
 std::span<const VerbSpec> allVerbs();
 std::span<const OptionSpec> globalOptions() noexcept;

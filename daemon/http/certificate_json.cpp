@@ -3,8 +3,8 @@
 #include <boost/json.hpp>
 
 #include "daemon/http/secret_json.h"
+#include "daemon/key_pem.h"
 #include "hal/base/rfc3339.h"
-#include "kms/pki/base64.h"
 #include "kms/pki/digest.h"
 
 namespace kmsd::http {
@@ -66,25 +66,9 @@ json::object issuedObject(const kms::pki::IssuedCertificate& issued) {
           {"ca_sha256", issued.chain.empty() ? json::value() : json::value(hashOf(issued.chain.front()))}};
 }
 
-// In locked memory from the start.
-void putKey(json::object& out, const base::SecretBuffer& key) {
-  base::SecretText text = base::secretText("-----BEGIN PRIVATE KEY-----\n");
-  base::SecretText line;
-  constexpr std::size_t kLine = 48;  // bytes in 64 characters (RFC 7468)
-  for (base::BytesView rest = key.bytes(); !rest.empty();) {
-    const base::BytesView part = rest.first(std::min(kLine, rest.size()));
-    kms::pki::appendBase64(part, text);
-    text.push_back('\n');
-    rest = rest.subspan(part.size());
-  }
-  const std::string_view end = "-----END PRIVATE KEY-----\n";
-  text.insert(text.end(), end.begin(), end.end());
-  out["key"].emplace_string().assign(base::view(text));
-}
-
 json::object pairObject(const kms::pki::KeyPair& pair, const json::storage_ptr& storage) {
   json::object out(issuedObject(pair.certificate), storage);
-  putKey(out, pair.key);
+  out["key"].emplace_string().assign(base::view(keyPem(pair.key.bytes())));  // locked from the start
   return out;
 }
 

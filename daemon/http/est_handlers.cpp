@@ -65,9 +65,9 @@ base::Result<BasicCredentials> credentialsIn(const Call& call) {
 
 Response pairResponse(const base::Result<kms::pki::KeyPair>& pair) {
   if (!pair) return refusal(pair.error());
-  base::Bytes random(kBoundary);
-  base::systemRng().fill(random);
-  auto made = kms::pki::serverKeygenBody(pair->key.bytes(), {pair->certificate.certificate}, random);
+  base::Bytes boundary(kBoundary);
+  base::systemRng().fill(boundary);
+  auto made = kms::pki::serverKeygenBody(pair->key.bytes(), {pair->certificate.certificate}, boundary);
   if (!made) return problem(made.error());
   Response response;
   response.contentType = made->contentType;

@@ -110,8 +110,9 @@ void CrlPublisher::run(const std::stop_token& stop) {
         make(lock, *number);
         continue;
       }
-    wake_.wait_for(lock, stop, wait,
-                   [this, seen = lastKey_, was = open_] { return lastKey_ != seen || open_ != was; });
+    wake_.wait_for(lock, stop, wait, [this, seen = lastKey_, was = open_, had = loaded_] {
+      return lastKey_ != seen || open_ != was || loaded_ != had;
+    });
   }
 }
 

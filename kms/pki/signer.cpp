@@ -248,4 +248,15 @@ base::Result<base::Bytes> requestAuthority(const PrivateKey& key, const Subject&
   return signContent(key, der.view());
 }
 
+base::Result<base::Bytes> requestCertificate(const PrivateKey& key) {
+  Der der;
+  der.sequence([&] {
+    der.small(0);
+    der.sequence([] {});
+    der.raw(key.publicKey().spki());
+    der.nest(contextTag(0), [] {});
+  });
+  return signContent(key, der.view());
+}
+
 }  // namespace kms::pki

@@ -45,6 +45,9 @@ base::Result<base::Bytes> signAuthority(const PrivateKey& key, const Subject& su
 // For another authority to sign: PKCS#10 with CA:TRUE.
 base::Result<base::Bytes> requestAuthority(const PrivateKey& key, const Subject& subject);
 
+// The plainest PKCS#10: this key, and no wishes. Errors: Internal.
+base::Result<base::Bytes> requestCertificate(const PrivateKey& key);
+
 // SEQUENCE { content, algorithm, signature }, as certificates, requests, CRLs and OCSP answers are. Errors:
 // Internal.
 base::Result<base::Bytes> signContent(const PrivateKey& key, base::BytesView content);

@@ -7,13 +7,16 @@
 #include <future>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "daemon/http/background.h"
 #include "daemon/http/routes.h"
 #include "daemon/metrics.h"
+#include "daemon/pki_services.h"
 #include "kms/keys/founding.h"
 #include "kms/store/sqlite_store.h"
+#include "tests/support/run.h"
 #include "tests/support/scratch.h"
 
 namespace tests {
@@ -42,6 +45,16 @@ class Api : public ::testing::Test {
                                     kms::ScryptCost{.logN = 14});
     ASSERT_TRUE(founded) << founded.error().what;
     vault = std::make_unique<kms::Vault>(*store, server, base::systemRng());
+    users = std::make_unique<kms::UserService>(*vault, *store, base::systemClock(), policy);
+    tokens =
+        std::make_unique<kms::TokenService>(*vault, *store, base::systemClock(), base::systemRng(), policy);
+    kmsd::PkiOptions options;
+    options.policy.encryptionKey = kms::pki::KeyKind::EcdsaP256;
+    options.directory = scratch / "public";
+    auto made = kmsd::PkiServices::create(*vault, *store, *users, *tokens, base::systemClock(),
+                                          base::systemRng(), policy, options);
+    ASSERT_TRUE(made) << made.error().what;
+    pki = *std::move(made);
     open();
     for (const auto& [name, role, uid] :
          {std::tuple("alice", "user", kAlice), std::tuple("vera", "verifier", kVera),
@@ -64,22 +77,22 @@ class Api : public ::testing::Test {
     sealing.reset();
     unsealing.reset();
     patient.reset();
+    keys.reset();
     threads.reset();
     api.reset();
     kmsd::KeeperOptions options;
     options.server = server;
     keeper = std::make_unique<kmsd::Keeper>(options, fault ? nullptr : vault.get(), fault,
                                             base::systemClock(), kmsd::Keeper::Events{});
-    users = std::make_unique<kms::UserService>(*vault, *store, base::systemClock(), policy);
-    tokens =
-        std::make_unique<kms::TokenService>(*vault, *store, base::systemClock(), base::systemRng(), policy);
     api.emplace(kmsd::http::Api{*keeper, fault ? nullptr : users.get(), fault ? nullptr : tokens.get(),
                                 kDaemon, kAdmins});
+    api->pki = fault ? nullptr : pki.get();
     api->metrics = &metrics;
     sealing.emplace();
     unsealing.emplace();
     patient.emplace();
-    threads.emplace(kmsd::http::Threads{*sealing, *unsealing, *patient});
+    keys.emplace();
+    threads.emplace(kmsd::http::Threads{*sealing, *unsealing, *patient, *keys});
     handler = kmsd::http::makeHandler(*api, *threads);
   }
 
@@ -133,6 +146,36 @@ class Api : public ::testing::Test {
     return json(response)["token"].as_string().c_str();
   }
 
+  // The server's authority, and its first CRL.
+  void makeAuthority() {
+    const Response made = as(0, "POST", "/v1/ca");
+    ASSERT_EQ(made.status, 201) << base::view(made.body);
+    const auto by = base::Deadline::in(std::chrono::seconds(30));
+    while (!pki->status().full() && !by.expired()) std::this_thread::yield();
+    ASSERT_TRUE(pki->status().full());
+  }
+  // A request in PEM with a new key, NAME.key in the scratch directory.
+  std::string requestFor(const std::string& name) {
+    const Ran made = run({"openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256",
+                          "-out", scratch / (name + ".key")});
+    EXPECT_EQ(made.exit, 0) << made.err;
+    return requestAgain(name, name);
+  }
+  // With the key of `name`.
+  std::string requestAgain(const std::string& name, const std::string& subject) {
+    const Ran asked =
+        run({"openssl", "req", "-new", "-key", scratch / (name + ".key"), "-subj", "/CN=" + subject});
+    EXPECT_EQ(asked.exit, 0) << asked.err;
+    return asked.out;
+  }
+  // The serial number of a new signing certificate, issued by an administrator.
+  std::string certificateOf(const std::string& user) {
+    const boost::json::object wish{{"user", user}, {"csr", requestFor(user)}};
+    const Response made = as(0, "POST", "/v1/certificates", boost::json::serialize(wish));
+    EXPECT_EQ(made.status, 201) << base::view(made.body);
+    return json(made)["serial"].as_string().c_str();
+  }
+
   Scratch scratch;
   kms::Policy policy;
   kmsd::Metrics metrics{routeNames()};
@@ -143,10 +186,12 @@ class Api : public ::testing::Test {
   std::unique_ptr<kmsd::Keeper> keeper;
   std::unique_ptr<kms::UserService> users;
   std::unique_ptr<kms::TokenService> tokens;
+  std::unique_ptr<kmsd::PkiServices> pki;
   std::optional<kmsd::http::Api> api;
   std::optional<kmsd::http::Background> sealing;
   std::optional<kmsd::http::Background> unsealing;
   std::optional<kmsd::http::Background> patient;
+  std::optional<kmsd::http::Background> keys;
   std::optional<kmsd::http::Threads> threads;
   kmsd::http::Handler handler;
 };

@@ -2,7 +2,7 @@
 // table is the specification; the test prints it again with what it got.
 //
 // A 400 stands where the caller gets as far as the body, which says nothing that a route takes, so that
-// nothing is done. The paths with a name ask for alice.
+// nothing is done. The paths with a name ask for alice, those with a serial number for her certificate.
 #include <iomanip>
 #include <iostream>
 #include <map>
@@ -62,6 +62,54 @@ open   POST  /oauth2/introspect   | 401  200  200  200  200  200   | 200  200  2
 sealed POST  /oauth2/introspect   | 503  503  503  503  503  503   | 503  503  503  503  503  503     | 503  503  503  503  503  503   | 403  403
 open   POST  /oauth2/revoke       | 401  200  200  200  200  200   | 200  200  200  200  200  200     | 401  200  200  200  200  401   | 403  403
 sealed POST  /oauth2/revoke       | 503  503  503  503  503  503   | 503  503  503  503  503  503     | 503  503  503  503  503  503   | 403  403
+open   POST  /v1/enrol | 400  400  400  400  400  400 | 400  400  400  400  400  400 | 400  400  400  400  400  400 | 403  403
+sealed POST  /v1/enrol | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 403  403
+open   POST  /v1/enrol/confirm | 400  400  400  400  400  400 | 400  400  400  400  400  400 | 400  400  400  400  400  400 | 403  403
+sealed POST  /v1/enrol/confirm | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 403  403
+open   POST  /v1/certificates | 401  403  403  400  400  400 | 403  403  403  400  400  403 | 401  403  403  400  400  401 | 403  403
+sealed POST  /v1/certificates | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 403  403
+open   GET   /v1/certificates | 401  200  200  200  200  200 | 200  200  200  200  200  200 | 401  200  200  200  200  401 | 403  403
+sealed GET   /v1/certificates | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 403  403
+open   GET   /v1/certificates/{serial} | 401  200  403  200  200  200 | 403  403  403  200  200  200 | 401  200  403  200  200  401 | 403  403
+sealed GET   /v1/certificates/{serial} | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 403  403
+open   POST  /v1/certificates/{serial}/revoke | 401  400  400  400  400  400 | 400  400  400  400  400  400 | 401  400  400  400  400  401 | 403  403
+sealed POST  /v1/certificates/{serial}/revoke | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 403  403
+open   POST  /v1/certificates/renew | 401  400  400  400  400  400 | 400  400  400  400  400  400 | 401  400  400  400  400  401 | 403  403
+sealed POST  /v1/certificates/renew | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 403  403
+open   POST  /v1/encryption | 401  400  400  400  400  400 | 400  400  400  400  400  400 | 401  400  400  400  400  401 | 403  403
+sealed POST  /v1/encryption | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 403  403
+open   POST  /v1/encryption/recover | 401  400  400  400  400  400 | 400  400  400  400  400  400 | 401  400  400  400  400  401 | 403  403
+sealed POST  /v1/encryption/recover | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 403  403
+open   POST  /v1/ca | 401  403  403  403  400  400 | 403  403  403  403  400  403 | 401  403  403  403  400  401 | 403  403
+sealed POST  /v1/ca | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 403  403
+open   GET   /v1/ca | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200
+sealed GET   /v1/ca | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200
+open   GET   /ca.crt | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200
+sealed GET   /ca.crt | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200
+open   GET   /ca.pem | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200
+sealed GET   /ca.pem | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200
+open   GET   /crl.der | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200
+sealed GET   /crl.der | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200
+open   GET   /crl.pem | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200
+sealed GET   /crl.pem | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200
+open   GET   /delta-crl.der | 404  404  404  404  404  404 | 404  404  404  404  404  404 | 404  404  404  404  404  404 | 404  404
+sealed GET   /delta-crl.der | 404  404  404  404  404  404 | 404  404  404  404  404  404 | 404  404  404  404  404  404 | 404  404
+open   GET   /ocsp/{name} | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200
+sealed GET   /ocsp/{name} | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200
+open   POST  /ocsp | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200
+sealed POST  /ocsp | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 200  200
+open   POST  /.well-known/cmp | 400  400  400  400  400  400 | 400  400  400  400  400  400 | 400  400  400  400  400  400 | 400  400
+sealed POST  /.well-known/cmp | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 503  503
+open   GET   /.well-known/est/cacerts | 403  403  403  403  403  403 | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 403  403
+sealed GET   /.well-known/est/cacerts | 403  403  403  403  403  403 | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 403  403
+open   GET   /.well-known/est/csrattrs | 403  403  403  403  403  403 | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 403  403
+sealed GET   /.well-known/est/csrattrs | 403  403  403  403  403  403 | 200  200  200  200  200  200 | 200  200  200  200  200  200 | 403  403
+open   POST  /.well-known/est/simpleenroll | 403  403  403  403  403  403 | 401  401  401  401  401  401 | 401  401  401  401  401  401 | 403  403
+sealed POST  /.well-known/est/simpleenroll | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 403  403
+open   POST  /.well-known/est/simplereenroll | 403  403  403  403  403  403 | 401  401  401  401  401  401 | 401  401  401  401  401  401 | 403  403
+sealed POST  /.well-known/est/simplereenroll | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 403  403
+open   POST  /.well-known/est/serverkeygen | 403  403  403  403  403  403 | 401  401  401  401  401  401 | 401  401  401  401  401  401 | 403  403
+sealed POST  /.well-known/est/serverkeygen | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 403  403
 )";
 
 struct Line {
@@ -99,12 +147,17 @@ class Matrix : public Api {
     for (const char* scope : {"", "kms:user", "kms:verifier", "kms:issuer", "kms:admin"})
       bearers_.push_back(token("anna", scope));
     bearers_.push_back(token("alice", "kms:admin"));
+    makeAuthority();
+    serial_ = certificateOf("alice");
   }
 
   Request request(const Line& line) const {
     std::string path = line.path;
     if (path.ends_with("{name}")) path.replace(path.size() - 6, 6, "alice");
+    if (const auto at = path.find("{serial}"); at != path.npos) path.replace(at, 8, serial_);
     Request request = make(line.method, path, line.method == "GET" ? "" : R"({"no_such_field":1})");
+    if (path == "/ocsp") request.contentType = "application/ocsp-request";
+    if (path == "/.well-known/cmp") request.contentType = "application/pkixcmp";
     if (!path.starts_with("/oauth2")) return request;
     request.contentType = "application/x-www-form-urlencoded";
     request.body = base::secretText("token=x");
@@ -135,7 +188,7 @@ class Matrix : public Api {
 
   void check(const Line& line) {
     std::cout << std::left << std::setw(7) << (line.sealed ? "sealed" : "open") << std::setw(6) << line.method
-              << std::setw(24) << line.path;
+              << std::setw(36) << line.path;
     std::size_t column = 0;
     for (Request& caller : callers(line)) {
       ASSERT_LT(column, line.expected.size()) << line.path;
@@ -152,6 +205,7 @@ class Matrix : public Api {
   }
 
   std::vector<std::string> bearers_;
+  std::string serial_;
 };
 
 TEST_F(Matrix, EachRouteAnswersEachCallerAsTheTableSays) {

@@ -1,0 +1,191 @@
+#include <array>
+#include <iostream>
+
+#include "daemon/ctl/output.h"
+#include "daemon/ctl/remote.h"
+#include "daemon/ctl/verbs.h"
+#include "hal/base/file.h"
+#include "kms/pki/certificate.h"
+
+namespace kmsd::ctl {
+namespace {
+
+constexpr std::string_view kCertificates = "/v1/certificates";
+constexpr std::size_t kRequestMost = 32 * 1024;  // bytes
+
+Fields certificateFields(const Document& certificate) {
+  return {{"serial", certificate.text("serial")},   {"user", certificate.text("user")},
+          {"profile", certificate.text("profile")}, {"status", certificate.text("status")},
+          {"reason", certificate.text("reason")},   {"revoked", certificate.text("revoked_at")},
+          {"from", certificate.text("not_before")}, {"until", certificate.text("not_after")}};
+}
+
+Exit printCertificate(const Parsed& parsed, const Document& certificate, bool pem) {
+  if (parsed.has("json")) return printSecretLine(certificate.json());
+  std::cout << formatFields(certificateFields(certificate));
+  if (pem) std::cout << certificate.text("certificate");
+  return Exit::Yes;
+}
+
+// Requests come as PEM or DER; JSON takes text.
+std::string asPem(const std::string& request) {
+  const bool text = request.find("-----BEGIN") != request.npos;
+  return text ? request : kms::pki::pem("CERTIFICATE REQUEST", base::asBytes(request));
+}
+
+// The certificate alone goes to stdout, what is known of it to stderr.
+Exit runIssue(const Parsed& parsed) {
+  const auto request = base::readSmallFile(parsed.text("csr"), kRequestMost);
+  if (!request) return fail(request.error());
+  Body body;
+  body.text("user", parsed.text("user")).text("profile", parsed.text("profile")).text("csr", asPem(*request));
+  return callThen(parsed, "POST", std::string(kCertificates), &body, [&](const Answer& answer) {
+    if (parsed.has("json")) return printSecretLine(answer.document.json());
+    std::cerr << formatFields(certificateFields(answer.document));
+    std::cout << answer.document.text("certificate");
+    return Exit::Yes;
+  });
+}
+
+Exit runShow(const Parsed& parsed) {
+  return callThen(parsed, "GET", std::string(kCertificates) + "/" + parsed.arguments().front(), nullptr,
+                  [&](const Answer& answer) { return printCertificate(parsed, answer.document, true); });
+}
+
+Exit runRevoke(const Parsed& parsed) {
+  Body body;
+  body.text("reason", parsed.text("reason"));
+  return callThen(parsed, "POST", std::string(kCertificates) + "/" + parsed.arguments().front() + "/revoke",
+                  &body,
+                  [&](const Answer& answer) { return printCertificate(parsed, answer.document, false); });
+}
+
+Exit runList(const Parsed& parsed) {
+  auto remote = Remote::open(parsed);
+  if (!remote) return fail(remote.error());
+  Query query;
+  if (parsed.has("user")) query["user"] = parsed.text("user");
+  JsonList all;
+  std::vector<std::vector<std::string>> rows;
+  const Exit exit = remote->each(parsed, std::string(kCertificates), query, [&](const Document& one) {
+    if (parsed.has("json")) return all.add(one);
+    rows.push_back({one.text("serial"), one.text("user"), one.text("profile"), one.text("status"),
+                    one.text("not_after")});
+  });
+  if (exit != Exit::Yes) return exit;
+  if (parsed.has("json")) {
+    std::cout << all.text() << "\n";
+  } else {
+    std::cout << formatTable({"SERIAL", "USER", "PROFILE", "STATUS", "UNTIL"}, rows);
+  }
+  return Exit::Yes;
+}
+
+Exit printAuthority(const Parsed& parsed, const Document& authority) {
+  if (parsed.has("json")) return printSecretLine(authority.json());
+  std::cout << formatFields({{"subject", authority.text("subject")},
+                             {"sha256", authority.text("sha256")},
+                             {"from", authority.text("not_before")},
+                             {"until", authority.text("not_after")}})
+            << authority.text("certificate");
+  return Exit::Yes;
+}
+
+Exit runCaShow(const Parsed& parsed) {
+  return callThen(parsed, "GET", "/v1/ca", nullptr,
+                  [&](const Answer& answer) { return printAuthority(parsed, answer.document); });
+}
+
+Exit runCaInit(const Parsed& parsed) {
+  Body body;
+  body.text("key", parsed.text("kind"));
+  if (parsed.has("name")) body.text("name", parsed.text("name"));
+  return callThen(parsed, "POST", "/v1/ca", &body,
+                  [&](const Answer& answer) { return printAuthority(parsed, answer.document); });
+}
+
+Exit runCrlShow(const Parsed& parsed) {
+  return callThen(parsed, "GET", "/v1/ca", nullptr, [&](const Answer& answer) {
+    const auto crl = answer.document.part("crl");
+    if (!crl) return fail(Exit::No, "there is no CRL yet; the server makes one when it is unsealed");
+    if (parsed.has("json")) return printSecretLine(crl->json());
+    std::cout << formatFields({{"made", crl->text("this_update")},
+                               {"holds until", crl->text("next_update")},
+                               {"bytes", crl->text("bytes")}});
+    return Exit::Yes;
+  });
+}
+
+constexpr std::array kSerial = {ArgumentSpec{"SERIAL", "the serial number, 32 hexadecimal digits"}};
+
+constexpr std::array kIssueOptions = {
+    OptionSpec{"user", "U", "whose certificate it is", {}, false, true},
+    OptionSpec{"csr", "F", "PEM or DER: the request with the key (PKCS#10)", {}, false, true},
+    OptionSpec{"profile", "P", "what it is for", "user-signing", false, false, false,
+               "user-signing user-encryption client server"},
+};
+constexpr std::array kRevokeOptions = {
+    OptionSpec{"reason", "R", "why, which the CRL tells; hold can be taken back by release", "unspecified",
+               false, false, false,
+               "unspecified key-compromise affiliation-changed superseded cessation-of-operation "
+               "privilege-withdrawn hold release"},
+};
+constexpr std::array kListOptions = {OptionSpec{"user", "U", "only this user's"}};
+constexpr std::array kInitOptions = {
+    OptionSpec{"kind", "K", "its key", "ecdsa-p256", false, false, false,
+               "ecdsa-p256 ecdsa-p384 rsa-3072 rsa-4096 ed25519"},
+    OptionSpec{"name", "N", "its common name; the server's default is keydisk CA"},
+};
+
+constexpr std::array kVerbs = {
+    VerbSpec{"cert issue",
+             "issues a certificate for a user and a request, without a token",
+             {},
+             kIssueOptions,
+             "kmsctl cert issue --user web1 --profile server --csr web1.csr >web1.crt\n"
+             "kmsctl cert issue --user backup-job --profile client --csr job.csr >job.crt",
+             runIssue},
+    VerbSpec{"cert list",
+             "lists certificates",
+             {},
+             kListOptions,
+             "kmsctl cert list                 # all, for issuers; else the own\n"
+             "kmsctl cert list --user alice    # the newest first",
+             runList},
+    VerbSpec{"cert show",
+             "shows one certificate",
+             kSerial,
+             {},
+             "kmsctl cert show 5eb2a35f86a3c4d06e0f2e6f0a1c9b7d",
+             runShow},
+    VerbSpec{"cert revoke", "revokes a certificate for ever, or holds it", kSerial, kRevokeOptions,
+             "kmsctl cert revoke 5eb2a35f86a3c4d06e0f2e6f0a1c9b7d --reason key-compromise\n"
+             "kmsctl cert revoke 5eb2a35f86a3c4d06e0f2e6f0a1c9b7d --reason hold",
+             runRevoke},
+    VerbSpec{"ca show",
+             "shows the certificate authority, and its certificate in PEM",
+             {},
+             {},
+             "kmsctl ca show            # sha256 is what 'kmsctl enrol --ca-sha256' takes\n"
+             "kmsctl --json ca show",
+             runCaShow},
+    VerbSpec{"ca init",
+             "makes the certificate authority of a server that has none",
+             {},
+             kInitOptions,
+             "kmsctl ca init                                   # ECDSA P-256\n"
+             "kmsctl ca init --kind rsa-4096 --name 'Acme CA'   # takes some seconds",
+             runCaInit},
+    VerbSpec{"crl show",
+             "shows when the CRL was made and until when it holds",
+             {},
+             {},
+             "kmsctl crl show    # the list itself: http://SERVER/crl.der, http://SERVER/crl.pem",
+             runCrlShow},
+};
+
+}  // namespace
+
+std::span<const VerbSpec> certificateVerbs() noexcept { return kVerbs; }
+
+}  // namespace kmsd::ctl

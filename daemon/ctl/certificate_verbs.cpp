@@ -143,7 +143,7 @@ constexpr std::array kVerbs = {
              {},
              kIssueOptions,
              "kmsctl cert issue --user web1 --profile server --csr web1.csr >web1.crt\n"
-             "kmsctl cert issue --user backup-job --profile client --csr job.csr >job.crt",
+             "kmsctl cert issue --user backup-job --profile client --csr job.csr >job.crt # for TLS",
              runIssue},
     VerbSpec{"cert list",
              "lists certificates",
@@ -156,11 +156,11 @@ constexpr std::array kVerbs = {
              "shows one certificate",
              kSerial,
              {},
-             "kmsctl cert show 5eb2a35f86a3c4d06e0f2e6f0a1c9b7d",
+             "kmsctl cert show 5eb2a35f86a3c4d06e0f2e6f0a1c9b7d # its state, and PEM",
              runShow},
     VerbSpec{"cert revoke", "revokes a certificate for ever, or holds it", kSerial, kRevokeOptions,
              "kmsctl cert revoke 5eb2a35f86a3c4d06e0f2e6f0a1c9b7d --reason key-compromise\n"
-             "kmsctl cert revoke 5eb2a35f86a3c4d06e0f2e6f0a1c9b7d --reason hold",
+             "kmsctl cert revoke 5eb2a35f86a3c4d06e0f2e6f0a1c9b7d --reason hold # until --reason release",
              runRevoke},
     VerbSpec{"ca show",
              "shows the certificate authority, and its certificate in PEM",

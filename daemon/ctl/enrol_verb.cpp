@@ -211,8 +211,8 @@ constexpr std::array kVerbs = {
              {},
              kOptions,
              "kmsctl enrol --user alice --out alice    # asks for the token\n"
-             "kmsctl --server https://kms:8443 --ca tls.pem enrol --user alice --token-file token \\\n"
-             "    --ca-sha256 \"$(cat ca-sha256)\" --out alice --pkcs12",
+             "kmsctl enrol --user alice --token-file token --out alice --pkcs12 # for mail programs, too\n"
+             "kmsctl --server https://kms:8443 enrol --user web1 --ca-sha256 \"$HEX\" --out /etc/web1",
              runEnrol},
 };
 

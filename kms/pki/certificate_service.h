@@ -73,8 +73,9 @@ struct SharedSecret {
 };
 
 // As TokenService: every method that changes something replies after the disk has it, with an audit entry in
-// the same transaction. The caller must hold no Vault::Hold. Errors of all: Unavailable / Sealed; NotFound
-// / NoAuthority; Corrupt / DatabaseCorrupt; those of the store.
+// the same transaction. The caller must hold no Vault::Hold and must not be inside a reply: now and then a
+// call waits for a write of its own. Errors of all: Unavailable / Sealed; NotFound / NoAuthority; Corrupt /
+// DatabaseCorrupt; those of the store.
 class CertificateService {
  public:
   // REQUIRES: all outlive the replies; `authority` is attached to the vault.

@@ -1,0 +1,204 @@
+"""The installed service under the real systemd and udevd: started at boot, by its medium, stopped, reloaded, restarted."""
+import re
+
+from card_scenarios import OpenPgp
+from rig import expect, needs
+from systemd_rig import Service, systemd_scenario
+
+KMSD, INSERT = "kmsd.service", "kmsd-insert.service"
+
+
+def expect_as_the_unit_says(rig, service):
+    """Both programs run as the user kms, with no capability, no way to new ones, and under filters."""
+    ids = {name: rig.must(f"id -{name[0]} kms").strip() for name in ("uid", "gid")}
+    filters = {}
+    for name in ("kmsd", "kmsd-media"):
+        facts = service.process(name)
+        expect(facts["Uid"].split() == [ids["uid"]] * 4 and facts["Gid"].split() == [ids["gid"]] * 4
+               and facts["Groups"].split() == [ids["gid"]], f"{name} runs as another user: {facts}")
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            expect(int(facts[kind], 16) == 0, f"{name} has capabilities: {kind} {facts[kind]}")
+        expect(facts["NoNewPrivs"] == "1" and facts["Seccomp"] == "2", f"{name} is not confined: {facts}")
+        filters[name] = int(facts["Seccomp_filters"])
+    expect(filters["kmsd-media"] > filters["kmsd"], f"kmsd-media has no filter of its own: {filters}")
+    limits = rig.must("cat /proc/$(pidof kmsd)/limits")
+    expect(re.search(r"^Max core file size +0 +0 ", limits, re.M), f"core files: {limits}")
+    expect(re.search(r"^Max locked memory +268435456 ", limits, re.M), f"locked memory: {limits}")
+    inside = "nsenter -t $(pidof kmsd) -m"
+    for place in ("/usr/bin", "/etc/kms", "/root", "/var/log"):
+        expect("Read-only" in rig.sh(f"{inside} touch {place}/hil").out, f"{place} is writable for the service")
+    rig.must(f"{inside} touch /var/lib/kms/hil && rm /var/lib/kms/hil")
+    rig.must("grep -qx 0 /sys/fs/cgroup/system.slice/kmsd.service/memory.swap.max || "
+             "! [ -e /sys/fs/cgroup/system.slice/kmsd.service/memory.swap.max ]")
+    device = "echo $$ >/sys/fs/cgroup/system.slice/kmsd.service/cgroup.procs; exec 2>&1; : <"
+    expect("Operation not permitted" in rig.sh(device + "/dev/ttyS0").out, "the service may open a serial line")
+
+
+@needs("usb")
+@systemd_scenario
+def systemd_stick_at_boot(rig):
+    """boot with the stick in and kmsd-insert.service enabled: udev starts the server, it opens, confined as its unit says"""
+    rig.boot(enable=[INSERT], stick="key")
+    service = Service(rig)
+    rig.until("systemctl is-active kmsd.service", "the server's start by its medium")
+    status = service.expect_open()
+    service.expect_text(f"unsealed by medium {status['medium']}")
+    service.await_log(r"^medium inserted: usb:\S+ \[5010\]$")
+    service.await_log(rf"^unsealed by medium {status['medium']} \[5001\]$")
+    expect(rig.must("journalctl -q -o cat -p notice -u kmsd.service _COMM=kmsd") == "", "kmsd warns of something")
+    service.expect_tokens_work()
+    expect_as_the_unit_says(rig, service)
+    rig.await_journal(INSERT, "^Finished kmsd-insert.service")
+    expect(rig.must("systemctl --no-legend --failed") == "", "a unit has failed")
+
+
+@needs("usb")
+@systemd_scenario
+def systemd_enabled_at_boot(rig):
+    """boot with kmsd.service enabled and no medium: active and sealed; it opens by a stick, and by a diskette"""
+    rig.boot(enable=[KMSD])
+    service = Service(rig)
+    expect(service.state() == "active", f"the server is {service.state()} after the boot")
+    service.expect("sealed", "awaiting_medium", says="waits for its key medium")
+    service.expect_text("sealed: The server waits for its key medium")
+    rig.plug("key")
+    service.expect_open()
+    token = service.expect_tokens_work()
+    rig.must("kmsctl seal")
+    service.expect("sealed", "sealed_by_command")
+    rig.unplug("key")
+    service.expect_tokens_wait(token)
+    rig.insert("spare")
+    service.expect_open()
+    service.expect_tokens_work(token)
+    service.expect_text("unsealed by medium")
+
+
+@needs("usb")
+@systemd_scenario
+def systemd_stopped(rig):
+    """a stopped server stays stopped when its stick comes; after start, or a signal by hand, the stick starts it again"""
+    rig.running(enable=[INSERT])
+    service = Service(rig)
+    rig.plug("key")
+    rig.until("systemctl is-active kmsd.service", "the server's start by its medium")
+    service.expect_open()
+    rig.must("systemctl stop kmsd.service")
+    rig.unplug("key")
+    mark = len(rig.journal(INSERT))
+    rig.plug("key")
+    rig.await_journal(INSERT, "^kmsd.service is not started: an administrator stopped it; 'systemctl start", mark)
+    expect(service.state() == "inactive", f"the server is {service.state()} although it was stopped")
+    rig.must("systemctl start kmsd.service && ! [ -e /run/kmsd.stopped ]")
+    service.expect_open()
+    rig.must("systemctl kill --kill-who=main kmsd.service")
+    rig.until("[ $(systemctl show -P ActiveState kmsd.service) = inactive ]", "its end by SIGTERM")
+    rig.unplug("key")
+    rig.must("! [ -e /run/kmsd.stopped ]")
+    rig.plug("key")
+    rig.until("systemctl is-active kmsd.service", "the server's start by its medium")
+    service.expect_open()
+
+
+@needs("usb")
+@systemd_scenario
+def systemd_reload(rig):
+    """reload reads the configuration anew and keeps the server open; restart opens it again by its stick"""
+    rig.running()
+    service = Service(rig)
+    rig.plug("key")
+    rig.must("systemctl start kmsd.service")
+    service.expect_open()
+    token, mark, pid = service.issue(), service.mark(), rig.show(KMSD, "MainPID")["MainPID"]
+    rig.must("systemctl reload kmsd.service")
+    service.await_log("read anew|reloaded", mark)
+    expect(rig.show(KMSD, "MainPID")["MainPID"] == pid and service.state() == "active", "the reload has restarted it")
+    expect(service.turns(mark) == 0, "the reload has sealed it")
+    service.expect_tokens_work(token)
+    rig.must("systemctl restart kmsd.service && ! [ -e /run/kmsd.stopped ]")
+    service.expect_open()
+    service.expect_tokens_work(token)
+
+
+@needs("usb")
+@systemd_scenario
+def systemd_watchdog(rig):
+    """a server that hangs is killed and started anew by systemd's watchdog, and opens by itself"""
+    rig.running()
+    service = Service(rig)
+    rig.drop_in("WatchdogSec=6s")
+    rig.plug("key")
+    rig.must("systemctl start kmsd.service")
+    service.expect_open()
+    token, mark = service.issue(), service.mark()
+    pid = rig.show(KMSD, "MainPID")["MainPID"]
+    rig.must(f"kill -STOP {pid}")
+    rig.until(f"[ $(systemctl show -P NRestarts kmsd.service) = 1 ] && ! [ -e /proc/{pid} ]", "the restart")
+    service.expect_open()
+    service.await_log("^kmsd.service: Watchdog timeout", mark)
+    service.expect_tokens_work(token)
+    rig.must("! [ -e /run/kmsd.stopped ]")
+    expect(rig.show(KMSD, "NRestarts")["NRestarts"] == "1", "it was restarted more than once")
+
+
+@needs("usb")
+@systemd_scenario
+def systemd_no_server(rig):
+    """with no server set up a medium starts nothing, and the journal says why; nor where it is not enabled"""
+    rig.running()
+    service = Service(rig)
+    mark = len(rig.journal(INSERT))
+    rig.plug("key")
+    rig.await_journal(INSERT, "^kmsd.service is not started: kmsd-insert.service is not enabled", mark)
+    rig.unplug("key")
+    rig.must("rm -rf /var/lib/kms/security; systemctl --quiet enable kmsd-insert.service")
+    rig.plug("key")
+    rig.await_journal(INSERT, "^kmsd.service is not started: no server is set up in /var/lib/kms/security; ", mark)
+    expect(service.state() == "inactive", f"the server is {service.state()} with no data")
+    rig.must("systemctl start kmsd.service")  # a condition that does not hold is no failure
+    expect(service.state() == "inactive", f"the server is {service.state()} with no data")
+    expect(rig.must("systemctl --no-legend --failed") == "", "a unit has failed")
+
+
+@needs("usb")
+@systemd_scenario
+def systemd_foreign_stick(rig):
+    """another server's stick starts an enabled server, which refuses it and stays up; the right one opens it"""
+    rig.running(enable=[INSERT])
+    service = Service(rig)
+    rig.plug("foreign")
+    rig.until("systemctl is-active kmsd.service", "the server's start by a medium")
+    service.expect("sealed", "foreign", 5057, "belongs to server")
+    service.expect_text("sealed: .*belongs to server")
+    rig.plug("key")
+    service.expect_open()
+    service.expect_tokens_work()
+
+
+@needs("card")
+@systemd_scenario
+def systemd_card(rig):
+    """the reader starts an enabled server; pcscd comes by its socket, the PIN as a credential; the card opens"""
+    rig.running(enable=[INSERT])
+    service = Service(rig)
+    rig.must("umask 077; printf 123456 >/etc/kms/pin")
+    rig.drop_in("LoadCredential=kms-pin:/etc/kms/pin")
+    card = OpenPgp(rig, "key")  # plugs the reader
+    rig.until("systemctl is-active kmsd.service", "the server's start by the reader")
+    service.expect("sealed", "awaiting_medium")
+    card.insert()
+    service.expect_open()
+    service.expect_tokens_work()
+    expect(rig.show("pcscd.service", "ActiveState", "TriggeredBy") == {"ActiveState": "active", "TriggeredBy": "pcscd.socket"},
+           "pcscd was not started by its socket")
+    expect(card.tries() == (3, 1), f"tries left and PINs given: {card.tries()}")
+
+
+@systemd_scenario
+def systemd_units(rig):
+    """systemd-analyze finds the units without fault, and their exposure low"""
+    rig.running()
+    said = rig.must(f"systemd-analyze --man=no verify {KMSD} {INSERT}")
+    expect(said == "", f"systemd-analyze verify says:\n{said}")
+    rig.must(f"systemd-analyze security --no-pager --threshold=20 {KMSD}")
+    rig.must(f"systemd-analyze security --no-pager --threshold=20 {INSERT}")

@@ -41,6 +41,18 @@ std::string sentence(Reason reason, const std::string& awaited) {
   }
 }
 
+// Why a place cannot be looked at; null where all can. One that is forbidden first: what is only not
+// connected may be meant so.
+const base::Error* unseen(const std::vector<SlotRecord*>& records) {
+  const base::Error* found = nullptr;
+  for (const SlotRecord* record : records) {
+    if (!record->slot.error) continue;
+    if (record->slot.error->reason == Reason::MediumNotPermitted) return &*record->slot.error;
+    found = &*record->slot.error;
+  }
+  return found;
+}
+
 }  // namespace
 
 void Keeper::Impl::note(std::string what) {
@@ -79,10 +91,9 @@ ServerStatus Keeper::Impl::describe() {
     for (const SlotRecord* record : book_.records())
       if (record->there() && record->refusal && (latest == nullptr || record->refusedAs > latest->refusedAs))
         latest = record;
-    for (const SlotRecord* record : book_.records())
-      if (latest == nullptr && record->slot.error && base_ == Reason::AwaitingMedium)
-        status.detail = "The server waits for its key medium, and a place for it cannot be looked at: " +
-                        record->slot.error->what + ".";
+    if (const base::Error* why = unseen(book_.records()); why != nullptr && base_ == Reason::AwaitingMedium)
+      status.detail =
+          "The server waits for its key medium, and a place for it cannot be looked at: " + why->what + ".";
     if (latest != nullptr) {
       const Reason reason = stateReason(latest->refusal->reason);
       if (reason != Reason::None) status.reason = reason;

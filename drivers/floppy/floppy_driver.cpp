@@ -37,8 +37,13 @@ base::Error FloppyDriver::openError(int error, hal::Access access) const {
       return hal::readOnlyError(name());
     case EBUSY:
       return hal::busyError(drive);
+    case EPERM:  // not the file's mode, but a filter of devices
+      return {base::Code::Denied,
+              drive +
+                  " may not be opened: its device is not allowed to this service; allow it with "
+                  "DeviceAllow= ('systemctl edit kmsd'), or in the container's settings",
+              base::Reason::MediumNotPermitted};
     case EACCES:
-    case EPERM:
       return {base::Code::Denied,
               drive + " may not be opened; add the user that runs this program to the group of that device",
               base::Reason::MediumNotPermitted};

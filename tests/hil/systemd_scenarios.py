@@ -175,6 +175,21 @@ def systemd_foreign_stick(rig):
     service.expect_tokens_work()
 
 
+@needs("usb")
+@systemd_scenario
+def systemd_device_forbidden(rig):
+    """a service that may not open its devices says so and names DeviceAllow=, in its state and for each place"""
+    rig.running()
+    service = Service(rig)
+    rig.drop_in("DeviceAllow=")
+    rig.plug("key")
+    rig.until("[ -b /dev/sda ]", "the stick in the guest")
+    rig.must("systemctl start kmsd.service")
+    service.expect("sealed", "awaiting_medium", says="DeviceAllow=")
+    told = {slot["driver"]: slot["error"] for slot in service.media()}
+    expect(all("DeviceAllow=" in told[driver] for driver in ("usb", "floppy")), f"the places say {told}")
+
+
 @needs("card")
 @systemd_scenario
 def systemd_card(rig):

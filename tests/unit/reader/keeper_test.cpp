@@ -28,6 +28,20 @@ TEST_F(Keeper, WaitsForItsMediumAndNamesIt) {
   EXPECT_NE(status.detail.find("mock:A, mock:B"), std::string::npos) << status.detail;
 }
 
+TEST_F(Keeper, APlaceThatIsForbiddenIsToldOfBeforeOneThatIsNotThere) {
+  drives.lose("A", Error{Code::Denied, "the drive may not be opened", Reason::MediumNotPermitted});
+  drives.lose("B", Error{Code::NotFound, "no reader is connected", Reason::AwaitingMedium});
+  start();
+  const auto says = [&](const char* text) {
+    return await([&] { return keeper->status().detail.find(text) != std::string::npos; });
+  };
+  EXPECT_TRUE(says("the drive may not be opened")) << keeper->status().detail;
+  drives.lose("A", Error{Code::NotFound, "no drive is connected", Reason::AwaitingMedium});
+  EXPECT_TRUE(says("no reader is connected")) << keeper->status().detail;
+  drives.lose("B", Error{Code::Denied, "the reader may not be opened", Reason::MediumNotPermitted});
+  EXPECT_TRUE(says("the reader may not be opened")) << keeper->status().detail;
+}
+
 TEST_F(Keeper, OpensOnInsertion) {
   start();
   drives.insert("A", disk('k'));

@@ -16,9 +16,10 @@ BOOT_SECONDS = 120
 PUT_BACK = """
 systemctl stop kmsd-insert.service kmsd.service
 systemctl stop pcscd.service
-systemctl --quiet disable kmsd.service kmsd-insert.service
+systemctl --quiet --no-reload disable kmsd.service kmsd-insert.service
 rm -rf /run/kmsd.stopped /etc/systemd/system/kmsd.service.d /etc/kms/pin /var/lib/kms/*
 cp -r /share/data/security /var/lib/kms/
+cp /share/kmsd.conf /etc/kms/
 chown -R kms:kms /var/lib/kms
 systemctl daemon-reload
 systemctl reset-failed
@@ -67,13 +68,14 @@ class SystemdRig:
         self.power_off()
         folder = self.folder / f"machine-{next(self.boots)}"
         script = ["systemd-sysusers", "systemd-tmpfiles --create kms.conf", "mkdir -p /etc/kms",
-                  f"printf '{CONFIGURATION}' >/etc/kms/kmsd.conf"]
+                  "cp /share/kmsd.conf /etc/kms/"]
         if server:
             script.append("cp -r /share/data/security /var/lib/kms/ && chown -R kms:kms /var/lib/kms")
         script += [f"systemctl --root=/ --quiet enable {unit}" for unit in enable] + [before]
 
         def power_on(machine):
             shutil.copytree(self.folder / "ours/data", machine.share / "data")
+            (machine.share / "kmsd.conf").write_text(CONFIGURATION, encoding="utf-8")
             (machine.share / "before-boot").write_text("\n".join(script) + "\n", encoding="utf-8")
             if stick:
                 machine.plug(stick, self.media / f"{stick}-stick.img")
@@ -97,6 +99,7 @@ class SystemdRig:
         none: after a scenario the machine is put back so."""
         if self.machine is None:
             self.boot(enable)
+            self.must("udevadm settle")
         elif enable:
             self.must(f"systemctl --quiet enable {' '.join(enable)}")
 

@@ -1,7 +1,8 @@
 """The installed service under the real systemd and udevd: started at boot, by its medium, stopped, reloaded, restarted."""
 import re
 
-from card_scenarios import OpenPgp
+import disks
+from cards import OpenPgp
 from rig import expect, needs
 from systemd_rig import Service, systemd_scenario
 
@@ -74,6 +75,24 @@ def systemd_enabled_at_boot(rig):
     service.expect_text("unsealed by medium")
 
 
+@systemd_scenario
+def systemd_install(rig):
+    """as README says: setup by root onto a diskette, enable --now; the service owns its data, opens, and issues tokens"""
+    rig.running()
+    service = Service(rig)
+    rig.must("rm -rf /var/lib/kms/security")
+    disks.blank_floppy(rig.media / "new.img")
+    rig.insert("new")
+    rig.must("kmsd setup --medium floppy:A:", 120)
+    rig.must("systemctl enable --now --quiet kmsd.service")
+    service.expect_open()
+    service.expect_tokens_work()
+    strangers = rig.must("find /var/lib/kms ! -user kms -o ! -group kms")
+    expect(strangers == "", f"not the service's own: {strangers}")
+    rig.eject()
+    expect("pwd=" in disks.key_text(rig.media / "new.img"), "the diskette has no key")
+
+
 @needs("usb")
 @systemd_scenario
 def systemd_stopped(rig):
@@ -103,7 +122,7 @@ def systemd_stopped(rig):
 @needs("usb")
 @systemd_scenario
 def systemd_reload(rig):
-    """reload reads the configuration anew and keeps the server open; restart opens it again by its stick"""
+    """reload reads the configuration anew and keeps the server open; restart opens it by its stick; a wrong option is told"""
     rig.running()
     service = Service(rig)
     rig.plug("key")
@@ -118,6 +137,15 @@ def systemd_reload(rig):
     rig.must("systemctl restart kmsd.service && ! [ -e /run/kmsd.stopped ]")
     service.expect_open()
     service.expect_tokens_work(token)
+    mark = service.mark()
+    rig.must("echo nonsense=1 >>/etc/kms/kmsd.conf && systemctl reload kmsd.service")
+    service.await_log("nonsense", mark)
+    service.expect_open()
+    mark = service.mark()
+    expect(rig.sh("systemctl restart kmsd.service").exit != 0, "it started with an option that there is not")
+    service.await_log("nonsense", mark)
+    facts = rig.show(KMSD, "ActiveState", "ExecMainStatus", "NRestarts")
+    expect(facts == {"ActiveState": "failed", "ExecMainStatus": "2", "NRestarts": "0"}, f"wrong options: {facts}")
 
 
 @needs("usb")
@@ -126,7 +154,7 @@ def systemd_watchdog(rig):
     """a server that hangs is killed and started anew by systemd's watchdog, and opens by itself"""
     rig.running()
     service = Service(rig)
-    rig.drop_in("WatchdogSec=6s")
+    rig.drop_in("WatchdogSec=8s")
     rig.plug("key")
     rig.must("systemctl start kmsd.service")
     service.expect_open()

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -53,6 +54,14 @@ bool keepPaths() {
   return kept;
 }
 
+// What kmsd was given to serve a low port is not for this process. Root keeps what opens its devices.
+bool dropCapabilities() {
+  if (::geteuid() == 0) return true;
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  const __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
+  return ::syscall(__NR_capset, &header, none) == 0;
+}
+
 }  // namespace
 
 bool becomeNobody() {
@@ -74,6 +83,7 @@ bool shield(int socket, const Rights& rights) {
   const rlimit none{0, 0};
   if (::prctl(PR_SET_DUMPABLE, 0) != 0 || ::setrlimit(RLIMIT_CORE, &none) != 0) return false;
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
+  if (!dropCapabilities()) return false;
   ::fcntl(socket, F_SETFD, FD_CLOEXEC);
   // A signal to the whole group (Ctrl-C, a service manager's stop) is kmsd's to answer; kmsd ends this
   // process.

@@ -203,6 +203,22 @@ def systemd_foreign_stick(rig):
     service.expect_tokens_work()
 
 
+@systemd_scenario
+def systemd_low_port(rig):
+    """with the drop-in that the unit names, http is served at port 80; kmsd-media has nothing of that right"""
+    rig.running()
+    service = Service(rig)
+    rig.drop_in("AmbientCapabilities=CAP_NET_BIND_SERVICE\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE")
+    rig.must("printf 'listen=http://127.0.0.1:80\nlisten=unix:/run/kms/kms.sock\n' >>/etc/kms/kmsd.conf")
+    rig.must("systemctl start kmsd.service")
+    service.expect("sealed", "awaiting_medium")
+    expect("503 Service Unavailable" in rig.sh("wget -q -O - http://127.0.0.1:80/v1/health").out, "port 80 is not served")
+    rig.until("pidof kmsd-media", "kmsd-media")
+    for name, capabilities in (("kmsd", 1 << 10), ("kmsd-media", 0)):
+        facts = service.process(name)
+        expect(int(facts["CapEff"], 16) == int(facts["CapPrm"], 16) == capabilities, f"{name} has capabilities: {facts}")
+
+
 @needs("usb")
 @systemd_scenario
 def systemd_device_forbidden(rig):

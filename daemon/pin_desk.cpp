@@ -56,8 +56,8 @@ Result<void> PinDesk::mayHave(const hal::PinQuestion& question) const {
                       ") tells neither a server nor a number, so it gets no PIN");
     return withheld(name(question) +
                     " does not say whose key it carries; if it is this server's, type: kmsctl unseal "
-                    "--pin --card " +
-                    question.card);
+                    "--pin --card '" +
+                    question.card + "'");
   }
   if (question.triesLeft.value_or(1) <= 1 && !(order_ != nullptr && order_->lastTry))
     return withheld(name(question) + ": " + tries(question) +

@@ -78,7 +78,7 @@ TEST_F(PinDeskTest, AStrangeCardGetsAPinOnlyByItsNumberAndIsKnownOnceItOpened) {
   desk.begin(nullptr);
   EXPECT_EQ(desk.pin(strange()).error().reason, Reason::PinWithheld);
   desk.begin(order(typed("1111")));
-  EXPECT_NE(desk.pin(strange()).error().what.find("--card piv:77"), std::string::npos);
+  EXPECT_NE(desk.pin(strange()).error().what.find("--pin --card 'piv:77'"), std::string::npos);
   desk.begin(order(typed("1111", "piv:78")));
   EXPECT_FALSE(desk.pin(strange()));
   desk.begin(order(typed("1111", "piv:77")));

@@ -23,6 +23,7 @@ import floppy_scenarios  # noqa: F401  (each lists its scenarios)
 import reader_scenarios  # noqa: F401
 import usb_scenarios  # noqa: F401
 import card_scenarios  # noqa: F401
+import swap_scenarios  # noqa: F401
 import systemd_scenarios  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -38,6 +38,7 @@ FILES = {
     "/etc/machine-id": "6b657964697374657374206d61636869\n",
     "/etc/hostname": "hil\n",
     "/etc/fstab": "",
+    "/etc/modprobe.d/hil.conf": "options usb-storage delay_use=0\n",  # sticks of QEMU need no second to settle
 }
 
 

@@ -16,8 +16,7 @@ CONFIGURATION = "medium=usb:\nmedium=floppy:A:\nmedium=card:\n"
 BOOT_SECONDS = 120
 PUT_BACK = """
 systemctl stop kmsd-insert.service kmsd.service
-systemctl stop pcscd.service
-systemctl --quiet --no-reload disable kmsd.service kmsd-insert.service
+rm -f /etc/systemd/system/multi-user.target.wants/kmsd.service /etc/systemd/system/kmsd-on-insertion.service
 rm -rf /run/kmsd.stopped /etc/systemd/system/kmsd.service.d /etc/kms/pin /var/lib/kms/*
 cp -r /share/data/security /var/lib/kms/
 cp /share/kmsd.conf /etc/kms/

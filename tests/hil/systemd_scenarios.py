@@ -80,7 +80,9 @@ def systemd_install(rig):
     """as README says: setup by root onto a diskette, enable --now; the service owns its data, opens, and issues tokens"""
     rig.running()
     service = Service(rig)
-    rig.must("rm -rf /var/lib/kms/security")
+    rig.must("rm -rf /var/lib/kms/security; chown root:disk /dev/fd0")  # as it is before the rules are there
+    rig.must("udevadm control --reload && udevadm trigger --settle --subsystem-match=usb --subsystem-match=block")
+    expect(rig.must("stat -c %U:%G:%a /dev/fd0") == "root:kms:660\n", "the rules have not given the drive to kms")
     disks.blank_floppy(rig.media / "new.img")
     rig.insert("new")
     rig.must("kmsd setup --medium floppy:A:", 120)
@@ -110,8 +112,9 @@ def systemd_stopped(rig):
     expect(service.state() == "inactive", f"the server is {service.state()} although it was stopped")
     rig.must("systemctl start kmsd.service && ! [ -e /run/kmsd.stopped ]")
     service.expect_open()
+    pid = rig.show(KMSD, "MainPID")["MainPID"]
     rig.must("systemctl kill --kill-who=main kmsd.service")
-    rig.until("[ $(systemctl show -P ActiveState kmsd.service) = inactive ]", "its end by SIGTERM")
+    rig.until(f"[ $(systemctl show -P MainPID kmsd.service) != {pid} ]", "its end by SIGTERM")
     rig.unplug("key")
     rig.must("! [ -e /run/kmsd.stopped ]")
     rig.plug("key")

@@ -20,6 +20,7 @@ namespace {
 constexpr std::chrono::milliseconds kHello{10'000};      // from start to Ready
 constexpr std::chrono::milliseconds kPartial{5'000};     // for the rest of a frame
 constexpr std::chrono::milliseconds kQuestion{302'000};  // for a person's answer
+constexpr int kMostQuestions = 4;                        // in one call: each takes its time anew
 constexpr std::chrono::milliseconds kSend{1'000};        // a child that waits for a request reads it at once
 constexpr std::chrono::milliseconds kMostDelay{30'000};
 constexpr std::chrono::seconds kSteady{30};  // a child that lived so long is no longer a dying one
@@ -167,6 +168,7 @@ Result<void> ReaderClientImpl::handle(reader::Frame frame) {
   if (frame.type == reader::Type::Question) {
     auto question = reader::parseQuestion(frame.body.bytes());
     if (!question) return std::move(question).error();
+    if (++call_->questions > kMostQuestions) return rubbish();
     call_->question = *std::move(question);
     call_->due = Deadline::in(kQuestion);
   } else if (frame.type == call_->expected || frame.type == reader::Type::Failed) {

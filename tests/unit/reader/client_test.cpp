@@ -264,6 +264,38 @@ TEST(ReaderClient, GivesUpAChildThatNeverAnswers) {
   EXPECT_TRUE(heard.await([&] { return heard.losses.size() == 1; }));
 }
 
+// Says no, and counts.
+class Refuser final : public hal::Ask {
+ public:
+  base::Result<base::SecretBuffer> pin(const hal::PinQuestion& /*question*/) override {
+    return base::Error{Code::Denied, "no"};
+  }
+  base::Result<bool> confirm(const std::string& /*question*/) override {
+    ++asked;
+    return false;
+  }
+  int asked = 0;
+};
+
+// Each question gives a call its time anew, so they must end.
+TEST(ReaderClient, GivesUpAChildThatNeverStopsAsking) {
+  const tests::Scratch scratch;
+  Heard heard;
+  Refuser refuser;
+  auto events = heard.events();
+  events.ask = &refuser;
+  const std::string body =
+      "ask() { printf '\\017\\0\\0\\0\\026\\001\\0\\0\\0\\001\\0\\0\\0\\002\\001\\0\\0\\0?' >&3; }\n"
+      "take() { dd bs=65536 count=1 <&3 >/dev/null 2>&1; }\n"
+      "take; greet; take; for i in 1 2 3 4 5 6 7 8; do ask; take; done";
+  auto client = ReaderClient::start(options(tests::fakeChild(scratch / "child", body)), events);
+  ASSERT_TRUE(client) << client.error().what;
+  const auto read = (*client)->read({"floppy", "A:"});
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::Io) << read.error().what;
+  EXPECT_EQ(refuser.asked, 4);
+}
+
 TEST(ReaderClient, StopLetsAWaitingCallerGo) {
   const tests::Scratch scratch;
   auto client = ReaderClient::start(options(tests::fakeChild(scratch / "child", "greet; exec sleep 60")), {});

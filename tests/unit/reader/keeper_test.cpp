@@ -50,10 +50,14 @@ TEST_F(Keeper, OpensOnInsertion) {
   EXPECT_EQ(status.reason, Reason::None);
   EXPECT_EQ(status.medium, kMedium);
   const auto media = keeper->media();
-  ASSERT_EQ(media.size(), 1U);
+  ASSERT_EQ(media.size(), 2U);
   EXPECT_EQ(media[0].uri, "mock:A");
   EXPECT_EQ(media[0].medium, kMedium);
   EXPECT_EQ(media[0].label, "label");
+  EXPECT_EQ(media[1].uri, "mock:B") << "a place without slots is shown empty";
+  EXPECT_EQ(media[1].driver, "mock");
+  EXPECT_EQ(media[1].slot, "B");
+  EXPECT_FALSE(media[1].present);
 }
 
 TEST_F(Keeper, OpensWithWhatIsInsertedAtTheStart) {

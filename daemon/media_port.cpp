@@ -10,6 +10,13 @@ base::Error absent(const std::string& uri) {
           base::Reason::AwaitingMedium};
 }
 
+// Why the slot cannot be looked at. Where its service or drive is not there, there is no medium to be had.
+base::Error unseen(base::Error why) {
+  const bool nothing = why.code == base::Code::Unavailable || why.code == base::Code::NotFound;
+  if (nothing && why.reason == base::Reason::None) why.reason = base::Reason::AwaitingMedium;
+  return why;
+}
+
 }  // namespace
 
 base::Result<MediumPort> MediumPort::open(const std::string& uri, bool writable, hal::Ask* ask,
@@ -50,7 +57,7 @@ base::Result<void> MediumPort::choose(const std::string& uri) {
 }
 
 base::Result<Found> MediumPort::look() {
-  if (slot_.error) return *slot_.error;
+  if (slot_.error) return unseen(*slot_.error);
   Found found{slot_.id, Holding::Absent, creatable_, slot_.writeProtected, {}};
   if (!slot_.present) return found;
   auto text = reader_->read(slot_.id);
@@ -70,7 +77,7 @@ base::Result<Found> MediumPort::look() {
 }
 
 base::Result<base::SecretBuffer> MediumPort::read() {
-  if (slot_.error) return *slot_.error;
+  if (slot_.error) return unseen(*slot_.error);
   if (!slot_.present) return absent(slot_.id.uri());
   return reader_->read(slot_.id);
 }

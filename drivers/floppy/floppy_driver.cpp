@@ -45,14 +45,17 @@ base::Error FloppyDriver::openError(int error, hal::Access access) const {
               base::Reason::MediumNotPermitted};
     case EACCES:
       return {base::Code::Denied,
-              drive + " may not be opened; add the user that runs this program to the group of that device",
+              drive +
+                  " may not be opened by this user; the udev rules of keydisk give drives to the group kms: "
+                  "udevadm control --reload && udevadm trigger",
               base::Reason::MediumNotPermitted};
     case ENOENT:
     case ENOTDIR:
     case ENODEV:
       return {base::Code::NotFound,
               "there is no drive " + drive +
-                  "; connect it, load the kernel module floppy, or name another device",
+                  (options_.path.starts_with("/dev/fd") ? "; connect it, or load the kernel module floppy"
+                                                        : "; connect it, or name another device"),
               base::Reason::AwaitingMedium};
     case ENOTBLK:
       return {base::Code::Unsupported,

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "daemon/media/words.h"
@@ -80,7 +81,25 @@ std::vector<std::string> wordsFor(const std::string& program, const ReaderChild:
   if (rights.cards) words.emplace_back(media::kCards);
   if (rights.nobody) words.emplace_back(media::kNobody);
   if (!rights.driverDir.empty()) words.insert(words.end(), {media::kDriverDir, rights.driverDir.string()});
+  for (const std::string& path : rights.readable) words.insert(words.end(), {media::kRead, path});
   return words;
+}
+
+// The full path that a URI names: an image's as it stands, and another driver's where it begins with '/' and
+// leaves /dev, without the options behind a '?'.
+std::optional<std::string> fileOf(const std::string& uri) {
+  constexpr std::string_view kImage = "image:";
+  const std::size_t colon = uri.find(':');
+  if (colon == std::string::npos || uri.starts_with("card:")) return std::nullopt;
+  std::string target = uri.substr(colon + 1);
+  if (!uri.starts_with(kImage)) {
+    target.resize(std::min(target.size(), target.find('?')));
+    if (!target.starts_with('/') || target.starts_with("/dev/")) return std::nullopt;
+  }
+  std::error_code failed;
+  const auto path = std::filesystem::absolute(target, failed);
+  if (target.empty() || failed) return std::nullopt;
+  return path.string();
 }
 
 }  // namespace
@@ -111,6 +130,9 @@ ReaderChild::Rights ReaderChild::Rights::forMedia(const std::vector<std::string>
   Rights rights;
   rights.cards = std::ranges::any_of(uris, isCard);
   rights.nobody = rights.cards && std::ranges::all_of(uris, isCard);
+  for (const std::string& uri : uris) {
+    if (auto path = fileOf(uri)) rights.readable.push_back(*std::move(path));
+  }
   return rights;
 }
 

@@ -16,10 +16,11 @@ class ReaderChild {
  public:
   // What the child keeps when it shields itself, before it touches a medium (daemon/media/shield.h).
   struct Rights {
-    bool writable = false;              // else it can write no file
-    bool cards = false;                 // it may connect to pcscd
-    bool nobody = false;                // root becomes nobody: it needs pcscd only
-    std::filesystem::path driverDir{};  // drivers are loaded from there; empty: none
+    bool writable = false;                // else it can write no file
+    bool cards = false;                   // it may connect to pcscd
+    bool nobody = false;                  // root becomes nobody: it needs pcscd only
+    std::filesystem::path driverDir{};    // drivers are loaded from there; empty: none
+    std::vector<std::string> readable{};  // full paths of media that are files, and of folders of such
 
     // What the media at these URIs need. Without any, each driver is asked at its usual place, and cards have
     // none.

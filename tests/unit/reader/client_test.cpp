@@ -158,7 +158,7 @@ TEST(ReaderClient, AChildStartedForReadingRefusesToWrite) {
 struct Start {
   std::vector<std::string> uris;
   bool writable;
-  const char* words;
+  std::string words;
 };
 
 TEST(ReaderClient, TellsTheChildAtItsStartWhatItMay) {
@@ -167,12 +167,15 @@ TEST(ReaderClient, TellsTheChildAtItsStartWhatItMay) {
   const std::string script =
       tests::fakeChild(scratch / "child", "echo \"$*\" >'" + said + "'; greet; exec sleep 60");
   const std::string marker = "--started-by-kmsd";
-  const std::vector<Start> starts = {{{}, false, ""},
-                                     {{}, true, " --writable"},
-                                     {{"floppy:A:", "image:card:"}, false, ""},
-                                     {{"card:"}, false, " --cards --nobody"},
-                                     {{"card:A", "card:B"}, true, " --writable --cards --nobody"},
-                                     {{"floppy:A:", "card:"}, false, " --cards"}};
+  const std::string here = std::filesystem::current_path().string();
+  const std::vector<Start> starts = {
+      {{}, false, ""},
+      {{}, true, " --writable"},
+      {{"floppy:A:", "image:card:"}, false, " --read " + here + "/card:"},
+      {{"x:/a/b?c=d", "floppy:/dev/fd9", "image:/k"}, false, " --read /a/b --read /k"},
+      {{"card:"}, false, " --cards --nobody"},
+      {{"card:A", "card:B"}, true, " --writable --cards --nobody"},
+      {{"floppy:A:", "card:"}, false, " --cards"}};
   for (const Start& start : starts) {
     const auto client = ReaderClient::start(options(script, start.uris, start.writable), {});
     ASSERT_TRUE(client) << client.error().what;

@@ -35,9 +35,9 @@ struct Try {
 };
 
 constexpr int kSocket = 3;
-constexpr kmsd::media::Rights kReading{};
-constexpr kmsd::media::Rights kWriting{true, false};
-constexpr kmsd::media::Rights kCards{false, true};
+const kmsd::media::Rights kReading{};
+const kmsd::media::Rights kWriting{true, false, {}};
+const kmsd::media::Rights kCards{false, true, {}};
 
 // Each try's error (0: done), by name. Empty where the child could not shield itself.
 std::map<std::string, int> shielded(const kmsd::media::Rights& rights, const std::vector<Try>& tries) {
@@ -306,15 +306,15 @@ TEST(Shield, ChangesNoFileOfAServingKmsd) {
   const auto path = scratch / "kms.db";
   std::ofstream(path) << "rows";
   const std::string name = path.string();
-  const auto answers =
-      shielded(kReading, {{"read", [&] { return opened(path, O_RDONLY); }},
-                          {"truncate", [&] { return ::truncate(name.c_str(), 0); }},
-                          {"openTruncating", [&] { return opened(path, O_RDONLY | O_TRUNC); }},
-                          {"chmod", [&] { return ::chmod(name.c_str(), 0666); }},
-                          {"chown", [&] { return ::chown(name.c_str(), ::getuid(), ::getgid()); }},
-                          {"times", [&] { return ::utimensat(AT_FDCWD, name.c_str(), nullptr, 0); }},
-                          {"setxattr", [&] { return ::setxattr(name.c_str(), "user.a", "b", 1, 0); }},
-                          {"device", [] { return opened("/dev/null", O_RDWR); }}});
+  const auto answers = shielded({false, false, {name}},
+                                {{"read", [&] { return opened(path, O_RDONLY); }},
+                                 {"truncate", [&] { return ::truncate(name.c_str(), 0); }},
+                                 {"openTruncating", [&] { return opened(path, O_RDONLY | O_TRUNC); }},
+                                 {"chmod", [&] { return ::chmod(name.c_str(), 0666); }},
+                                 {"chown", [&] { return ::chown(name.c_str(), ::getuid(), ::getgid()); }},
+                                 {"times", [&] { return ::utimensat(AT_FDCWD, name.c_str(), nullptr, 0); }},
+                                 {"setxattr", [&] { return ::setxattr(name.c_str(), "user.a", "b", 1, 0); }},
+                                 {"device", [] { return opened("/dev/null", O_RDWR); }}});
   ASSERT_FALSE(answers.empty());
   EXPECT_EQ(answers.at("read"), 0);
   EXPECT_EQ(answers.at("device"), 0);
@@ -345,6 +345,43 @@ TEST(Shield, MakesAndWritesNoFileOfAServingKmsd) {
   for (const auto& [what, error] : answers) EXPECT_EQ(error, EACCES) << what;
   EXPECT_TRUE(std::filesystem::exists(path));
   EXPECT_FALSE(std::filesystem::exists(other));
+}
+
+TEST(Shield, ReadsNoFileButMediaAndTheSystems) {
+  if (!hasLandlock()) GTEST_SKIP() << "this kernel has no Landlock";
+  const tests::Scratch data;
+  const tests::Scratch media;
+  std::ofstream(data / "security") << "salt";
+  std::ofstream(media / "key.img") << "key";
+  std::filesystem::create_symlink(data / "security", media / "link.img");
+  const std::string process = "/proc/" + std::to_string(::getpid());
+  for (const bool writable : {false, true}) {
+    for (const auto& named : {media.path(), media / "key.img", media / "later.img"}) {
+      const auto answers = shielded(
+          {writable, false, {named.string()}},
+          {{"security", [&] { return opened(data / "security", O_RDONLY); }},
+           {"list", [&] { return opened(data.path(), O_RDONLY | O_DIRECTORY); }},
+           {"byLink", [&] { return opened(media / "link.img", O_RDONLY); }},
+           {"byProcess", [&] { return opened(process + "/root" + (data / "security").string(), O_RDONLY); }},
+           {"settings", [] { return opened("/etc/passwd", O_RDONLY); }},
+           {"image", [&] { return opened(media / "key.img", O_RDONLY); }},
+           {"images", [&] { return opened(media.path(), O_RDONLY | O_DIRECTORY); }},
+           {"device", [] { return opened("/dev/null", O_RDWR); }},
+           {"kernel", [] { return opened("/sys/class", O_RDONLY | O_DIRECTORY); }},
+           {"self", [] { return opened("/proc/self/maps", O_RDONLY); }}});
+      EXPECT_EQ(answers, (std::map<std::string, int>{{"security", EACCES},
+                                                     {"list", EACCES},
+                                                     {"byLink", EACCES},
+                                                     {"byProcess", EACCES},
+                                                     {"settings", EACCES},
+                                                     {"image", 0},
+                                                     {"images", 0},
+                                                     {"device", 0},
+                                                     {"kernel", 0},
+                                                     {"self", 0}}))
+          << named << ", writable " << writable;
+    }
+  }
 }
 
 TEST(Shield, ACommandThatMakesMediaMayWrite) {

@@ -143,7 +143,7 @@ def installed(build, folder):
     for name in image.UNDER_TEST:
         if not (build / name).exists():
             raise Failed(f"{build / name} is not there; build it, or name another directory with --build")
-    run(["cmake", "--install", build, "--prefix", "/usr"], env=dict(os.environ, DESTDIR=str(root)))
+    run(["cmake", "--install", build, "--strip", "--prefix", "/usr"], env=dict(os.environ, DESTDIR=str(root)))
     archive = MergedArchive()
     for folder_name, _, files in os.walk(root):
         for name in sorted(files):

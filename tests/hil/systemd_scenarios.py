@@ -56,12 +56,16 @@ def systemd_stick_at_boot(rig):
 @needs("usb")
 @systemd_scenario
 def systemd_enabled_at_boot(rig):
-    """boot with kmsd.service enabled and no medium: active and sealed; it opens by a stick, and by a diskette"""
+    """boot with kmsd.service enabled and no medium: sealed and active; opens by its stick, not by a foreign one, and by a diskette"""
     rig.boot(enable=[KMSD])
     service = Service(rig)
     expect(service.state() == "active", f"the server is {service.state()} after the boot")
     service.expect("sealed", "awaiting_medium", says="waits for its key medium")
     service.expect_text("sealed: The server waits for its key medium")
+    rig.plug("foreign")
+    service.expect("sealed", "foreign", 5057, "belongs to server")
+    service.expect_text("sealed: .*belongs to server")
+    rig.unplug("foreign")
     rig.plug("key")
     service.expect_open()
     token = service.expect_tokens_work()
@@ -193,48 +197,22 @@ def systemd_no_server(rig):
 
 @needs("usb")
 @systemd_scenario
-def systemd_foreign_stick(rig):
-    """another server's stick starts an enabled server, which refuses it and stays up; the right one opens it"""
-    rig.running(enable=[INSERT])
-    service = Service(rig)
-    rig.plug("foreign")
-    rig.until("systemctl is-active kmsd.service", "the server's start by a medium")
-    service.expect("sealed", "foreign", 5057, "belongs to server")
-    service.expect_text("sealed: .*belongs to server")
-    rig.plug("key")
-    service.expect_open()
-    service.expect_tokens_work()
-
-
-@systemd_scenario
-def systemd_low_port(rig):
-    """with the drop-in that the unit names, http is served at port 80; kmsd-media has nothing of that right"""
+def systemd_drop_ins(rig):
+    """a drop-in gives kmsd, not kmsd-media, the right to port 80; one that forbids the devices is told of, with DeviceAllow="""
     rig.running()
     service = Service(rig)
-    rig.drop_in("AmbientCapabilities=CAP_NET_BIND_SERVICE\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE")
+    rig.drop_in("AmbientCapabilities=CAP_NET_BIND_SERVICE\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE\nDeviceAllow=")
     rig.must("printf 'listen=http://127.0.0.1:80\nlisten=unix:/run/kms/kms.sock\n' >>/etc/kms/kmsd.conf")
-    rig.must("systemctl start kmsd.service")
-    service.expect("sealed", "awaiting_medium")
-    expect("503 Service Unavailable" in rig.sh("wget -q -O - http://127.0.0.1:80/v1/health").out, "port 80 is not served")
-    rig.until("pidof kmsd-media", "kmsd-media")
-    for name, capabilities in (("kmsd", 1 << 10), ("kmsd-media", 0)):
-        facts = service.process(name)
-        expect(int(facts["CapEff"], 16) == int(facts["CapPrm"], 16) == capabilities, f"{name} has capabilities: {facts}")
-
-
-@needs("usb")
-@systemd_scenario
-def systemd_device_forbidden(rig):
-    """a service that may not open its devices says so and names DeviceAllow=, in its state and for each place"""
-    rig.running()
-    service = Service(rig)
-    rig.drop_in("DeviceAllow=")
     rig.plug("key")
     rig.until("[ -b /dev/sda ]", "the stick in the guest")
     rig.must("systemctl start kmsd.service")
     service.expect("sealed", "awaiting_medium", says="DeviceAllow=")
     told = {slot["driver"]: slot["error"] for slot in service.media()}
     expect(all("DeviceAllow=" in told[driver] for driver in ("usb", "floppy")), f"the places say {told}")
+    expect("503 Service Unavailable" in rig.sh("wget -q -O - http://127.0.0.1:80/v1/health").out, "port 80 is not served")
+    for name, capabilities in (("kmsd", 1 << 10), ("kmsd-media", 0)):
+        facts = service.process(name)
+        expect(int(facts["CapEff"], 16) == int(facts["CapPrm"], 16) == capabilities, f"{name} has capabilities: {facts}")
 
 
 @needs("card")

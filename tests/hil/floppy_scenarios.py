@@ -232,7 +232,7 @@ def floppy_as_user(rig):
     rig.must("chown -R kms:kms /srv/ours; chgrp root /dev/fd0")
     rig.after.append("chown -R root:root /srv/ours /run/kms; chgrp disk /dev/fd0")
     daemon = rig.start(A, user="kms")
-    daemon.expect("sealed", "awaiting_medium", says="add the user that runs this program to the group")
+    daemon.expect("sealed", "awaiting_medium", says="may not be opened by this user; the udev rules")
     rig.must("chgrp floppy /dev/fd0")
     daemon.expect_open()
     daemon.expect_tokens_work()

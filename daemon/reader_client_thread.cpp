@@ -24,7 +24,7 @@ constexpr int kMostQuestions = 4;                        // in one call: each ta
 constexpr std::chrono::milliseconds kSend{1'000};        // a child that waits for a request reads it at once
 constexpr std::chrono::milliseconds kMostDelay{30'000};
 constexpr std::chrono::seconds kSteady{30};  // a child that lived so long is no longer a dying one
-constexpr int kMostUnasked = 200;            // lists in a second
+constexpr int kMostUnasked = 40;             // lists in a second: of two drivers that pause 50 ms a look
 
 Error rubbish() { return {Code::Corrupt, "it does not speak the protocol"}; }
 

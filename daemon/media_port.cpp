@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "daemon/interrupt.h"
+
 namespace kmsd {
 namespace {
 
@@ -31,7 +33,8 @@ base::Result<MediumPort> MediumPort::open(const std::string& uri, bool writable,
   if (!reader) return std::move(reader).error();
   MediumPort port;
   port.driverDir_ = driverDir;
-  port.reader_ = *std::move(reader);
+  port.reader_.reset(reader->release());
+  InterruptWatch::add(*port.reader_);
   if (auto chosen = port.choose(uri); !chosen) return std::move(chosen).error();
   for (const hal::DriverDescription& driver : port.reader_->drivers()) {
     if (driver.scheme != port.slot_.id.driver) continue;
@@ -41,9 +44,15 @@ base::Result<MediumPort> MediumPort::open(const std::string& uri, bool writable,
   return port;
 }
 
+void MediumPort::End::operator()(ReaderClient* reader) const noexcept {
+  InterruptWatch::remove(*reader);
+  delete reader;
+}
+
 // The only slot, or the only one with something in it.
 base::Result<void> MediumPort::choose(const std::string& uri) {
   auto slots = reader_->scan();
+  InterruptWatch::yield();
   if (!slots) return std::move(slots).error();
   if (slots->empty()) return absent(uri);
   const auto present = std::ranges::count_if(*slots, &hal::Slot::present);
@@ -61,6 +70,7 @@ base::Result<Found> MediumPort::look() {
   Found found{slot_.id, Holding::Absent, creatable_, slot_.writeProtected, {}};
   if (!slot_.present) return found;
   auto text = reader_->read(slot_.id);
+  InterruptWatch::yield();
   // Pulled since the scan. What is there and has no key file is told by a reason.
   if (!text && text.error().code == base::Code::NotFound && text.error().reason == base::Reason::None)
     return found;
@@ -79,7 +89,9 @@ base::Result<Found> MediumPort::look() {
 base::Result<base::SecretBuffer> MediumPort::read() {
   if (slot_.error) return unseen(*slot_.error);
   if (!slot_.present) return absent(slot_.id.uri());
-  return reader_->read(slot_.id);
+  auto text = reader_->read(slot_.id);
+  InterruptWatch::yield();
+  return text;
 }
 
 base::Result<void> MediumPort::write(base::BytesView text, hal::Overwrite consent, const Found& found) {
@@ -90,7 +102,9 @@ base::Result<void> MediumPort::write(base::BytesView text, hal::Overwrite consen
       return base::Error{base::Code::Conflict,
                          "another medium is now in " + slot_.id.uri() + "; it was not written"};
   }
+  InterruptWatch::writing(slot_.id.uri());
   auto written = reader_->write(slot_.id, text, consent);
+  InterruptWatch::yield();
   if (written) return written;
   base::Error why = std::move(written).error();
   const std::string uri = slot_.id.uri();

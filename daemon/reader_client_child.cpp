@@ -65,7 +65,10 @@ struct SpawnPlan {
     ::sigfillset(&all);
     ::posix_spawnattr_setsigmask(&attributes, &none);
     ::posix_spawnattr_setsigdefault(&attributes, &all);
-    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    // A group of its own: Ctrl-C at the terminal is for kmsd, which ends it when its medium is closed.
+    ::posix_spawnattr_setpgroup(&attributes, 0);
+    ::posix_spawnattr_setflags(&attributes,
+                               POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
   }
   ~SpawnPlan() {
     ::posix_spawn_file_actions_destroy(&actions);
@@ -154,13 +157,17 @@ Result<ReaderChild> ReaderChild::start(const std::string& program, const Rights&
   return ReaderChild(pid, std::move(ours));
 }
 
-std::string ReaderChild::end() {
+std::string ReaderChild::end(std::chrono::milliseconds patience) {
   socket_.reset();
   if (pid_ <= 0) return "ended";
   const pid_t pid = std::exchange(pid_, -1);
   int status = 0;
   // One that ended by itself is asked how before it is killed.
   pid_t reaped = ::waitpid(pid, &status, WNOHANG);
+  for (const auto end = base::Deadline::in(patience); reaped == 0 && !end.expired();) {
+    ::poll(nullptr, 0, 5);
+    reaped = ::waitpid(pid, &status, WNOHANG);
+  }
   if (reaped == 0) ::kill(pid, SIGKILL);
   const auto by = base::Deadline::in(kReap);
   while (reaped == 0 && !by.expired()) {

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -41,9 +42,9 @@ class ReaderChild {
 
   pid_t pid() const noexcept { return pid_; }
   base::Fd takeSocket() noexcept { return std::move(socket_); }
-  // Kills it and waits a moment for its end; says how it ended ("signal 9"). A child that hangs in the kernel
-  // is left to init.
-  std::string end();
+  // Waits so long for it to end by itself, then kills it and waits a moment; says how it ended ("signal 9").
+  // A child that hangs in the kernel is left to init.
+  std::string end(std::chrono::milliseconds patience = {});
 
  private:
   ReaderChild(pid_t pid, base::Fd socket) noexcept : pid_(pid), socket_(std::move(socket)) {}

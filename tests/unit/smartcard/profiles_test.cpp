@@ -236,12 +236,11 @@ class PivWithFiles final : public VirtualCard {
     Bytes bytes = joined({bigEndian(apdu.cla, 1), bigEndian(apdu.ins, 1), bigEndian(apdu.p(), 2)});
     if (!apdu.data.empty()) bytes = joined({bytes, bigEndian(apdu.data.size(), 1), apdu.data});
     if (apdu.expect) bytes.push_back(static_cast<std::byte>(*apdu.expect & 0xFFU));
-    Bytes reply = piv.transmit(bytes);
-    const unsigned sw =
-        std::to_integer<unsigned>(reply[reply.size() - 2]) << 8U | std::to_integer<unsigned>(reply.back());
+    const Bytes reply = piv.transmit(bytes);
+    const auto end = reply.end() - 2;  // where the status word is
+    const unsigned sw = std::to_integer<unsigned>(end[0]) << 8U | std::to_integer<unsigned>(end[1]);
     if (apdu.ins == 0xA4 && sw == 0x9000) inApplication_ = true;
-    reply.resize(reply.size() - 2);
-    return {static_cast<std::uint16_t>(sw), reply};
+    return {static_cast<std::uint16_t>(sw), Bytes(reply.begin(), end)};
   }
   void forget() override {
     piv.reset();

@@ -136,6 +136,7 @@ TEST_F(Keeper, APassingFailureIsTriedAgain) {
 }
 
 TEST_F(Keeper, AMediumPulledWhileItIsReadIsNotRefused) {
+  options.refusalDelayFirst = Milliseconds(60'000);  // until it would be read once more
   start();
   drives.insert("A", Error{Code::NotFound, "there is no disk", Reason::None});
   while (drives.reads() < 1) std::this_thread::yield();

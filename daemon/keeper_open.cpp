@@ -117,6 +117,7 @@ Result<void> Keeper::Impl::unsealTyped(UnsealRequest request) {
 
 Result<void> Keeper::Impl::unsealInserted(UnsealRequest request) {
   std::optional<Error> last;
+  std::optional<Error> asked;  // by the first card that would get a typed PIN
   std::optional<Moment> soonest;
   for (SlotRecord* record : book_.records()) {
     if (!record->there()) continue;
@@ -131,10 +132,11 @@ Result<void> Keeper::Impl::unsealInserted(UnsealRequest request) {
       return {};
     }
     last = medium.error();
+    if (!asked && last->reason == Reason::PinNeeded) asked = last;
     refused(*record, std::move(medium).error());
-    if (fault_ || unwritable_) break;
+    if (fault_ || unwritable_ || request.pin.given) break;  // the order's PIN was for this card
   }
-  if (last) return *std::move(last);
+  if (last) return asked && !request.pin.given ? *std::move(asked) : *std::move(last);
   if (soonest)
     return Error{Code::Denied,
                  "The medium was refused a moment ago; " + wait(*soonest - Steady::now()) + "."};

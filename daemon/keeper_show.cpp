@@ -1,4 +1,7 @@
 // The keeper shows: the server's state and its reason, and what is in the slots.
+#include <algorithm>
+#include <filesystem>
+
 #include "daemon/keeper_impl.h"
 #include "daemon/reasons.h"
 
@@ -41,6 +44,27 @@ std::string sentence(Reason reason, const std::string& awaited) {
   }
 }
 
+// Why a place cannot be looked at; null where all can. One that is forbidden first: what is only not
+// connected may be meant so.
+const base::Error* unseen(const std::vector<SlotRecord*>& records) {
+  const base::Error* found = nullptr;
+  for (const SlotRecord* record : records) {
+    if (!record->slot.error) continue;
+    if (record->slot.error->reason == Reason::MediumNotPermitted) return &*record->slot.error;
+    if (found == nullptr) found = &*record->slot.error;
+  }
+  return found;
+}
+
+// Where the slots of a URI are, as the start of their own URIs: full paths, and without options.
+std::string placeOf(const std::string& uri) {
+  constexpr std::string_view kImage = "image:";
+  if (!uri.starts_with(kImage)) return uri.substr(0, uri.find('?'));
+  std::error_code failed;
+  const auto full = std::filesystem::absolute(uri.substr(kImage.size()), failed);
+  return failed ? uri : std::string(kImage) + full.lexically_normal().string();
+}
+
 }  // namespace
 
 void Keeper::Impl::note(std::string what) {
@@ -79,10 +103,8 @@ ServerStatus Keeper::Impl::describe() {
     for (const SlotRecord* record : book_.records())
       if (record->there() && record->refusal && (latest == nullptr || record->refusedAs > latest->refusedAs))
         latest = record;
-    for (const SlotRecord* record : book_.records())
-      if (latest == nullptr && record->slot.error && base_ == Reason::AwaitingMedium)
-        status.detail = "The server waits for its key medium, and a place for it cannot be looked at: " +
-                        record->slot.error->what + ".";
+    if (const base::Error* why = unseen(book_.records()); why != nullptr && base_ == Reason::AwaitingMedium)
+      status.detail += " A place for it cannot be looked at: " + why->what + ".";
     if (latest != nullptr) {
       const Reason reason = stateReason(latest->refusal->reason);
       if (reason != Reason::None) status.reason = reason;
@@ -117,6 +139,16 @@ MediumReport Keeper::Impl::report(const SlotRecord& record) const {
 void Keeper::Impl::refresh() {
   std::vector<MediumReport> reports;
   for (const SlotRecord* record : book_.records()) reports.push_back(report(*record));
+  // A place that has no slots, such as usb: without a stick, is shown empty.
+  for (const std::string& uri : options_.reader.uris) {
+    const std::string place = placeOf(uri);
+    if (std::ranges::any_of(reports, [&](const auto& known) { return known.uri.starts_with(place); }))
+      continue;
+    MediumReport& none = reports.emplace_back();
+    none.uri = uri;
+    none.driver = uri.substr(0, uri.find(':'));
+    none.slot = uri.substr(std::min(uri.size(), none.driver.size() + 1));
+  }
   {
     const std::lock_guard lock(mutex_);
     reports_ = std::move(reports);

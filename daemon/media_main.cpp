@@ -45,6 +45,9 @@ std::optional<Words> wordsOf(std::span<char* const> arguments) {
       words.nobody = true;
     } else if (word == kmsd::media::kDriverDir && i + 1 < arguments.size()) {
       words.driverDir = arguments[++i];
+      words.rights.readable.emplace_back(words.driverDir);
+    } else if (word == kmsd::media::kRead && i + 1 < arguments.size()) {
+      words.rights.readable.emplace_back(arguments[++i]);
     } else {
       return std::nullopt;
     }

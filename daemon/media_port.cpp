@@ -2,12 +2,21 @@
 
 #include <algorithm>
 
+#include "daemon/interrupt.h"
+
 namespace kmsd {
 namespace {
 
 base::Error absent(const std::string& uri) {
   return {base::Code::NotFound, "there is no medium in " + uri + "; insert one",
           base::Reason::AwaitingMedium};
+}
+
+// Why the slot cannot be looked at. Where its service or drive is not there, there is no medium to be had.
+base::Error unseen(base::Error why) {
+  const bool nothing = why.code == base::Code::Unavailable || why.code == base::Code::NotFound;
+  if (nothing && why.reason == base::Reason::None) why.reason = base::Reason::AwaitingMedium;
+  return why;
 }
 
 }  // namespace
@@ -24,7 +33,8 @@ base::Result<MediumPort> MediumPort::open(const std::string& uri, bool writable,
   if (!reader) return std::move(reader).error();
   MediumPort port;
   port.driverDir_ = driverDir;
-  port.reader_ = *std::move(reader);
+  port.reader_.reset(reader->release());
+  InterruptWatch::add(*port.reader_);
   if (auto chosen = port.choose(uri); !chosen) return std::move(chosen).error();
   for (const hal::DriverDescription& driver : port.reader_->drivers()) {
     if (driver.scheme != port.slot_.id.driver) continue;
@@ -34,9 +44,15 @@ base::Result<MediumPort> MediumPort::open(const std::string& uri, bool writable,
   return port;
 }
 
+void MediumPort::End::operator()(ReaderClient* reader) const noexcept {
+  InterruptWatch::remove(*reader);
+  delete reader;
+}
+
 // The only slot, or the only one with something in it.
 base::Result<void> MediumPort::choose(const std::string& uri) {
   auto slots = reader_->scan();
+  InterruptWatch::yield();
   if (!slots) return std::move(slots).error();
   if (slots->empty()) return absent(uri);
   const auto present = std::ranges::count_if(*slots, &hal::Slot::present);
@@ -50,10 +66,11 @@ base::Result<void> MediumPort::choose(const std::string& uri) {
 }
 
 base::Result<Found> MediumPort::look() {
-  if (slot_.error) return *slot_.error;
+  if (slot_.error) return unseen(*slot_.error);
   Found found{slot_.id, Holding::Absent, creatable_, slot_.writeProtected, {}};
   if (!slot_.present) return found;
   auto text = reader_->read(slot_.id);
+  InterruptWatch::yield();
   // Pulled since the scan. What is there and has no key file is told by a reason.
   if (!text && text.error().code == base::Code::NotFound && text.error().reason == base::Reason::None)
     return found;
@@ -70,9 +87,11 @@ base::Result<Found> MediumPort::look() {
 }
 
 base::Result<base::SecretBuffer> MediumPort::read() {
-  if (slot_.error) return *slot_.error;
+  if (slot_.error) return unseen(*slot_.error);
   if (!slot_.present) return absent(slot_.id.uri());
-  return reader_->read(slot_.id);
+  auto text = reader_->read(slot_.id);
+  InterruptWatch::yield();
+  return text;
 }
 
 base::Result<void> MediumPort::write(base::BytesView text, hal::Overwrite consent, const Found& found) {
@@ -83,7 +102,9 @@ base::Result<void> MediumPort::write(base::BytesView text, hal::Overwrite consen
       return base::Error{base::Code::Conflict,
                          "another medium is now in " + slot_.id.uri() + "; it was not written"};
   }
+  InterruptWatch::writing(slot_.id.uri());
   auto written = reader_->write(slot_.id, text, consent);
+  InterruptWatch::yield();
   if (written) return written;
   base::Error why = std::move(written).error();
   const std::string uri = slot_.id.uri();

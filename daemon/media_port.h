@@ -36,8 +36,13 @@ class MediumPort {
   MediumPort() = default;
   base::Result<void> choose(const std::string& uri);
 
+  // A signal ends it before the program (daemon/interrupt.h).
+  struct End {
+    void operator()(ReaderClient* reader) const noexcept;
+  };
+
   std::filesystem::path driverDir_;
-  std::unique_ptr<ReaderClient> reader_;
+  std::unique_ptr<ReaderClient, End> reader_;
   hal::Slot slot_;
   bool creatable_ = false;
   bool checksItself_ = false;  // its driver has read back what it wrote

@@ -5,6 +5,7 @@
 #include "daemon/data_dir.h"
 #include "daemon/driver_dir.h"
 #include "daemon/harden.h"
+#include "daemon/interrupt.h"
 #include "daemon/media_port.h"
 #include "daemon/operator_ask.h"
 #include "daemon/pin_file.h"
@@ -165,6 +166,7 @@ Exit answer(bool asJson, const std::string& uri, const base::Result<hal::KeyFile
 }  // namespace
 
 Exit mediumList(const Parsed& parsed) {
+  const InterruptWatch watch;
   PinSight ask;
   ReaderOptions options;
   options.uris = parsed.texts("medium");
@@ -198,6 +200,7 @@ Exit mediumList(const Parsed& parsed) {
 }
 
 Exit mediumCheck(const Parsed& parsed) {
+  const InterruptWatch watch;
   if (auto hard = harden(); !hard) return fail(hard.error());
   const std::string& uri = parsed.arguments().front();
   const bool asked = parsed.has("data-dir");

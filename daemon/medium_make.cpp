@@ -3,6 +3,7 @@
 
 #include "daemon/driver_dir.h"
 #include "daemon/harden.h"
+#include "daemon/interrupt.h"
 #include "daemon/media_port.h"
 #include "daemon/operator_ask.h"
 #include "daemon/pin_file.h"
@@ -135,16 +136,19 @@ Exit made(const base::Result<hal::MediumId>& written, std::string_view what) {
 }  // namespace
 
 Exit mediumCreate(const Parsed& parsed) {
+  const InterruptWatch watch;
   if (auto hard = harden(); !hard) return fail(hard.error());
   return made(create(parsed), "holds the key");
 }
 
 Exit mediumCopy(const Parsed& parsed) {
+  const InterruptWatch watch;
   if (auto hard = harden(); !hard) return fail(hard.error());
   return made(copy(parsed), "is an exact copy");
 }
 
 Exit mediumShow(const Parsed& parsed) {
+  const InterruptWatch watch;
   if (auto hard = harden(); !hard) return fail(hard.error());
   if (auto shown = show(parsed); !shown) return fail(shown.error());
   return Exit::Yes;

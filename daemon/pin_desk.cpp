@@ -49,6 +49,8 @@ Result<void> PinDesk::mayHave(const hal::PinQuestion& question) const {
   if (question.triesLeft == 0U)
     return Error{Code::Denied, name(question) + " is blocked: no try is left; unblock it with its own tools",
                  Reason::PinBlocked};
+  if (order_ != nullptr && !order_->card.empty() && order_->card != question.card)
+    return withheld(name(question) + " is not the card " + order_->card + ", for which the PIN is");
   const bool named = order_ != nullptr && !question.card.empty() && order_->card == question.card;
   if (!question.server && !named && !ledger_.known(question.card)) {
     if (question.card.empty())
@@ -56,8 +58,8 @@ Result<void> PinDesk::mayHave(const hal::PinQuestion& question) const {
                       ") tells neither a server nor a number, so it gets no PIN");
     return withheld(name(question) +
                     " does not say whose key it carries; if it is this server's, type: kmsctl unseal "
-                    "--pin --card " +
-                    question.card);
+                    "--pin --card '" +
+                    question.card + "'");
   }
   if (question.triesLeft.value_or(1) <= 1 && !(order_ != nullptr && order_->lastTry))
     return withheld(name(question) + ": " + tries(question) +
@@ -84,6 +86,8 @@ Result<SecretBuffer> PinDesk::fromFile(const hal::PinQuestion& question) {
 Result<SecretBuffer> PinDesk::decide(const hal::PinQuestion& question) {
   const bool typed = order_ != nullptr && order_->pin;
   if (given_) return withheld(name(question) + " asked a second time; it gets one PIN a reading");
+  if (order_ != nullptr && order_->given)
+    return withheld(name(question) + " asks for its PIN too; what was typed went to another card");
   if (auto loaded = ledger_.load(); !loaded) return withheld(loaded.error().what);
   if (auto may = mayHave(question); !may) return std::move(may).error();
   if (!typed && pinFile_.empty())
@@ -93,16 +97,19 @@ Result<SecretBuffer> PinDesk::decide(const hal::PinQuestion& question) {
   if (!typed && question.card.empty())  // nothing that could be remembered of it
     return withheld(name(question) + " tells no number, so its PIN is typed: kmsctl unseal --pin");
   auto pin = typed ? Result<SecretBuffer>(*std::exchange(order_->pin, std::nullopt)) : fromFile(question);
-  given_ = bool(pin);
-  if (pin) card_ = question.card;
+  if (!pin) return pin;
+  given_ = true;
+  card_ = question.card;
+  if (order_ != nullptr) order_->given = true;
   return pin;
 }
 
 Result<void> PinDesk::end(const Error* failure) {
   order_ = nullptr;
   if (card_.empty()) return {};
-  if (failure == nullptr) return ledger_.accepted(card_);
-  if (failure->reason == Reason::PinWrong && !source_.empty()) return ledger_.refuse(card_, source_);
+  if (failure == nullptr) return ledger_.accepted(card_, source_);
+  const bool refused = failure->reason == Reason::PinWrong || failure->reason == Reason::PinBlocked;
+  if (refused && !source_.empty()) return ledger_.refuse(card_, source_);
   return {};
 }
 

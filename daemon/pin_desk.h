@@ -18,8 +18,9 @@ namespace kmsd {
 // A PIN that was typed for one unsealing, or an administrator's word that the file's may be tried.
 struct PinOrder {
   std::optional<base::SecretBuffer> pin;  // typed; none: the file's
-  std::string card;                       // may be given to this card although it shows no server
-  bool lastTry = false;                   // also with one try left, or an unknown number
+  std::string card;      // for this card alone, although it may show no server; empty: whichever may have it
+  bool lastTry = false;  // also with one try left, or an unknown number
+  bool given = false;    // a PIN went to a card: this order is spent
 };
 
 class PinDesk final : public hal::Ask {
@@ -28,8 +29,8 @@ class PinDesk final : public hal::Ask {
   PinDesk(const base::Uuid& server, std::filesystem::path pinFile, PinLedger ledger)
       : server_(server), pinFile_(std::move(pinFile)), ledger_(std::move(ledger)) {}
 
-  // Before a medium is read. Null: by itself. The order's PIN is taken out of it when it is given, so that no
-  // second card gets it.
+  // Before a medium is read. Null: by itself. An order is for one card: once a PIN was given by it, no second
+  // card gets any.
   void begin(PinOrder* order);
   base::Result<base::SecretBuffer> pin(const hal::PinQuestion& question) override;
   base::Result<bool> confirm(const std::string& question) override;  // Unavailable: nobody is here

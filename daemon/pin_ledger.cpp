@@ -132,10 +132,14 @@ Result<void> PinLedger::refuse(std::string_view card, std::string_view source) {
   return put({Kind::Refused, std::string(card), std::string(source)});
 }
 
-Result<void> PinLedger::accepted(std::string_view card) {
+Result<void> PinLedger::accepted(std::string_view card, std::string_view source) {
   auto records = records_;
-  std::erase_if(records, [&](const PinRecord& r) { return r.kind != Kind::Known && r.card == card; });
-  return records.size() == records_.size() ? Result<void>{} : save(std::move(records));
+  std::erase_if(records, [&](const PinRecord& r) {
+    return r.kind != Kind::Known && r.card == card && r.source == source;
+  });
+  for (PinRecord& r : records)
+    if (r.kind == Kind::Trying && r.card == card) r = {Kind::Refused, r.card, r.source};
+  return records == records_ ? Result<void>{} : save(std::move(records));
 }
 
 Result<void> PinLedger::put(PinRecord record) {

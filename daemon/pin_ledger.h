@@ -45,8 +45,9 @@ class PinLedger {
   base::Result<void> know(std::string_view card);
   base::Result<void> startTrying(std::string_view card, std::string_view source, unsigned tries);
   base::Result<void> refuse(std::string_view card, std::string_view source);
-  // Its PIN was right: nothing is under way or refused any more.
-  base::Result<void> accepted(std::string_view card);
+  // The PIN from this source (empty: typed) was right. What came from another source stays refused, and what
+  // was under way from one counts as refused: the card's count, which would tell, begins anew.
+  base::Result<void> accepted(std::string_view card, std::string_view source);
 
   static constexpr std::size_t kMost = 256;  // records
 

@@ -71,8 +71,12 @@ Result<reader::Frame> ReaderClientImpl::call(reader::Type expected, std::string 
   const std::uint32_t request = ++lastRequest_ == 0 ? ++lastRequest_ : lastRequest_;
   auto frame = make(request);
   if (!frame) return std::move(frame).error();
-  Call call{
-      *std::move(frame), request, expected, std::move(what), Deadline::in(budget()), {}, {}, {}, {}, {}, {}};
+  Call call;
+  call.frame = *std::move(frame);
+  call.request = request;
+  call.expected = expected;
+  call.what = std::move(what);
+  call.due = Deadline::in(budget());
   call_ = &call;
   wakeThread();
   for (;;) {

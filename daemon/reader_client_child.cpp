@@ -12,6 +12,7 @@
 #include <array>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "daemon/media/words.h"
@@ -64,7 +65,10 @@ struct SpawnPlan {
     ::sigfillset(&all);
     ::posix_spawnattr_setsigmask(&attributes, &none);
     ::posix_spawnattr_setsigdefault(&attributes, &all);
-    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    // A group of its own: Ctrl-C at the terminal is for kmsd, which ends it when its medium is closed.
+    ::posix_spawnattr_setpgroup(&attributes, 0);
+    ::posix_spawnattr_setflags(&attributes,
+                               POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
   }
   ~SpawnPlan() {
     ::posix_spawn_file_actions_destroy(&actions);
@@ -80,7 +84,25 @@ std::vector<std::string> wordsFor(const std::string& program, const ReaderChild:
   if (rights.cards) words.emplace_back(media::kCards);
   if (rights.nobody) words.emplace_back(media::kNobody);
   if (!rights.driverDir.empty()) words.insert(words.end(), {media::kDriverDir, rights.driverDir.string()});
+  for (const std::string& path : rights.readable) words.insert(words.end(), {media::kRead, path});
   return words;
+}
+
+// The full path that a URI names: an image's as it stands, and another driver's where it begins with '/' and
+// leaves /dev, without the options behind a '?'.
+std::optional<std::string> fileOf(const std::string& uri) {
+  constexpr std::string_view kImage = "image:";
+  const std::size_t colon = uri.find(':');
+  if (colon == std::string::npos || uri.starts_with("card:")) return std::nullopt;
+  std::string target = uri.substr(colon + 1);
+  if (!uri.starts_with(kImage)) {
+    target.resize(std::min(target.size(), target.find('?')));
+    if (!target.starts_with('/') || target.starts_with("/dev/")) return std::nullopt;
+  }
+  std::error_code failed;
+  const auto path = std::filesystem::absolute(target, failed);
+  if (target.empty() || failed) return std::nullopt;
+  return path.string();
 }
 
 }  // namespace
@@ -111,6 +133,9 @@ ReaderChild::Rights ReaderChild::Rights::forMedia(const std::vector<std::string>
   Rights rights;
   rights.cards = std::ranges::any_of(uris, isCard);
   rights.nobody = rights.cards && std::ranges::all_of(uris, isCard);
+  for (const std::string& uri : uris) {
+    if (auto path = fileOf(uri)) rights.readable.push_back(*std::move(path));
+  }
   return rights;
 }
 
@@ -132,13 +157,17 @@ Result<ReaderChild> ReaderChild::start(const std::string& program, const Rights&
   return ReaderChild(pid, std::move(ours));
 }
 
-std::string ReaderChild::end() {
+std::string ReaderChild::end(std::chrono::milliseconds patience) {
   socket_.reset();
   if (pid_ <= 0) return "ended";
   const pid_t pid = std::exchange(pid_, -1);
   int status = 0;
   // One that ended by itself is asked how before it is killed.
   pid_t reaped = ::waitpid(pid, &status, WNOHANG);
+  for (const auto end = base::Deadline::in(patience); reaped == 0 && !end.expired();) {
+    ::poll(nullptr, 0, 5);
+    reaped = ::waitpid(pid, &status, WNOHANG);
+  }
   if (reaped == 0) ::kill(pid, SIGKILL);
   const auto by = base::Deadline::in(kReap);
   while (reaped == 0 && !by.expired()) {

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -16,10 +17,11 @@ class ReaderChild {
  public:
   // What the child keeps when it shields itself, before it touches a medium (daemon/media/shield.h).
   struct Rights {
-    bool writable = false;              // else it can write no file
-    bool cards = false;                 // it may connect to pcscd
-    bool nobody = false;                // root becomes nobody: it needs pcscd only
-    std::filesystem::path driverDir{};  // drivers are loaded from there; empty: none
+    bool writable = false;                // else it can write no file
+    bool cards = false;                   // it may connect to pcscd
+    bool nobody = false;                  // root becomes nobody: it needs pcscd only
+    std::filesystem::path driverDir{};    // drivers are loaded from there; empty: none
+    std::vector<std::string> readable{};  // full paths of media that are files, and of folders of such
 
     // What the media at these URIs need. Without any, each driver is asked at its usual place, and cards have
     // none.
@@ -40,9 +42,9 @@ class ReaderChild {
 
   pid_t pid() const noexcept { return pid_; }
   base::Fd takeSocket() noexcept { return std::move(socket_); }
-  // Kills it and waits a moment for its end; says how it ended ("signal 9"). A child that hangs in the kernel
-  // is left to init.
-  std::string end();
+  // Waits so long for it to end by itself, then kills it and waits a moment; says how it ended ("signal 9").
+  // A child that hangs in the kernel is left to init.
+  std::string end(std::chrono::milliseconds patience = {});
 
  private:
   ReaderChild(pid_t pid, base::Fd socket) noexcept : pid_(pid), socket_(std::move(socket)) {}

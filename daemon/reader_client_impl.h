@@ -33,9 +33,10 @@ class ReaderClientImpl final : public ReaderClient {
     std::uint32_t request = 0;
     hal::reader::Type expected{};
     std::string what;  // for messages: "reading floppy:A:"
-    base::Deadline due;
+    base::Deadline due = base::Deadline::in({});
     bool sent = false;
     bool done = false;
+    int questions = 0;  // so far
     std::optional<hal::reader::Frame> reply;
     std::optional<base::Error> failure;
     std::optional<hal::reader::Question> question;

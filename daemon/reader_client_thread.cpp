@@ -20,10 +20,12 @@ namespace {
 constexpr std::chrono::milliseconds kHello{10'000};      // from start to Ready
 constexpr std::chrono::milliseconds kPartial{5'000};     // for the rest of a frame
 constexpr std::chrono::milliseconds kQuestion{302'000};  // for a person's answer
+constexpr int kMostQuestions = 4;                        // in one call: each takes its time anew
 constexpr std::chrono::milliseconds kSend{1'000};        // a child that waits for a request reads it at once
+constexpr std::chrono::milliseconds kClosing{3'000};     // a medium that is in use when the child is stopped
 constexpr std::chrono::milliseconds kMostDelay{30'000};
 constexpr std::chrono::seconds kSteady{30};  // a child that lived so long is no longer a dying one
-constexpr int kMostUnasked = 200;            // lists in a second
+constexpr int kMostUnasked = 40;             // lists in a second: of two drivers that pause 50 ms a look
 
 Error rubbish() { return {Code::Corrupt, "it does not speak the protocol"}; }
 
@@ -68,19 +70,23 @@ Error ReaderClientImpl::session() {
   rights.driverDir = options_.driverDir;
   auto child = options_.children->start(program_, rights);
   if (!child) return std::move(child).error();
-  hal::ReaderChannel channel(child->takeSocket());
-  auto going = greet(channel);
+  std::optional<hal::ReaderChannel> channel(std::in_place, child->takeSocket());
+  auto going = greet(*channel);
   if (going) started({});
   pongOwed_ = false;
   heard();
+  bool underWay = false;
   while (going) {
     {
       const std::lock_guard lock(mutex_);
+      underWay = call_ != nullptr && !call_->done;
       if (stopping_) break;
     }
-    going = pump(channel);
+    going = pump(*channel);
   }
-  const std::string how = child->end();
+  // At the end of its socket it closes the medium that it uses, and ends by itself.
+  channel.reset();
+  const std::string how = child->end(going && underWay ? kClosing : std::chrono::milliseconds(0));
   if (going) return {Code::Unavailable, "stopped"};
   Error why = std::move(going).error();
   if (why.code == Code::NotFound) why = {Code::Io, "it ended by itself (" + how + ")"};
@@ -167,6 +173,7 @@ Result<void> ReaderClientImpl::handle(reader::Frame frame) {
   if (frame.type == reader::Type::Question) {
     auto question = reader::parseQuestion(frame.body.bytes());
     if (!question) return std::move(question).error();
+    if (++call_->questions > kMostQuestions) return rubbish();
     call_->question = *std::move(question);
     call_->due = Deadline::in(kQuestion);
   } else if (frame.type == call_->expected || frame.type == reader::Type::Failed) {

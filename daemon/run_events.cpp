@@ -22,6 +22,7 @@ Keeper::Events RunEvents::events() {
 }
 
 void RunEvents::stateChanged(const ServerStatus& status) {
+  tellUntold();
   bool turned = false;
   {
     const std::lock_guard lock(mutex_);
@@ -45,10 +46,27 @@ void RunEvents::stateChanged(const ServerStatus& status) {
 }
 
 void RunEvents::mediumMoved(const hal::Slot& slot, bool inserted) {
+  tellUntold();
+  {
+    const std::lock_guard lock(mutex_);
+    if (!moves_.tells(std::chrono::steady_clock::now())) return;
+  }
   const kms::Event event = inserted ? kms::Event::MediumInserted : kms::Event::MediumRemoved;
   const std::string uri = slot.id.uri();
   log::info("medium " + std::string(inserted ? "inserted: " : "removed: ") + uri, static_cast<int>(event));
   audit(event, uri, "");
+}
+
+void RunEvents::tellUntold() {
+  unsigned long count = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    count = moves_.takeUntold(std::chrono::steady_clock::now());
+  }
+  if (count == 0) return;
+  const std::string what = std::to_string(count) + " more changes of media were not listed";
+  log::warning(what, static_cast<int>(kms::Event::MediumRemoved));
+  audit(kms::Event::MediumRemoved, "", what);
 }
 
 void RunEvents::mediumRefused(const std::string& uri, const base::Error& why) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "daemon/keeper.h"
+#include "daemon/move_meter.h"
 #include "kms/audit/audit.h"
 #include "kms/audit/audit_log.h"
 
@@ -29,7 +30,9 @@ class RunEvents {
 
  private:
   void stateChanged(const ServerStatus& status);
+  // At most MoveMeter::kMost a second; what was left out is told as one, with the next event of the keeper's.
   void mediumMoved(const hal::Slot& slot, bool inserted);
+  void tellUntold();
   void mediumRefused(const std::string& uri, const base::Error& why);
   void audit(kms::Event event, std::string object, std::string detail, std::string actor = "kmsd");
 
@@ -41,6 +44,7 @@ class RunEvents {
   std::mutex openedMutex_;
   std::function<void()> opened_;
   bool sealed_ = true;
+  MoveMeter moves_;
   std::optional<std::chrono::steady_clock::time_point> damageTold_;
 };
 

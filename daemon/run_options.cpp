@@ -151,6 +151,8 @@ base::Result<RunOptions> runOptions(const Parsed& parsed) {
   options.root = parsed.text("data-dir");
   options.pinFile = parsed.has("pin-file") ? std::filesystem::path(parsed.text("pin-file"))
                                            : credentialFile(kPinCredential);
+  if (options.pinFile == "-")
+    return invalid("--pin-file takes a file; a server has no standard input to read");
   options.driverDir = driverDirOf(parsed);
   for (std::string& uri : parsed.texts("medium")) {
     if (uri == kPromptUri) {
@@ -179,8 +181,10 @@ base::Result<RunOptions> runOptions(const Parsed& parsed) {
 std::span<const OptionSpec> runOptionSpecs() noexcept {
   static constexpr std::array kOptions = {
       OptionSpec{"data-dir", "DIR", "the server's data directory", kDefaultDataDir},
-      OptionSpec{"medium", "URI",
-                 "where the key medium will be, tried in turn; without it: the disk in drive A:", "", true},
+      OptionSpec{
+          "medium", "URI",
+          "where the key medium will be, tried in turn; without it: the disk in drive A:, or any USB stick",
+          "", true},
       kDriverDirOption,
       OptionSpec{"listen", "ADDRESS",
                  "serve on unix:PATH, on https://HOST:PORT, or, what is public, on http://HOST:PORT",

@@ -3,6 +3,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 
 #include "daemon/cli.h"
@@ -22,10 +23,13 @@ void say(std::string_view text) {
 
 // Character by character: no echo of ours to forget, no line in the kernel's buffer, and Ctrl-C comes as a
 // character, so that the terminal is always set back.
+std::atomic<const termios*> asking{nullptr};  // how the terminal was before
+
 class RawInput {
  public:
   RawInput() {
     ok_ = ::tcgetattr(STDIN_FILENO, &before_) == 0;
+    if (ok_) asking = &before_;
     termios raw = before_;
     raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | ISIG);
     raw.c_cc[VMIN] = 1;
@@ -33,6 +37,7 @@ class RawInput {
     ok_ = ok_ && ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw) == 0;
   }
   ~RawInput() {
+    asking = nullptr;
     if (ok_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
   }
   RawInput(const RawInput&) = delete;
@@ -53,6 +58,10 @@ constexpr char kDelete = 0x7F;
 
 bool canAsk() noexcept { return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1; }
 bool outputIsTerminal() noexcept { return ::isatty(STDOUT_FILENO) == 1; }
+
+void restoreTerminal() noexcept {
+  if (const termios* before = asking.exchange(nullptr)) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
+}
 
 base::Result<base::SecretBuffer> askLine(const std::string& question, std::size_t most, bool echo) {
   if (!canAsk())

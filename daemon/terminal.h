@@ -17,6 +17,8 @@ bool outputIsTerminal() noexcept;
 base::Result<base::SecretBuffer> askLine(const std::string& question, std::size_t most, bool echo);
 // True for "yes" or "y". Errors: as askLine.
 base::Result<bool> askYes(const std::string& question);
+// Sets the terminal back as it was before a question that is under way. For the end of the program.
+void restoreTerminal() noexcept;
 // Straight to standard output. REQUIRES: outputIsTerminal(), unless the caller was told to print it
 // elsewhere.
 base::Result<void> showSecret(std::string_view text);

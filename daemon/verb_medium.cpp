@@ -22,7 +22,7 @@ constexpr ArgumentSpec kUri[] = {{"URI", "the medium, such as floppy:A: or image
 constexpr ArgumentSpec kTwoUris[] = {{"FROM", "the medium to copy"}, {"TO", "the medium to make"}};
 
 constexpr OptionSpec kListOptions[] = {
-    {"medium", "URI", "look there; without it: at each driver's usual place", "", true},
+    {"medium", "URI", "look there, for cards at card:; without it: in drive A: and at USB sticks", "", true},
     kDriverDirOption,
     kJson};
 constexpr OptionSpec kCheckOptions[] = {

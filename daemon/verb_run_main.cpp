@@ -17,6 +17,7 @@
 #include "daemon/log.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
+#include "daemon/pin_file.h"
 #include "daemon/reader_children.h"
 #include "daemon/run_events.h"
 #include "daemon/run_gauges.h"
@@ -117,6 +118,9 @@ KeeperOptions keeperOptions(const RunOptions& options, const DataDir& dir, const
   keeping.onRemoval = options.onRemoval;
   keeping.grace = options.grace;
   keeping.pinFile = options.pinFile;
+  if (!options.pinFile.empty())
+    if (const auto pin = readPinFile(options.pinFile); !pin)
+      log::warning("no card gets a PIN until this is mended: " + pin.error().what);
   keeping.cardsFile = dir.cards();
   return keeping;
 }

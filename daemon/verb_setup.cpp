@@ -5,6 +5,7 @@
 #include "daemon/data_dir.h"
 #include "daemon/driver_dir.h"
 #include "daemon/harden.h"
+#include "daemon/interrupt.h"
 #include "daemon/new_media.h"
 #include "daemon/new_server.h"
 #include "daemon/pin_file.h"
@@ -89,6 +90,7 @@ Exit runSetup(const Parsed& parsed) {
   if (parsed.text("data-dir").empty()) return fail(Exit::Usage, "--data-dir needs a directory");
   const std::filesystem::path root = std::filesystem::absolute(parsed.text("data-dir")).lexically_normal();
   if (parsed.has("remove-all")) return removeAll(root);
+  const InterruptWatch watch;
   if (auto hard = harden(); !hard) return fail(hard.error());
   std::vector<std::string> uris = parsed.texts("medium");
   if (uris.empty()) return fail(Exit::Usage, "--medium URI is missing; see 'kmsd setup --help'");

@@ -59,9 +59,9 @@ installed() {
   cmake --install build --prefix "$root"
   "$root/bin/kmsd" medium list
   "$root/bin/kmsctl" --version
-  grep "^ExecStart=/.*/bin/kmsd run$" "$root/lib/systemd/system/kmsd.service"
+  grep -Fx "ExecStart=$root/bin/kmsd run" "$root/lib/systemd/system/kmsd.service"
   test -s "$root/lib/udev/rules.d/72-keydisk.rules" && test -s "$root/lib/systemd/system/kmsd.service.d/kmsd-stopped.conf"
-  grep "^ExecCondition=/.*/libexec/kms/kmsd-insert-check$" "$root/lib/systemd/system/kmsd-insert.service"
+  grep -Fx "ExecCondition=$root/libexec/kms/kmsd-insert-check" "$root/lib/systemd/system/kmsd-insert.service"
   test -x "$root/libexec/kms/kmsd-insert-check"
   for page in man8/kmsd.8 man1/kmsctl.1 man5/kmsd.conf.5; do
     MANWIDTH=80 man --warnings -E UTF-8 -l "$root/share/man/$page" | grep -A1 '^NAME'

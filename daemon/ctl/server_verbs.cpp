@@ -4,6 +4,7 @@
 #include "daemon/ctl/output.h"
 #include "daemon/ctl/remote.h"
 #include "daemon/ctl/verbs.h"
+#include "daemon/pin_file.h"
 #include "daemon/terminal.h"
 #include "hal/base/file.h"
 
@@ -14,7 +15,6 @@ using base::Code;
 using base::Error;
 
 constexpr std::size_t kPwdMost = 64;  // bytes: 14 characters, with dashes and blanks
-constexpr std::size_t kPinMost = 64;  // bytes
 constexpr const char* kPinQuestion = "PIN of the card: ";
 constexpr std::size_t kPassphraseMost = 1024;  // bytes
 
@@ -72,6 +72,10 @@ base::Result<Secrets> readSecrets(const Parsed& parsed) {
     if (given(name) && parsed.text(name) == "-") ++fromInput;
   }
   if (fromInput > 1) return Error{Code::Invalid, "only one secret can be read from standard input"};
+  for (const std::string name : {"typed", "pin"})
+    if (given(name) && !canAsk())
+      return Error{Code::Invalid, "--" + name + " asks at a terminal, and there is none; give --" +
+                                      (name == "pin" ? "pin" : "pwd") + "-file F (- reads stdin)"};
   Secrets secrets;
   if (given("typed")) {
     auto typed = askLine("The 14 characters of the key disk: ", kPwdMost, false);
@@ -84,14 +88,14 @@ base::Result<Secrets> readSecrets(const Parsed& parsed) {
     secrets.pwd = *std::move(read);
   }
   if (given("pin")) {
-    auto typed = askLine(kPinQuestion, kPinMost, false);
+    auto typed = askLine(kPinQuestion, kMaxPin, false);
     if (!typed) return std::move(typed).error();
     secrets.pin = *std::move(typed);
   }
   if (given("pin-file")) {
-    auto read = base::readSecretFile(parsed.text("pin-file"), kPinMost);
+    auto read = readPinFile(parsed.text("pin-file"));
     if (!read) return std::move(read).error();
-    secrets.pin = *std::move(read);
+    secrets.pin = std::move(read->pin);
   }
   if (given("passphrase-file")) {
     auto read = base::readSecretFile(parsed.text("passphrase-file"), kPassphraseMost);
@@ -113,10 +117,10 @@ base::Result<Answer> unseal(Remote& remote, const Secrets& secrets, const Parsed
 }
 
 Exit runUnseal(const Parsed& parsed) {
+  auto remote = Remote::open(parsed);  // before anybody types a secret for a server that is not there
+  if (!remote) return fail(remote.error());
   auto secrets = readSecrets(parsed);
   if (!secrets) return fail(secrets.error());
-  auto remote = Remote::open(parsed);
-  if (!remote) return fail(remote.error());
   if (parsed.has("accept-broken-audit")) remote->waitLong();  // the whole log is read
   auto answer = unseal(*remote, *secrets, parsed);
   if (answer && answer->code() == "passphrase_needed" && !secrets->passphrase && canAsk()) {
@@ -127,7 +131,7 @@ Exit runUnseal(const Parsed& parsed) {
   }
   if (answer && answer->code() == "pin_needed" && !secrets->pin && canAsk()) {
     std::cerr << answer->document.text("detail") << "\n";
-    auto typed = askLine(kPinQuestion, kPinMost, false);
+    auto typed = askLine(kPinQuestion, kMaxPin, false);
     if (!typed) return fail(typed.error());
     secrets->pin = *std::move(typed);
     answer = unseal(*remote, *secrets, parsed);

@@ -4,11 +4,27 @@ namespace kmsd::help {
 namespace {
 
 constexpr std::string_view kUris =
-    "A key medium is named by a URI. *image:FILE* is a disk image. *image:DIRECTORY* is a drive made of a "
-    "directory: each *.img file in it is an inserted disk, and a removed file is a pulled disk. *floppy:A:*, "
-    "*floppy:B:* and *floppy:/dev/NAME* are diskette drives and other block devices. *prompt:* is no medium: "
-    "the "
-    "14 characters of the key are typed.";
+    "A key medium is named by a URI; what follows the driver's name says where to look.";
+
+constexpr ProseItem kUriForms[] = {
+    {"image:FILE, image:DIRECTORY",
+     "A disk image. A directory is a drive: each *.img file in it is an inserted disk, and a removed file is "
+     "a "
+     "pulled disk."},
+    {"floppy:A:, floppy:B:, floppy:/dev/NAME",
+     "The disk in a diskette drive, or any other block device with a FAT volume."},
+    {"usb:, usb:VVVV:PPPP, usb:VVVV:PPPP/SERIAL, usb:VVVV:PPPP@BUS-PORT",
+     "USB sticks and card readers for memory cards: all of them, those of one vendor and product as lsusb(8) "
+     "shows them, one stick, or what is in one port. With #N at its end the slot N of a card reader. A "
+     "mounted "
+     "stick is left alone."},
+    {"card:, card:READER, card:READER?file=3F00/4B4D/4B01&pin=81",
+     "A smartcard in any reader that pcscd(8) knows, or in those whose name begins with READER. Behind a ?, "
+     "with & between them: app=openpgp, app=piv or app=iso uses one application of the card; file=PATH is a "
+     "transparent file with the key, pin=81 the reference of its PIN, info=PATH a file that tells without a "
+     "PIN whose key it is."},
+    {"prompt:", "No medium: the 14 characters of the key are typed."},
+};
 
 constexpr ProseItem kKmsdFiles[] = {
     {"/etc/kms/kmsd.conf", "Options, as kmsd.conf(5) tells. Need not be there."},
@@ -17,6 +33,7 @@ constexpr ProseItem kKmsdFiles[] = {
      "the server may enter: the database kms.db, the header with the server's id, the lock, and "
      "the audit log in audit."},
     {"/run/kms/kms.sock", "The Unix socket, where --listen names no other address."},
+    {"/etc/kms/pin", "A usual place for --pin-file: one line, mode 0600, owned by the user of the server."},
     {"KMSPWD.INI", "On the key medium, in the root directory of its FAT volume: a text file with the key."},
 };
 
@@ -30,7 +47,17 @@ constexpr ProseItem kKmsdSignals[] = {
 };
 
 constexpr ProseSection kKmsdMore[] = {
-    {"MEDIUM URIS", kUris, {}},
+    {"MEDIUM URIS", kUris, kUriForms},
+    {"PINS",
+     "The PIN of a smartcard comes from the file that --pin-file names, from systemd's credential kms-pin, "
+     "or is "
+     "typed at *kmsctl unseal --pin*. A card gets it only if it says without a PIN that it carries this "
+     "server's "
+     "key, if it opened this server before, or if *--card* names it. A PIN that was refused is not tried "
+     "again "
+     "until its file changes or somebody types another; with one try left none is tried but with "
+     "*--last-try*.",
+     {}},
     {"SIGNALS", "", kKmsdSignals},
     {"FILES", "", kKmsdFiles},
     {"SECURITY",

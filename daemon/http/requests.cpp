@@ -1,6 +1,8 @@
 #include "daemon/http/requests.h"
 
 #include "daemon/http/members.h"
+#include "daemon/pin_file.h"
+#include "hal/base/utf8.h"
 
 namespace kmsd::http {
 namespace {
@@ -91,12 +93,23 @@ base::Result<Revocation> parseRevocation(std::string_view body) {
   return members.finish(std::move(revocation));
 }
 
+namespace {
+
+// What a card would refuse for its form may cost a try all the same.
+bool isPin(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxPin && !base::hasControl(text);
+}
+
+}  // namespace
+
 base::Result<UnsealRequest> parseUnseal(std::string_view body) {
   Members members(SecretJson::parse(body));
   UnsealRequest request;
   request.pwd = members.secret("pwd");
   request.passphrase = members.secret("passphrase");
   request.pin.pin = members.secret("pin");
+  if (request.pin.pin && !isPin(request.pin.pin->text()))
+    members.fail({Code::Invalid, "\"pin\" is one line of 1 to 64 bytes"});
   request.pin.card = members.text("card").value_or("");
   request.pin.lastTry = members.flag("last_try");
   request.acceptBrokenAudit = members.flag("accept_broken_audit");

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -36,6 +37,8 @@ constexpr unsigned kFchmodat2 = 452;
 constexpr unsigned kSetxattrat = 463;
 constexpr unsigned kRemovexattrat = 466;
 constexpr unsigned kFileSetattr = 469;
+
+constexpr unsigned kIoprioProcess = 1;  // IOPRIO_WHO_PROCESS
 
 // Rules are tried in order; each call is allowed unless one refuses it.
 class Filter {
@@ -66,6 +69,18 @@ class Filter {
       allow();
     }
     answer(error);
+  }
+  // Refuses unless argument 0 is `first` and argument 1 one of these.
+  void allowOnlyBoth(unsigned call, unsigned first, std::initializer_list<unsigned> values) {
+    begin(call, 0, 2 * values.size() + 4);
+    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, first, 1, 0));
+    answer(EPERM);
+    load(offsetof(seccomp_data, args) + 8);
+    for (const unsigned value : values) {
+      add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
+      allow();
+    }
+    answer(EPERM);
   }
   void refuseValues(unsigned call, unsigned argument, std::initializer_list<unsigned> values) {
     begin(call, argument, 2 * values.size() + 1);
@@ -131,10 +146,16 @@ void keepFromOthers(Filter& filter) {
   filter.refuse({__NR_kill, __NR_tkill, __NR_rt_sigqueueinfo, __NR_rt_tgsigqueueinfo, __NR_pidfd_send_signal,
                  __NR_pidfd_open, __NR_pidfd_getfd});
   filter.allowOnly(__NR_tgkill, 0, {self});  // abort() uses it
-  filter.allowOnly(__NR_prlimit64, 0, {0, self});
+  // 0 is the caller itself, and for the last two, PRIO_PROCESS and IOPRIO_WHO_PROCESS say what the number is.
+  for (const unsigned call :
+       {__NR_prlimit64, __NR_sched_setscheduler, __NR_sched_setattr, __NR_sched_setparam,
+        __NR_sched_setaffinity, __NR_migrate_pages, __NR_move_pages})
+    filter.allowOnly(call, 0, {0, self});
+  filter.allowOnlyBoth(__NR_setpriority, PRIO_PROCESS, {0, self});
+  filter.allowOnlyBoth(__NR_ioprio_set, kIoprioProcess, {0, self});
   // Signals that the kernel would send for us, and characters that it would type.
   filter.refuseValues(__NR_fcntl, 1, {F_SETOWN, F_SETSIG, F_SETOWN_EX});
-  filter.refuseValues(__NR_ioctl, 1, {FIOSETOWN, SIOCSPGRP, TIOCSTI});
+  filter.refuseValues(__NR_ioctl, 1, {FIOSETOWN, SIOCSPGRP, TIOCSTI, TIOCLINUX});
   filter.refuse({__NR_ptrace, __NR_process_vm_readv, __NR_process_vm_writev, __NR_process_madvise});
 }
 
@@ -148,13 +169,13 @@ void keepAlone(Filter& filter) {
   filter.refuse({__NR_clone3}, ENOSYS);
 }
 
-// What Landlock of Linux 6.1 leaves open: rights, owners, and the emptying of a file.
+// What Landlock of Linux 6.1 leaves open: rights, owners, times, and the emptying of a file.
 void keepFiles(Filter& filter) {
   filter.refuse({__NR_fchmod, __NR_fchmodat, kFchmodat2, __NR_fchown, __NR_fchownat, __NR_setxattr,
                  __NR_lsetxattr, __NR_fsetxattr, kSetxattrat, __NR_removexattr, __NR_lremovexattr,
-                 __NR_fremovexattr, kRemovexattrat, kFileSetattr, __NR_truncate});
+                 __NR_fremovexattr, kRemovexattrat, kFileSetattr, __NR_truncate, __NR_utimensat});
 #if defined(__NR_open)
-  filter.refuse({__NR_chmod, __NR_chown, __NR_lchown, __NR_creat});
+  filter.refuse({__NR_chmod, __NR_chown, __NR_lchown, __NR_creat, __NR_utime, __NR_utimes, __NR_futimesat});
   filter.refuseBit(__NR_open, 1, O_TRUNC, true);
 #endif
   filter.refuseBit(__NR_openat, 2, O_TRUNC, true);

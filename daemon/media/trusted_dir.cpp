@@ -21,21 +21,24 @@ using base::Result;
 
 constexpr const char* kRule = "; drivers are loaded only from where root alone may write: ";
 
-Result<void> checkOwner(const struct stat& status, const std::string& path) {
+// `own`: the directory that was named or a file in it. One above may serve others, and is not to be changed.
+Result<void> checkOwner(const struct stat& status, const std::string& path, bool own) {
+  const std::string elsewhere = "put them into a directory such as /usr/local/lib/keydisk/drivers";
   if (status.st_uid != 0)
     return Error{Code::Denied, path + " belongs to user " + std::to_string(status.st_uid) +
-                                   " and not to root" + kRule + "chown root " + path};
+                                   " and not to root" + kRule + (own ? "chown root " + path : elsewhere)};
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     std::array<char, 8> mode{};
     std::snprintf(mode.data(), mode.size(), "%04o", status.st_mode & 07777U);
     return Error{Code::Denied, path + " may be written by others than root (mode " + mode.data() + ")" +
-                                   kRule + "chmod go-w " + path};
+                                   kRule + (own ? "chmod go-w " + path : elsewhere)};
   }
   return {};
 }
 
-// A name in an open directory; follows no link. `kind`: S_IFDIR or S_IFREG.
-Result<base::Fd> step(int above, const char* name, int flags, mode_t kind, const std::string& path) {
+// A name in an open directory; follows no link. `kind`: S_IFDIR or S_IFREG. `own`: as checkOwner.
+Result<base::Fd> step(int above, const char* name, int flags, mode_t kind, const std::string& path,
+                      bool own) {
   // O_NONBLOCK: for a pipe, nobody would ever come to its other end.
   base::Fd fd(::openat(above, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   if (!fd && errno == ENOENT)
@@ -50,7 +53,7 @@ Result<base::Fd> step(int above, const char* name, int flags, mode_t kind, const
   if ((status.st_mode & S_IFMT) != kind)
     return Error{Code::Denied, path + (kind == S_IFDIR ? " is no directory" : " is no regular file") +
                                    "; drivers are files in the directory that --driver-dir names"};
-  if (auto owned = checkOwner(status, path); !owned) return std::move(owned).error();
+  if (auto owned = checkOwner(status, path, own); !owned) return std::move(owned).error();
   return fd;
 }
 
@@ -64,7 +67,8 @@ Result<TrustedDir> TrustedDir::open(const std::filesystem::path& directory) {
   for (const auto& part : directory) {
     if (part.empty()) continue;  // the end of "/usr/lib/"
     path /= part;
-    auto next = step(fd ? fd.get() : AT_FDCWD, part.c_str(), O_PATH, S_IFDIR, path.string());
+    auto next =
+        step(fd ? fd.get() : AT_FDCWD, part.c_str(), O_PATH, S_IFDIR, path.string(), path == directory);
     if (!next) return std::move(next).error();
     fd = *std::move(next);
   }
@@ -92,7 +96,7 @@ Result<std::vector<std::string>> TrustedDir::list(std::string_view suffix, std::
 }
 
 Result<base::Fd> TrustedDir::openFile(const std::string& name) const {
-  return step(fd_.get(), name.c_str(), O_RDONLY, S_IFREG, pathOf(name));
+  return step(fd_.get(), name.c_str(), O_RDONLY, S_IFREG, pathOf(name), true);
 }
 
 }  // namespace kmsd::media

@@ -8,5 +8,6 @@ inline constexpr const char* kWritable = "--writable";  // a command that makes 
 inline constexpr const char* kCards = "--cards";        // pcscd is needed
 inline constexpr const char* kNobody = "--nobody";      // and nothing else: root becomes nobody
 inline constexpr const char* kDriverDir = "--driver-dir";  // and a directory: drivers that are loaded from it
+inline constexpr const char* kRead = "--read";             // and a full path: a medium, or a folder of media
 
 }  // namespace kmsd::media

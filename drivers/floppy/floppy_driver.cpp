@@ -37,17 +37,25 @@ base::Error FloppyDriver::openError(int error, hal::Access access) const {
       return hal::readOnlyError(name());
     case EBUSY:
       return hal::busyError(drive);
-    case EACCES:
-    case EPERM:
+    case EPERM:  // not the file's mode, but a filter of devices
       return {base::Code::Denied,
-              drive + " may not be opened; add the user that runs this program to the group of that device",
+              drive +
+                  " may not be opened: its device is not allowed to this service; allow it with "
+                  "DeviceAllow= ('systemctl edit kmsd'), or in the container's settings",
+              base::Reason::MediumNotPermitted};
+    case EACCES:
+      return {base::Code::Denied,
+              drive +
+                  " may not be opened by this user; the udev rules of keydisk give drives to the group kms: "
+                  "udevadm control --reload && udevadm trigger",
               base::Reason::MediumNotPermitted};
     case ENOENT:
     case ENOTDIR:
     case ENODEV:
       return {base::Code::NotFound,
               "there is no drive " + drive +
-                  "; connect it, load the kernel module floppy, or name another device",
+                  (options_.path.starts_with("/dev/fd") ? "; connect it, or load the kernel module floppy"
+                                                        : "; connect it, or name another device"),
               base::Reason::AwaitingMedium};
     case ENOTBLK:
       return {base::Code::Unsupported,

@@ -16,7 +16,7 @@ namespace drivers::floppy {
 struct FloppyOptions {
   std::string slot;                      // as the URI names it: "A:", "/dev/sdb"
   std::string path;                      // its device node
-  std::chrono::milliseconds poll{2000};  // between two looks of waitForChange
+  std::chrono::milliseconds poll{1000};  // between two looks of waitForChange
   bool uevents = true;                   // be woken early by the kernel where it tells of changes
 };
 

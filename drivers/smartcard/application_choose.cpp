@@ -145,8 +145,9 @@ Result<Shown> chooseApplication(Exchange& card, const CardTarget& target, hal::A
     if (profile.via == Via::File && target.file.empty()) continue;
     const auto here = select(card, profile, target);
     if (!here) return here.error();
+    // What is selected after a failure is the card's secret: a search by ids leaves the master file, say.
+    selected = *here ? &profile : nullptr;
     if (!*here) continue;
-    selected = &profile;
     auto found = look(card, profile, target, access);
     if (!found) return std::move(found).error();
     if (!best || found->holds > best->holds) best = *std::move(found);

@@ -12,6 +12,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kBusyFor{1000};  // another program is waited for
 constexpr milliseconds kBusyEach{50};
+constexpr milliseconds kNotice{600};  // pcscd looks every 400 ms
+constexpr std::size_t kStatusWord = 2;
 
 Result<Reader> findReader(PcscSession& session, const std::string& shown) {
   auto readers = session.readers();
@@ -63,9 +65,26 @@ CardConnection::~CardConnection() {
   if (connected_) session_.raw().disconnect(handle_);
 }
 
+// Whether the card was pulled, which pcscd may notice after its reader.
+bool CardConnection::left() {
+  const auto until = base::Deadline::in(kNotice);
+  for (;;) {
+    const auto now = findReader(session_, reader_.shown);
+    if (!now) return now.error().code == base::Code::NotFound;
+    if (now->stamp != reader_.stamp) return true;
+    if (until.expired()) return false;
+    std::vector<ReaderState> states = {{reader_.name, now->event, 0, {}}};
+    const Pcsc heard = session_.raw().statusChange(until.remaining() + milliseconds(1), states);
+    if (heard != Pcsc::Ok && heard != Pcsc::Timeout) return false;
+  }
+}
+
 Result<std::size_t> CardConnection::transmit(base::BytesView command, std::span<std::byte> reply) {
   std::size_t size = 0;
   const Pcsc done = session_.raw().transmit(handle_, t0_, command, reply, size);
+  // Some readers end the exchange like this when the card is pulled in the middle of it.
+  if ((done == Pcsc::Failed || (done == Pcsc::Ok && size < kStatusWord)) && left())
+    return failed(Pcsc::Removed);
   if (done != Pcsc::Ok) return failed(done);
   return size;
 }

@@ -30,6 +30,7 @@ class CardConnection final : public ApduLink {
   CardConnection(PcscSession& session, Reader reader) : session_(session), reader_(std::move(reader)) {}
   base::Result<void> connect(base::Deadline by);
   base::Error failed(Pcsc outcome);
+  bool left();
 
   PcscSession& session_;
   Reader reader_;

@@ -86,18 +86,24 @@ unsigned ReaderBook::returns(const std::string& name) const {
   return at == readers_.end() ? 0 : at->second.returns;
 }
 
+void ReaderBook::lost(unsigned epoch) noexcept { epoch_.compare_exchange_strong(epoch, epoch + 1); }
+
 bool PcscSession::dropIfLost(Pcsc outcome) {
   if (outcome != Pcsc::NoService && outcome != Pcsc::Lost) return false;
   port_->release();
   established_ = false;
+  book_->lost(epoch_);
   return true;
 }
 
 base::Result<PcscPort*> PcscSession::port() {
   if (!established_) {
-    if (const Pcsc done = port_->establish(); done != Pcsc::Ok) return pcscError(done, {});
+    if (const Pcsc done = port_->establish(); done != Pcsc::Ok) {
+      if (done == Pcsc::NoService || done == Pcsc::Lost) book_->lost(epoch_);
+      return pcscError(done, {});
+    }
     established_ = true;
-    epoch_ = book_->nextEpoch();
+    epoch_ = book_->epoch();
   }
   return port_.get();
 }
@@ -129,7 +135,7 @@ Pcsc PcscSession::look(std::vector<Reader>& readers) {
     reader.atr = state.atr;
     reader.card = std::to_string(book_->returns(state.name)) + "." + std::to_string(state.event >> 16U) +
                   "/" + base::toHex(state.atr);
-    if (reader.present) reader.stamp = std::to_string(epoch_) + "." + reader.card;
+    if (reader.present) reader.stamp = std::to_string(book_->epoch()) + "." + reader.card;
     readers.push_back(std::move(reader));
   }
   return Pcsc::Ok;

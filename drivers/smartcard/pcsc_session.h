@@ -31,7 +31,11 @@ class ReaderBook {
   // Counts for each reader how often it was unplugged: a reader's count of cards begins anew then.
   void seen(const std::vector<std::string>& names);
   unsigned returns(const std::string& name) const;
-  unsigned nextEpoch() noexcept { return ++epochs_; }
+  // Which life of pcscd it is, as far as the sessions noticed: it counts anew in each. A session that takes
+  // the place of a hanging one is in the same.
+  unsigned epoch() const noexcept { return epoch_; }
+  // A context of that life was lost; the first session to say so begins the next.
+  void lost(unsigned epoch) noexcept;
 
  private:
   struct Entry {
@@ -41,13 +45,13 @@ class ReaderBook {
   static constexpr std::size_t kMost = 256;  // names
   mutable std::mutex mutex_;
   std::map<std::string, Entry> readers_;
-  std::atomic<unsigned> epochs_ = 0;
+  std::atomic<unsigned> epoch_ = 0;
 };
 
 class PcscSession {
  public:
   PcscSession(std::unique_ptr<PcscPort> port, std::shared_ptr<ReaderBook> book)
-      : port_(std::move(port)), book_(std::move(book)) {}
+      : port_(std::move(port)), book_(std::move(book)), epoch_(book_->epoch()) {}
 
   // The port, with a context. Errors: Unavailable (pcscd does not run); Denied / MediumNotPermitted; Io.
   base::Result<PcscPort*> port();
@@ -64,7 +68,7 @@ class PcscSession {
   const std::unique_ptr<PcscPort> port_;
   const std::shared_ptr<ReaderBook> book_;
   bool established_ = false;
-  unsigned epoch_ = 0;  // of this context
+  unsigned epoch_;  // of this context, or of its last try
 };
 
 // What went wrong, as a sentence. `reader` may be empty.

@@ -83,6 +83,8 @@ Result<CardTarget> parseTarget(std::string_view text) {
       return std::move(good).error();
   }
   const bool noFile = target.file.empty();
+  if (!noFile && target.only.value_or(Application::Iso) != Application::Iso)
+    return invalid("file= is for app=iso; OpenPGP and PIV have one place each for a key");
   if (noFile && (target.pin || !target.info.empty() || target.only == Application::Iso))
     return invalid("the options pin, info and app=iso belong to a file on the card; name it with file=");
   return target;

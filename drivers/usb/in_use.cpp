@@ -56,6 +56,15 @@ base::Error inUse(const std::string& name, const Use& use) {
           base::Reason::MediumBusy};
 }
 
+base::Error notPermitted(const std::string& name, const std::string& node) {
+  return {
+      base::Code::Denied,
+      name + " is left alone, as " + node +
+          " may not be opened to see whether it is in use; install keydisk's udev rules, which give it to "
+          "the group kms, and allow it with DeviceAllow=block-8 r where a service is limited in its devices",
+      base::Reason::MediumNotPermitted};
+}
+
 }  // namespace
 
 // Source: proc(5): 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
@@ -98,10 +107,13 @@ base::Result<DiskHold> DiskHold::take(const Host& host, const std::vector<Kernel
   if (units.empty()) return hold;
   // Held first: what is mounted after the tables were read is refused by the kernel.
   bool held = true;
+  std::string unseen;  // a node that may not be opened: whether it is in use cannot be told
   for (const KernelUnit& unit : units) {
-    base::Fd disk(::open((host.dev / unit.disk).c_str(), O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC));
+    const std::string node = (host.dev / unit.disk).string();
+    base::Fd disk(::open(node.c_str(), O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC));
     if (!disk && errno == EBUSY) held = false;
-    // A node that may not be opened, or an empty drive: the tables alone decide.
+    if (!disk && (errno == EACCES || errno == EPERM)) unseen = node;
+    // No node, as in some containers, or an empty drive: the tables alone decide.
     if (disk) hold.disks_.push_back(std::move(disk));
   }
   const auto mounts = base::readSmallFile(host.proc / "self/mountinfo", kMaxTable);
@@ -119,6 +131,7 @@ base::Result<DiskHold> DiskHold::take(const Host& host, const std::vector<Kernel
                            "); unmount it or end that program, then try again",
                        base::Reason::MediumBusy};
   }
+  if (!unseen.empty()) return notPermitted(name, unseen);
   return hold;
 }
 

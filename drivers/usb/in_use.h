@@ -28,7 +28,8 @@ std::optional<Use> swapUse(std::string_view swaps, const std::vector<BlockNode>&
 class DiskHold {
  public:
   // `name` is the medium's, for the error. Errors: Unavailable / MediumBusy (says which device is in use, and
-  // where); Io where the kernel's tables cannot be read: not to know is not to touch.
+  // where); Denied / MediumNotPermitted (a disk's node is there and may not be opened); Io where the kernel's
+  // tables cannot be read: not to know is not to touch.
   static base::Result<DiskHold> take(const Host& host, const std::vector<KernelUnit>& units,
                                      const std::string& name);
 

@@ -152,6 +152,12 @@ std::optional<Error> refusal(const Host& host, const Device& device) {
   const std::string node =
       (host.dev / "bus/usb" / threeDigits(device.bus) / threeDigits(device.address)).string();
   if (::access(node.c_str(), R_OK | W_OK) == 0) return std::nullopt;
+  if (errno == EPERM)  // not the file's mode, but a filter of devices
+    return Error{Code::Denied,
+                 node +
+                     " may not be opened: USB devices are not allowed to this service; allow them with "
+                     "DeviceAllow=char-189 rw ('systemctl edit kmsd'), or in the container's settings",
+                 base::Reason::MediumNotPermitted};
   struct stat status {};
   if (::stat(node.c_str(), &status) != 0)
     return Error{Code::NotFound,

@@ -60,7 +60,9 @@ Session::~Session() {
     if (interface_.alternate != 0) link_->setAlternate(interface_.number, 0);
     link_->release(interface_.number);
   }
-  if (detached_) link_->attachKernel(interface_.number);
+  // Also where none was bound: the kernel binds its driver by itself, so a process that was killed had put it
+  // aside.
+  if (detached_ || claimed_) link_->attachKernel(interface_.number);
 }
 
 }  // namespace drivers::usb

@@ -20,7 +20,7 @@ class Daemon:
         self.log_path = machine.share / f"kmsd-{Daemon.number}.log"
         self.log_path.write_text("", encoding="utf-8")
         self.log_path.chmod(0o666)
-        uris = " ".join("--medium " + uri for uri in media)
+        uris = " ".join(f'--medium "{uri}"' for uri in media)
         command = (f"ulimit -l 262144 2>/dev/null; exec kmsd run --data-dir {data} {uris} --listen unix:{SOCKET} "
                    f"--on-removal {on_removal} {more}")
         log = f"/share/{self.log_path.name}"
@@ -28,9 +28,9 @@ class Daemon:
             script = f"setsid sh -c '{command}' >{log} 2>&1 & echo $!"
         else:
             script = f"setsid su -s /bin/sh {user} -c '{command}' >{log} 2>&1 & echo $!"
-        self.machine.must(f"rm -f {SOCKET}; mkdir -p /run/kms; chown {user} /run/kms {data}; cd /srv; {script}")
-        self.machine.until(f"kmsctl status", "kmsd answers on its socket")
-        self.pid = int(self.machine.must("pidof kmsd").split()[0])
+        out = self.machine.must(f"rm -f {SOCKET}; mkdir -p /run/kms; chown {user} /run/kms {data}; cd /srv; {script}")
+        self.pid = int(out.split()[-1])  # each of them becomes the next by exec
+        self.await_log("listening on unix:")
 
     # ---- what it says
 
@@ -47,8 +47,14 @@ class Daemon:
         while not re.search(pattern, self.log()[since:], re.M):
             if time.monotonic() > end:
                 raise Failed(f"awaited for {seconds} s in kmsd's log: {pattern}")
-            time.sleep(0.02)
+            time.sleep(0.01)
         return time.monotonic()
+
+    def await_more_log(self, since, seconds):
+        """Waits until the log has grown, or for so long."""
+        end = time.monotonic() + seconds
+        while self.mark() <= since and time.monotonic() < end:
+            time.sleep(0.01)
 
     def count(self, pattern, since=0):
         return len(re.findall(pattern, self.log()[since:], re.M))
@@ -63,18 +69,31 @@ class Daemon:
     def media(self):
         return json.loads(self.machine.must("kmsctl --json media"))["items"]
 
+    def await_media(self, what, fits, seconds=30):
+        """Waits until kmsctl media shows a slot that fits."""
+        end = time.monotonic() + seconds
+        while True:
+            shown = self.media()
+            if any(fits(slot) for slot in shown):
+                return
+            if time.monotonic() > end:
+                raise Failed(f"awaited for {seconds} s in kmsctl media: {what}; it shows {shown}")
+
     # ---- what it must come to
 
     def expect(self, state, reason=None, event=None, says="", since=None, logged=None, seconds=STATE_SECONDS):
         """Waits for a state with its reason; then the event, the sentence and the log's line must be there."""
         end = time.monotonic() + seconds
         while True:
+            mark = self.mark()
             status = self.status()
             if (status["state"] == state and (reason is None or status["reason"] == reason)
                     and re.search(says, status["detail"])):
                 break
             if time.monotonic() > end:
                 raise Failed(f"awaited for {seconds} s: {state} ({reason or 'any'}) saying '{says}'; it is {status}")
+            # Each change of the state is logged; to ask all the while would keep the guest busy.
+            self.await_more_log(mark, 1.0)
         if event is not None and status["event"] != event:
             raise Failed(f"event {event} was expected; it is {status}")
         if logged is not None:
@@ -93,8 +112,8 @@ class Daemon:
     # ---- tokens
 
     def issue(self, user="alice"):
-        self.machine.sh(f"kmsctl user add {user}")
-        return self.machine.must(f"kmsctl token issue --user {user} --ttl 8h 2>/dev/null").strip()
+        issue = f"kmsctl token issue --user {user} --ttl 8h 2>/dev/null"
+        return self.machine.must(f"{issue} || {{ kmsctl user add {user} >&2 && {issue}; }}").split()[-1]
 
     def verify(self, token):
         """kmsctl's exit code: 0 active, 1 not, 3 the server is sealed."""
@@ -119,7 +138,7 @@ class Daemon:
 
     def stop(self):
         """Ends it, and tells of sanitizers' findings and of an end that was not clean."""
-        ran = self.machine.sh(f"kill -TERM {self.pid}; while kill -0 {self.pid}; do usleep 20000; done 2>/dev/null", 40)
+        ran = self.machine.sh(f"kill -TERM {self.pid}; while kill -0 {self.pid}; do usleep 10000; done 2>/dev/null", 40)
         text = self.log()
         if ran.exit != 0:
             self.machine.sh(f"kill -KILL {self.pid}")

@@ -44,7 +44,8 @@ def damaged(path, key_file):
 def key_stick(path, key_file, size=STICK):
     zeros(path, size)
     run(["mkfs.fat", "-n", "KMSKEY", path])
-    run(["mcopy", "-i", path, key_file, KEY_NAME])
+    if key_file:
+        run(["mcopy", "-i", path, key_file, KEY_NAME])
     return path
 
 
@@ -62,6 +63,11 @@ def sector_of_key(path):
     """The number of the sector that begins with the key file; made media have it at a sector's begin."""
     at = path.read_bytes().index(b"[config]")
     return at // 512
+
+
+def without_comments(text):
+    """The lines of a key file that say something, with one kind of line end."""
+    return [line for line in text.splitlines() if line and line[0] not in "#;"]
 
 
 def key_text(path):

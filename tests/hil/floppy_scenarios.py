@@ -52,12 +52,13 @@ def floppy_wrong_then_right(rig):
 @scenario
 def floppy_bad_disks(rig):
     """blank, unformatted, damaged and noisy diskettes, then the right one"""
-    daemon = rig.start(A)
     for name, reason, says in (("blank", "blank", "no key on it"), ("unformatted", "unformatted", "not formatted"),
                                ("damaged", "damaged", "damaged"), ("noise", "not_fat", "no FAT volume")):
-        mark = daemon.mark()
-        rig.insert(name)
-        daemon.expect_refused(reason, says, A, mark)
+        rig.insert(name)  # each with a server of its own: refusals one after the other are slowed down
+        daemon = rig.start(A)
+        daemon.expect_refused(reason, says, A)
+        if name != "noise":
+            daemon.stop()
     rig.eject()
     daemon.expect("sealed", "awaiting_medium", says="insert it")
     rig.insert("key")
@@ -75,7 +76,6 @@ def floppy_write_protected(rig):
     daemon.expect_tokens_work()
     ran = rig.sh(f"kmsd setup --data-dir /srv/refused --medium {A} --destroy-key unnamed")
     expect(ran.exit in (2, 6) and "[5" not in ran.out, f"exit {ran.exit}: {ran.out}")
-    ran = rig.sh(f"kmsd medium copy image:/share/ours/none.img {A}; kmsd medium copy {A} {A}")
     rig.insert("blank", read_only=True)
     ran = rig.sh(f"kmsd setup --data-dir /srv/refused --medium {A}")
     expect(ran.exit == 6 and "write-protected" in ran.out, f"exit {ran.exit}: {ran.out}")
@@ -137,7 +137,7 @@ def floppy_removal_grace(rig):
     expect(daemon.turns(mark) == 0, "it was sealed although the disk came back in time")
     daemon.expect_tokens_work(token)
     daemon.stop()
-    daemon = rig.start(A, on_removal="grace:2s")
+    daemon = rig.start(A, on_removal="grace:1s")
     daemon.expect_open()
     rig.eject()
     daemon.expect("sealed", "medium_removed", says="was removed")
@@ -197,11 +197,10 @@ def floppy_setup_and_copy(rig):
     expect(ran.exit == 0 and medium[1] in ran.out, f"exit {ran.exit}: {ran.out}")
     ran = rig.sh(f"kmsd setup --data-dir /srv/second --medium {A}")
     expect(ran.exit == 6 and "--destroy-key" in ran.out, f"a key was not kept: exit {ran.exit}: {ran.out}")
-    rig.must(f"kmsd medium copy {A} image:/srv/copy.img")
+    rig.must(f"kmsd medium copy {A} image:/srv/copy.img; cp /srv/copy.img /share/copy.img")
     rig.eject()
     text = disks.key_text(rig.media / "new.img")
     expect(text.startswith("[config]") and medium[1] in text, f"mtools reads something else: {text[9:]}")
-    rig.must("cp /srv/copy.img /share/copy.img")
     expect(disks.key_text(rig.machine.share / "copy.img") == text, "the copy has another text")
     shutil.copy(rig.media / "blank.img", rig.media / "written.img")
     rig.insert("written")
@@ -233,7 +232,7 @@ def floppy_as_user(rig):
     rig.must("chown -R kms:kms /srv/ours; chgrp root /dev/fd0")
     rig.after.append("chown -R root:root /srv/ours /run/kms; chgrp disk /dev/fd0")
     daemon = rig.start(A, user="kms")
-    daemon.expect("sealed", "awaiting_medium", says="add the user that runs this program to the group")
+    daemon.expect("sealed", "awaiting_medium", says="may not be opened by this user; the udev rules")
     rig.must("chgrp floppy /dev/fd0")
     daemon.expect_open()
     daemon.expect_tokens_work()

@@ -26,6 +26,11 @@ def needs(*drivers):
     return note
 
 
+def places(rig):
+    """Where sticks are looked for: the driver for sticks, or, in a build without it, the kernel's block devices."""
+    return ["usb:"] if rig.has("usb") else ["floppy:/dev/sda", "floppy:/dev/sdb"]
+
+
 class Rig:
     """`ours` is the server under test, with the media "key" and "spare"; "foreign" is another server's medium."""
 
@@ -71,6 +76,8 @@ class Rig:
         disks.damaged(self.media / "damaged.img", self.key_file("key"))
         for name in ("key", "spare", "foreign"):
             disks.key_stick(self.media / f"{name}-stick.img", self.key_file(name))
+        disks.key_stick(self.media / "damaged-stick.img", self.media / "damaged.ini")
+        disks.key_stick(self.media / "blank-stick.img", None)
         disks.partitioned_stick(self.media / "parted-stick.img", self.key_file("key"))
         disks.zeros(self.media / "unformatted-stick.img", disks.STICK)
 
@@ -116,13 +123,12 @@ class Rig:
         """Back to an empty machine after a scenario, failed or not."""
         while self.helpers:
             self.helpers.pop().close()
-        self.sh("rm -f /srv/traffic.on; killall kmsctl")
         daemon, self.daemon = self.daemon, None
         try:
             if daemon is not None:
                 daemon.stop()
         finally:
-            self.sh("killall -KILL kmsd kmsd-media pcscd; umount /mnt")
+            self.sh("rm -f /srv/traffic.on; killall -KILL kmsctl kmsd kmsd-media pcscd; umount /mnt")
             while self.after:
                 self.must(self.after.pop())
             if self.in_drive:

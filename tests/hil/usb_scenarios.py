@@ -1,15 +1,9 @@
 """USB sticks: xhci, usb-storage and udevd in the guest; sticks come, go, fail and are yanked."""
 import disks
-from daemon import Traffic
-from rig import expect, needs, scenario
+from rig import expect, needs, places, scenario
 
 INSERTED = r"medium inserted: \S+ \[5010\]$"
 REMOVED = r"medium removed: \S+ \[5011\]$"
-
-
-def places(rig):
-    """Where sticks are looked for: the driver for sticks, or, in a build without it, the kernel's block devices."""
-    return ["usb:"] if rig.has("usb") else ["floppy:/dev/sda", "floppy:/dev/sdb"]
 
 
 @scenario
@@ -56,13 +50,15 @@ def usb_two_sticks(rig):
 
 
 @scenario
-def usb_unformatted(rig):
-    """a stick that was never formatted, then the right one"""
+def usb_bad_sticks(rig):
+    """sticks that were never formatted, that are empty, and whose key is damaged; then the right one"""
     daemon = rig.start(*places(rig))
-    rig.plug("unformatted")
-    daemon.expect("sealed", "unformatted", 5057, "not formatted")
-    rig.unplug("unformatted")
-    daemon.expect("sealed", "awaiting_medium")
+    for name, reason, says in (("unformatted", "unformatted", "not formatted"), ("blank", "blank", "no key on it"),
+                               ("damaged", "damaged", "damaged")):
+        rig.plug(name)
+        daemon.expect("sealed", reason, 5057, says, logged=rf"medium refused: \S+: .*{says}.* \[5057\]$")
+        rig.unplug(name)
+        daemon.expect("sealed", "awaiting_medium")
     rig.plug("key")
     daemon.expect_open()
     daemon.expect_tokens_work()
@@ -74,8 +70,7 @@ def usb_read_only(rig):
     rig.plug("key", read_only=True)
     daemon = rig.start(*places(rig))
     daemon.expect_open()
-    slot = next(slot for slot in daemon.media() if slot["present"])
-    expect(slot["write_protected"], f"the write protection is not seen: {slot}")
+    daemon.await_media("a protected stick", lambda slot: slot["present"] and slot["write_protected"])
     daemon.expect_tokens_work()
 
 
@@ -152,43 +147,3 @@ def usb_mounted(rig):
     rig.must("ls /mnt/KMSPWD.INI && umount /mnt")
     daemon.expect_open()
     daemon.expect_tokens_work()
-
-
-@needs("usb")
-@scenario
-def usb_setup_and_copy(rig):
-    """a stick is copied from a diskette by kmsd, and is given back to the kernel as it was"""
-    rig.insert("key")
-    rig.plug("unformatted")
-    rig.must("kmsd medium copy floppy:A: usb:")
-    rig.machine.until("[ -b /dev/sda ]", "the stick back with the kernel")
-    rig.unplug("unformatted")
-    expect(disks.key_text(rig.media / "unformatted-stick.img") == disks.key_text(rig.media / "key.img"),
-           "the stick has another text than the diskette")
-    disks.zeros(rig.media / "unformatted-stick.img", disks.STICK)
-
-
-@needs("usb")
-@scenario
-def swap_floppy_and_stick(rig):
-    """diskette and stick are swapped under seal while requests run: each removal seals, each insertion opens"""
-    rig.insert("key")
-    daemon = rig.start("floppy:A:", *places(rig), on_removal="seal")
-    daemon.expect_open()
-    token = daemon.issue()
-    traffic = Traffic(daemon, token)
-    mark = daemon.mark()
-    rig.eject()
-    daemon.expect("sealed", "medium_removed")
-    traffic.await_more()
-    rig.plug("spare")
-    daemon.expect_open()
-    traffic.await_more()
-    rig.unplug("spare")
-    daemon.expect("sealed", "medium_removed")
-    rig.insert("key")
-    daemon.expect_open()
-    traffic.await_more()
-    traffic.stop(allowed=("0", "3"))
-    expect(daemon.turns(mark) == 4, f"the state changed {daemon.turns(mark)} times, not 4")
-    daemon.expect_tokens_work(token)

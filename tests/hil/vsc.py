@@ -20,6 +20,8 @@ class Card:
 
     def __init__(self, path, answer, historical=b"hil"):
         self.answer, self.atr = answer, atr(historical)
+        self.lock = threading.Lock()
+        self.insertions, self.inside = 0, False
         self.seen = []  # APDUs
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(30)
@@ -32,10 +34,14 @@ class Card:
         self.thread.start()
 
     def insert(self):
-        self._send(ATR, self.atr)
+        with self.lock:
+            self.insertions, self.inside = self.insertions + 1, True
+            self._send(ATR, self.atr)
 
     def pull(self):
-        self._send(CARD_REMOVE, b"")
+        with self.lock:
+            self.inside = False
+            self._send(CARD_REMOVE, b"")
 
     def close(self):
         try:
@@ -65,10 +71,12 @@ class Card:
                 kind, _, length = struct.unpack(">III", self._exactly(12))
                 data = self._exactly(length)
                 if kind == APDU:
+                    insertion = self.insertions
                     self.seen.append(data)
                     reply = self.answer(data)
-                    if reply is not None:
-                        self._send(APDU, reply)
+                    with self.lock:  # what was pulled meanwhile says nothing more
+                        if reply is not None and self.inside and self.insertions == insertion:
+                            self._send(APDU, reply)
                 elif kind == ERROR and data != b"\0\0\0\0":
                     self.failure = f"QEMU says error {data.hex()}"
         except (EOFError, OSError):

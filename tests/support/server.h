@@ -43,6 +43,8 @@ class Server {
   // SIGTERM (or another), then its exit code.
   int stop(int signal = 15);
 
+  // Where the program is that the methods run.
+  std::string program(const std::string& name) const;
   Ran kmsd(std::vector<std::string> arguments, const std::string& input = {}) const;
   Ran ctl(std::vector<std::string> arguments, const std::string& input = {}) const;
   // `kmsctl --json ...`, which must exit with 0 and print one JSON document.
@@ -57,8 +59,6 @@ class Server {
   std::string log() const;  // all that kmsd wrote to stderr so far
 
  private:
-  std::string program(const std::string& name) const;
-
   Scratch scratch_;
   std::filesystem::path programs_;  // where kmsd is, if not in the build directory
   pid_t pid_ = 0;

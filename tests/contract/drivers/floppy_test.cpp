@@ -125,7 +125,7 @@ TEST_F(FloppyDriverTest, EachRefusalIsAClearSentence) {
     const char* says;
   } const refusals[] = {{EBUSY, Code::Unavailable, Reason::MediumBusy, "unmount"},
                         {EACCES, Code::Denied, Reason::MediumNotPermitted, "group"},
-                        {EPERM, Code::Denied, Reason::MediumNotPermitted, "group"},
+                        {EPERM, Code::Denied, Reason::MediumNotPermitted, "DeviceAllow="},
                         {ENODEV, Code::NotFound, Reason::AwaitingMedium, "no drive"},
                         {EIO, Code::Io, Reason::None, "cannot open"}};
   drive_->insert(diskBytes(Disk::Blank, ""));

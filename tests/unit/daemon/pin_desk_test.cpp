@@ -78,7 +78,7 @@ TEST_F(PinDeskTest, AStrangeCardGetsAPinOnlyByItsNumberAndIsKnownOnceItOpened) {
   desk.begin(nullptr);
   EXPECT_EQ(desk.pin(strange()).error().reason, Reason::PinWithheld);
   desk.begin(order(typed("1111")));
-  EXPECT_NE(desk.pin(strange()).error().what.find("--card piv:77"), std::string::npos);
+  EXPECT_NE(desk.pin(strange()).error().what.find("--pin --card 'piv:77'"), std::string::npos);
   desk.begin(order(typed("1111", "piv:78")));
   EXPECT_FALSE(desk.pin(strange()));
   desk.begin(order(typed("1111", "piv:77")));
@@ -166,7 +166,69 @@ TEST_F(PinDeskTest, ATypedPinGoesToOneCardOnly) {
   const auto refused = wrong();
   ASSERT_TRUE(desk.end(&refused));
   desk.begin(given);
-  EXPECT_EQ(desk.pin(ours()).error().reason, Reason::PinNeeded);
+  EXPECT_EQ(desk.pin(ours()).error().reason, Reason::PinWithheld);
+}
+
+TEST_F(PinDeskTest, AnOrderForOneCardGivesTheFilesPinToNoOther) {
+  write("000000");
+  auto desk = this->desk();
+  PinOrder* given = order(typed("1111", {}, true));
+  desk.begin(given);
+  EXPECT_EQ(text(desk.pin(ours(1))), "1111");
+  const auto refused = wrong();
+  ASSERT_TRUE(desk.end(&refused));
+  auto other = ours(1);
+  other.card = "openpgp:other";
+  desk.begin(given);
+  EXPECT_EQ(desk.pin(other).error().reason, Reason::PinWithheld) << "its last try would be spent";
+}
+
+TEST_F(PinDeskTest, AnOrderThatNamesACardIsForNoOther) {
+  write("000000");
+  auto desk = this->desk();
+  desk.begin(order(typed("1111", "piv:77")));
+  EXPECT_EQ(desk.pin(ours()).error().reason, Reason::PinWithheld) << "ours, but another was named";
+  desk.begin(order(typed("1111", "piv:77")));
+  EXPECT_EQ(text(desk.pin(strange())), "1111");
+}
+
+TEST_F(PinDeskTest, ATypedPinThatIsRightDoesNotForgiveTheFiles) {
+  write("000000");
+  auto desk = this->desk();
+  desk.begin(nullptr);
+  ASSERT_TRUE(desk.pin(ours(3)));
+  const auto refused = wrong();
+  ASSERT_TRUE(desk.end(&refused));
+  desk.begin(order(typed("123456")));
+  ASSERT_TRUE(desk.pin(ours(2)));
+  ASSERT_TRUE(desk.end(nullptr));
+  desk.begin(nullptr);
+  EXPECT_FALSE(desk.pin(ours(3)));
+}
+
+TEST_F(PinDeskTest, APinWhoseOutcomeWasLostIsNotTriedOnceATypedOneHasSetTheCountBack) {
+  write("000000");
+  const base::Error pulled{Code::NotFound, "the card was pulled"};
+  auto desk = this->desk();
+  desk.begin(nullptr);
+  ASSERT_TRUE(desk.pin(ours(3)));
+  ASSERT_TRUE(desk.end(&pulled));
+  desk.begin(order(typed("123456")));
+  ASSERT_TRUE(desk.pin(ours(2)));
+  ASSERT_TRUE(desk.end(nullptr));
+  desk.begin(nullptr);
+  EXPECT_FALSE(desk.pin(ours(3)));
+}
+
+TEST_F(PinDeskTest, APinThatBlockedTheCardIsRememberedAsRefused) {
+  write("000000");
+  const base::Error blocked{Code::Denied, "the card is blocked", Reason::PinBlocked};
+  auto desk = this->desk();
+  desk.begin(order(PinOrder{std::nullopt, {}, true}));
+  ASSERT_TRUE(desk.pin(ours(1)));
+  ASSERT_TRUE(desk.end(&blocked));
+  desk.begin(nullptr);
+  EXPECT_FALSE(desk.pin(ours(3))) << "it was unblocked by other tools";
 }
 
 TEST_F(PinDeskTest, OneReadingGetsOnePin) {

@@ -7,6 +7,7 @@
 #include "daemon/cli_line.h"
 #include "daemon/help/pages.h"
 #include "daemon/help/roff.h"
+#include "drivers/builtin.h"
 #include "kms/audit/audit.h"
 #include "tests/support/run.h"
 #include "tests/support/scratch.h"
@@ -79,6 +80,14 @@ TEST(ManualPages, TellEveryVerbOptionReasonAndExitCode) {
     }
     for (const kmsd::ExitRow& row : kmsd::exitTable())
       EXPECT_THAT(text, ::testing::ContainsRegex("\n +" + std::to_string(static_cast<int>(row.exit)) + " "));
+  }
+}
+
+TEST(ManualPages, OfTheServerTellsEveryDriversUris) {
+  std::string said;
+  const std::string page = shown(kmsd::help::programPage(kmsd::kmsdProgram()), said);
+  for (const hal::DriverEntry& driver : drivers::builtin().drivers()) {
+    EXPECT_THAT(page, HasSubstr(std::string(driver.info->forms)));
   }
 }
 

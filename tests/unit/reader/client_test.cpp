@@ -158,7 +158,7 @@ TEST(ReaderClient, AChildStartedForReadingRefusesToWrite) {
 struct Start {
   std::vector<std::string> uris;
   bool writable;
-  const char* words;
+  std::string words;
 };
 
 TEST(ReaderClient, TellsTheChildAtItsStartWhatItMay) {
@@ -167,12 +167,15 @@ TEST(ReaderClient, TellsTheChildAtItsStartWhatItMay) {
   const std::string script =
       tests::fakeChild(scratch / "child", "echo \"$*\" >'" + said + "'; greet; exec sleep 60");
   const std::string marker = "--started-by-kmsd";
-  const std::vector<Start> starts = {{{}, false, ""},
-                                     {{}, true, " --writable"},
-                                     {{"floppy:A:", "image:card:"}, false, ""},
-                                     {{"card:"}, false, " --cards --nobody"},
-                                     {{"card:A", "card:B"}, true, " --writable --cards --nobody"},
-                                     {{"floppy:A:", "card:"}, false, " --cards"}};
+  const std::string here = std::filesystem::current_path().string();
+  const std::vector<Start> starts = {
+      {{}, false, ""},
+      {{}, true, " --writable"},
+      {{"floppy:A:", "image:card:"}, false, " --read " + here + "/card:"},
+      {{"x:/a/b?c=d", "floppy:/dev/fd9", "image:/k"}, false, " --read /a/b --read /k"},
+      {{"card:"}, false, " --cards --nobody"},
+      {{"card:A", "card:B"}, true, " --writable --cards --nobody"},
+      {{"floppy:A:", "card:"}, false, " --cards"}};
   for (const Start& start : starts) {
     const auto client = ReaderClient::start(options(script, start.uris, start.writable), {});
     ASSERT_TRUE(client) << client.error().what;
@@ -262,6 +265,38 @@ TEST(ReaderClient, GivesUpAChildThatNeverAnswers) {
   ASSERT_TRUE(client) << client.error().what;
   EXPECT_EQ((*client)->read({"floppy", "A:"}).error().code, Code::Timeout);
   EXPECT_TRUE(heard.await([&] { return heard.losses.size() == 1; }));
+}
+
+// Says no, and counts.
+class Refuser final : public hal::Ask {
+ public:
+  base::Result<base::SecretBuffer> pin(const hal::PinQuestion& /*question*/) override {
+    return base::Error{Code::Denied, "no"};
+  }
+  base::Result<bool> confirm(const std::string& /*question*/) override {
+    ++asked;
+    return false;
+  }
+  int asked = 0;
+};
+
+// Each question gives a call its time anew, so they must end.
+TEST(ReaderClient, GivesUpAChildThatNeverStopsAsking) {
+  const tests::Scratch scratch;
+  Heard heard;
+  Refuser refuser;
+  auto events = heard.events();
+  events.ask = &refuser;
+  const std::string body =
+      "ask() { printf '\\017\\0\\0\\0\\026\\001\\0\\0\\0\\001\\0\\0\\0\\002\\001\\0\\0\\0?' >&3; }\n"
+      "take() { dd bs=65536 count=1 <&3 >/dev/null 2>&1; }\n"
+      "take; greet; take; for i in 1 2 3 4 5 6 7 8; do ask; take; done";
+  auto client = ReaderClient::start(options(tests::fakeChild(scratch / "child", body)), events);
+  ASSERT_TRUE(client) << client.error().what;
+  const auto read = (*client)->read({"floppy", "A:"});
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::Io) << read.error().what;
+  EXPECT_EQ(refuser.asked, 4);
 }
 
 TEST(ReaderClient, StopLetsAWaitingCallerGo) {

@@ -28,6 +28,20 @@ TEST_F(Keeper, WaitsForItsMediumAndNamesIt) {
   EXPECT_NE(status.detail.find("mock:A, mock:B"), std::string::npos) << status.detail;
 }
 
+TEST_F(Keeper, APlaceThatIsForbiddenIsToldOfBeforeOneThatIsNotThere) {
+  drives.lose("A", Error{Code::Denied, "the drive may not be opened", Reason::MediumNotPermitted});
+  drives.lose("B", Error{Code::NotFound, "no reader is connected", Reason::AwaitingMedium});
+  start();
+  const auto says = [&](const char* text) {
+    return await([&] { return keeper->status().detail.find(text) != std::string::npos; });
+  };
+  EXPECT_TRUE(says("the drive may not be opened")) << keeper->status().detail;
+  drives.lose("A", Error{Code::NotFound, "no drive is connected", Reason::AwaitingMedium});
+  EXPECT_TRUE(says("is connected")) << keeper->status().detail;
+  drives.lose("B", Error{Code::Denied, "the reader may not be opened", Reason::MediumNotPermitted});
+  EXPECT_TRUE(says("the reader may not be opened")) << keeper->status().detail;
+}
+
 TEST_F(Keeper, OpensOnInsertion) {
   start();
   drives.insert("A", disk('k'));
@@ -36,10 +50,14 @@ TEST_F(Keeper, OpensOnInsertion) {
   EXPECT_EQ(status.reason, Reason::None);
   EXPECT_EQ(status.medium, kMedium);
   const auto media = keeper->media();
-  ASSERT_EQ(media.size(), 1U);
+  ASSERT_EQ(media.size(), 2U);
   EXPECT_EQ(media[0].uri, "mock:A");
   EXPECT_EQ(media[0].medium, kMedium);
   EXPECT_EQ(media[0].label, "label");
+  EXPECT_EQ(media[1].uri, "mock:B") << "a place without slots is shown empty";
+  EXPECT_EQ(media[1].driver, "mock");
+  EXPECT_EQ(media[1].slot, "B");
+  EXPECT_FALSE(media[1].present);
 }
 
 TEST_F(Keeper, OpensWithWhatIsInsertedAtTheStart) {
@@ -118,6 +136,7 @@ TEST_F(Keeper, APassingFailureIsTriedAgain) {
 }
 
 TEST_F(Keeper, AMediumPulledWhileItIsReadIsNotRefused) {
+  options.refusalDelayFirst = Milliseconds(60'000);  // until it would be read once more
   start();
   drives.insert("A", Error{Code::NotFound, "there is no disk", Reason::None});
   while (drives.reads() < 1) std::this_thread::yield();

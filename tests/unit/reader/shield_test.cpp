@@ -6,7 +6,9 @@
 #include <linux/landlock.h>
 #include <linux/netlink.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -33,9 +35,9 @@ struct Try {
 };
 
 constexpr int kSocket = 3;
-constexpr kmsd::media::Rights kReading{};
-constexpr kmsd::media::Rights kWriting{true, false};
-constexpr kmsd::media::Rights kCards{false, true};
+const kmsd::media::Rights kReading{};
+const kmsd::media::Rights kWriting{true, false, {}};
+const kmsd::media::Rights kCards{false, true, {}};
 
 // Each try's error (0: done), by name. Empty where the child could not shield itself.
 std::map<std::string, int> shielded(const kmsd::media::Rights& rights, const std::vector<Try>& tries) {
@@ -137,29 +139,53 @@ bool hasLandlock() {
 TEST(Shield, LeavesNoWayToAnotherProcess) {
   const auto parent = ::getpid();
   const auto answers = shielded(
-      kWriting, {{"unix", [] { return socketOf(AF_UNIX, SOCK_STREAM); }},
-                 {"inet", [] { return socketOf(AF_INET, SOCK_STREAM); }},
-                 {"kill", [=] { return ::kill(parent, 0); }},
-                 {"tgkill", [=] { return ::syscall(__NR_tgkill, parent, parent, 0); }},
-                 {"tkill", [=] { return ::syscall(__NR_tkill, parent, 0); }},
-                 {"sigqueue", [=] { return ::sigqueue(parent, 0, {}); }},
-                 {"pidfd", [=] { return ::syscall(__NR_pidfd_open, parent, 0); }},
-                 {"setown", [=] { return ::fcntl(kSocket, F_SETOWN, parent); }},
-                 {"limit", [=] { return ::prlimit(parent, RLIMIT_NOFILE, nullptr, nullptr); }},
-                 {"raise", [] { return ::raise(0); }},
-                 {"ownLimit",
-                  [] {
-                    rlimit limit{};
-                    return ::getrlimit(RLIMIT_NOFILE, &limit);
-                  }},
-                 {"flags", [] { return ::fcntl(kSocket, F_GETFD); }},
-                 {"ptrace", [=] { return ::syscall(__NR_ptrace, 16 /* PTRACE_ATTACH */, parent, 0, 0); }}});
+      kWriting,
+      {{"unix", [] { return socketOf(AF_UNIX, SOCK_STREAM); }},
+       {"inet", [] { return socketOf(AF_INET, SOCK_STREAM); }},
+       {"kill", [=] { return ::kill(parent, 0); }},
+       {"tgkill", [=] { return ::syscall(__NR_tgkill, parent, parent, 0); }},
+       {"tkill", [=] { return ::syscall(__NR_tkill, parent, 0); }},
+       {"sigqueue", [=] { return ::sigqueue(parent, 0, {}); }},
+       {"pidfd", [=] { return ::syscall(__NR_pidfd_open, parent, 0); }},
+       {"setown", [=] { return ::fcntl(kSocket, F_SETOWN, parent); }},
+       {"limit", [=] { return ::prlimit(parent, RLIMIT_NOFILE, nullptr, nullptr); }},
+       {"scheduler",
+        [=] {
+          const sched_param idle{0};
+          return ::sched_setscheduler(parent, SCHED_IDLE, &idle);
+        }},
+       {"attributes", [=] { return ::syscall(__NR_sched_setattr, parent, nullptr, 0); }},
+       {"parameter", [=] { return ::syscall(__NR_sched_setparam, parent, nullptr); }},
+       {"affinity", [=] { return ::sched_setaffinity(parent, 0, nullptr); }},
+       {"pages", [=] { return ::syscall(__NR_migrate_pages, parent, 0, nullptr, nullptr); }},
+       {"movePages", [=] { return ::syscall(__NR_move_pages, parent, 0, nullptr, nullptr, nullptr, 0); }},
+       {"priority", [=] { return ::setpriority(PRIO_PROCESS, static_cast<id_t>(parent), 0); }},
+       {"groupPriority", [] { return ::setpriority(PRIO_PGRP, 0, 0); }},
+       {"userPriority", [] { return ::setpriority(PRIO_USER, 0, 0); }},
+       {"ioPriority", [=] { return ::syscall(__NR_ioprio_set, 1, parent, 0); }},
+       {"userIoPriority", [] { return ::syscall(__NR_ioprio_set, 3, 0, 0); }},
+       {"typing", [] { return ::ioctl(kSocket, TIOCSTI, "x"); }},
+       {"pasting", [] { return ::ioctl(kSocket, TIOCLINUX, "\x03"); }},
+       {"ownPriority", [] { return ::setpriority(PRIO_PROCESS, 0, 0); }},
+       {"ownIoPriority", [] { return ::syscall(__NR_ioprio_set, 1, 0, 0); }},
+       {"raise", [] { return ::raise(0); }},
+       {"ownLimit",
+        [] {
+          rlimit limit{};
+          return ::getrlimit(RLIMIT_NOFILE, &limit);
+        }},
+       {"flags", [] { return ::fcntl(kSocket, F_GETFD); }},
+       {"ptrace", [=] { return ::syscall(__NR_ptrace, 16 /* PTRACE_ATTACH */, parent, 0, 0); }}});
   ASSERT_FALSE(answers.empty());
   EXPECT_EQ(answers.at("unix"), EAFNOSUPPORT);
   EXPECT_EQ(answers.at("inet"), EAFNOSUPPORT);
-  for (const char* refused : {"kill", "tgkill", "tkill", "sigqueue", "pidfd", "setown", "limit", "ptrace"})
+  for (const char* refused :
+       {"kill",     "tgkill",        "tkill",        "sigqueue",   "pidfd",          "setown", "limit",
+        "ptrace",   "scheduler",     "attributes",   "parameter",  "affinity",       "pages",  "movePages",
+        "priority", "groupPriority", "userPriority", "ioPriority", "userIoPriority", "typing", "pasting"})
     EXPECT_EQ(answers.at(refused), EPERM) << refused;
-  for (const char* allowed : {"raise", "ownLimit", "flags"}) EXPECT_EQ(answers.at(allowed), 0) << allowed;
+  for (const char* allowed : {"raise", "ownLimit", "flags", "ownPriority", "ownIoPriority"})
+    EXPECT_EQ(answers.at(allowed), 0) << allowed;
 }
 
 TEST(Shield, WithoutCardsThereAreOnlyTheKernelsEvents) {
@@ -280,18 +306,19 @@ TEST(Shield, ChangesNoFileOfAServingKmsd) {
   const auto path = scratch / "kms.db";
   std::ofstream(path) << "rows";
   const std::string name = path.string();
-  const auto answers =
-      shielded(kReading, {{"read", [&] { return opened(path, O_RDONLY); }},
-                          {"truncate", [&] { return ::truncate(name.c_str(), 0); }},
-                          {"openTruncating", [&] { return opened(path, O_RDONLY | O_TRUNC); }},
-                          {"chmod", [&] { return ::chmod(name.c_str(), 0666); }},
-                          {"chown", [&] { return ::chown(name.c_str(), ::getuid(), ::getgid()); }},
-                          {"setxattr", [&] { return ::setxattr(name.c_str(), "user.a", "b", 1, 0); }},
-                          {"device", [] { return opened("/dev/null", O_RDWR); }}});
+  const auto answers = shielded({false, false, {name}},
+                                {{"read", [&] { return opened(path, O_RDONLY); }},
+                                 {"truncate", [&] { return ::truncate(name.c_str(), 0); }},
+                                 {"openTruncating", [&] { return opened(path, O_RDONLY | O_TRUNC); }},
+                                 {"chmod", [&] { return ::chmod(name.c_str(), 0666); }},
+                                 {"chown", [&] { return ::chown(name.c_str(), ::getuid(), ::getgid()); }},
+                                 {"times", [&] { return ::utimensat(AT_FDCWD, name.c_str(), nullptr, 0); }},
+                                 {"setxattr", [&] { return ::setxattr(name.c_str(), "user.a", "b", 1, 0); }},
+                                 {"device", [] { return opened("/dev/null", O_RDWR); }}});
   ASSERT_FALSE(answers.empty());
   EXPECT_EQ(answers.at("read"), 0);
   EXPECT_EQ(answers.at("device"), 0);
-  for (const char* refused : {"truncate", "openTruncating", "chmod", "chown", "setxattr"})
+  for (const char* refused : {"truncate", "openTruncating", "chmod", "chown", "times", "setxattr"})
     EXPECT_EQ(answers.at(refused), EPERM) << refused;
   EXPECT_EQ(std::filesystem::file_size(path), 4U);
 }
@@ -318,6 +345,43 @@ TEST(Shield, MakesAndWritesNoFileOfAServingKmsd) {
   for (const auto& [what, error] : answers) EXPECT_EQ(error, EACCES) << what;
   EXPECT_TRUE(std::filesystem::exists(path));
   EXPECT_FALSE(std::filesystem::exists(other));
+}
+
+TEST(Shield, ReadsNoFileButMediaAndTheSystems) {
+  if (!hasLandlock()) GTEST_SKIP() << "this kernel has no Landlock";
+  const tests::Scratch data;
+  const tests::Scratch media;
+  std::ofstream(data / "security") << "salt";
+  std::ofstream(media / "key.img") << "key";
+  std::filesystem::create_symlink(data / "security", media / "link.img");
+  const std::string process = "/proc/" + std::to_string(::getpid());
+  for (const bool writable : {false, true}) {
+    for (const auto& named : {media.path(), media / "key.img", media / "later.img"}) {
+      const auto answers = shielded(
+          {writable, false, {named.string()}},
+          {{"security", [&] { return opened(data / "security", O_RDONLY); }},
+           {"list", [&] { return opened(data.path(), O_RDONLY | O_DIRECTORY); }},
+           {"byLink", [&] { return opened(media / "link.img", O_RDONLY); }},
+           {"byProcess", [&] { return opened(process + "/root" + (data / "security").string(), O_RDONLY); }},
+           {"settings", [] { return opened("/etc/passwd", O_RDONLY); }},
+           {"image", [&] { return opened(media / "key.img", O_RDONLY); }},
+           {"images", [&] { return opened(media.path(), O_RDONLY | O_DIRECTORY); }},
+           {"device", [] { return opened("/dev/null", O_RDWR); }},
+           {"kernel", [] { return opened("/sys/class", O_RDONLY | O_DIRECTORY); }},
+           {"self", [] { return opened("/proc/self/maps", O_RDONLY); }}});
+      EXPECT_EQ(answers, (std::map<std::string, int>{{"security", EACCES},
+                                                     {"list", EACCES},
+                                                     {"byLink", EACCES},
+                                                     {"byProcess", EACCES},
+                                                     {"settings", EACCES},
+                                                     {"image", 0},
+                                                     {"images", 0},
+                                                     {"device", 0},
+                                                     {"kernel", 0},
+                                                     {"self", 0}}))
+          << named << ", writable " << writable;
+    }
+  }
 }
 
 TEST(Shield, ACommandThatMakesMediaMayWrite) {

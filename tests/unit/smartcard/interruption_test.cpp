@@ -71,6 +71,24 @@ TEST_P(InterruptionTest, PulledAtEveryApduCostsAtMostTheTryThatWasGiven) {
   EXPECT_EQ(lost, 1U);  // the wrong PIN whose answer was cut off
 }
 
+// Readers are known that end the APDU with no bytes, or with a failure that tells nothing.
+TEST_P(InterruptionTest, APullThatIsNoticedLateIsNotTheCardsFault) {
+  const unsigned count = whole();
+  for (const auto outcome : {drivers::smartcard::Pcsc::Ok, drivers::smartcard::Pcsc::Failed}) {
+    world->noticePullsLate(outcome);
+    for (unsigned at = 0; at < count; ++at) {
+      const auto [card, pin] = fresh();
+      card->faults().pulledAt = at;
+      insert(card);
+      Typist typist;
+      const auto got = read(typist);
+      ASSERT_FALSE(got) << at;
+      EXPECT_EQ(got.error().code, Code::NotFound) << at << got.error().what;
+      EXPECT_LE(pin->given, 1U) << at;
+    }
+  }
+}
+
 TEST_P(InterruptionTest, ResetByAnotherAtEveryApduNeverGivesThePinTwice) {
   const unsigned count = whole();
   unsigned good = 0;

@@ -218,6 +218,50 @@ TEST_F(ChoiceTest, OneApplicationAndOnlyOneGetsThePin) {
   EXPECT_EQ(textOf(read(typist)), packedText('P'));
 }
 
+// A PIV card with a file system of its own, whose master file has a PIN under the same reference.
+class PivWithFiles final : public VirtualCard {
+ public:
+  PivCard piv;
+  VirtualPin cardPin{std::string("123456\xFF\xFF")};
+
+ protected:
+  Answer process(const Apdu& apdu) override {
+    if (apdu.ins == 0xA4 && apdu.p1 != 0x04) {
+      if (apdu.p1 != 0) return {0x6A86};  // it knows no paths
+      const bool master = apdu.data == bigEndian(0x3F00, 2);
+      inApplication_ = inApplication_ && !master;
+      return {static_cast<std::uint16_t>(master ? 0x9000 : 0x6A82)};
+    }
+    if (apdu.ins == 0x20 && !inApplication_) return {cardPin.verify(apdu.data)};
+    Bytes bytes = joined({bigEndian(apdu.cla, 1), bigEndian(apdu.ins, 1), bigEndian(apdu.p(), 2)});
+    if (!apdu.data.empty()) bytes = joined({bytes, bigEndian(apdu.data.size(), 1), apdu.data});
+    if (apdu.expect) bytes.push_back(static_cast<std::byte>(*apdu.expect & 0xFFU));
+    const Bytes reply = piv.transmit(bytes);
+    const auto end = reply.end() - 2;  // where the status word is
+    const unsigned sw = std::to_integer<unsigned>(end[0]) << 8U | std::to_integer<unsigned>(end[1]);
+    if (apdu.ins == 0xA4 && sw == 0x9000) inApplication_ = true;
+    return {static_cast<std::uint16_t>(sw), Bytes(reply.begin(), end)};
+  }
+  void forget() override {
+    piv.reset();
+    inApplication_ = false;
+  }
+
+ private:
+  bool inApplication_ = false;
+};
+
+TEST_F(ChoiceTest, ASearchThatFindsNoFileLeavesThePinToTheApplication) {
+  const auto card = std::make_shared<PivWithFiles>();
+  card->piv.put(0x5FC109, bytesOf(packedText('P')));
+  insert(card);
+  Typist typist;
+  use(kFileTarget);
+  EXPECT_EQ(textOf(read(typist)), packedText('P'));
+  EXPECT_EQ(card->piv.pin.given, 1U);
+  EXPECT_EQ(card->cardPin.given, 0U);
+}
+
 TEST_F(ChoiceTest, ForeignAndLyingCardsAreNoMedium) {
   use(kFilePinTarget);
   Typist typist;

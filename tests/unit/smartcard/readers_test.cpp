@@ -197,6 +197,33 @@ TEST_F(ReadersTest, CardsThatHangEndAtTheDeadlineAndOthersGoOn) {
   EXPECT_TRUE(got) << got.error().what;
 }
 
+// To the server, a new stamp is a card that was put in anew.
+TEST_F(ReadersTest, AJobLeftBehindChangesNoOtherCardsStamp) {
+  world->plug(kSecond);
+  world->insert(kSecond, fileCard('B'));
+  const auto mute = fileCard('A');
+  mute->faults().mute = true;
+  insert(mute);
+  const auto stamps = [this] {
+    std::vector<std::string> all;
+    const auto slots = driver->scan(soon());
+    for (std::size_t i = 0; slots && i < slots->size(); ++i) all.push_back((*slots)[i].stamp);
+    return all;
+  };
+  const auto before = stamps();
+  ASSERT_EQ(before.size(), 2U);
+  EXPECT_EQ(read(typist, base::Deadline::in(milliseconds(100))).error().code, Code::Timeout);
+  EXPECT_EQ(stamps(), before);
+  world->stop();
+  world->start();
+  world->insert(kSecond, fileCard('B'));
+  insert(fileCard('A'));
+  const auto after = stamps();
+  ASSERT_EQ(after.size(), 2U);
+  EXPECT_NE(after[0], before[0]);
+  EXPECT_NE(after[1], before[1]);
+}
+
 // The deadline comes while the person's PIN is on its way: the card that wakes later does not get it.
 TEST_F(ReadersTest, ASlowCardGetsNoPinBehindTheDeadline) {
   use(kFilePinTarget);

@@ -54,6 +54,8 @@ class ScriptedPcscPort final : public drivers::smartcard::PcscPort {
       });
     };
     cancelled_ = false;  // one that came before is lost
+    for (auto& [name, slot] : world_->slots_)
+      if (timeout.count() > 0 && std::exchange(slot.going, false)) world_->takeOut(slot);
     world_->changed_.wait_for(lock, timeout, [&] { return lost() || cancelled_ || differs(); });
     if (lost()) return Pcsc::Lost;
     const bool changed = differs();
@@ -116,6 +118,11 @@ class ScriptedPcscPort final : public drivers::smartcard::PcscPort {
       if (held->faults().mute) return Pcsc::Failed;
     }
     const base::Bytes answer = held->transmit(command);
+    if (answer.empty() && world_->late_) {
+      slot.going = true;
+      size = 0;
+      return *world_->late_;
+    }
     if (answer.empty()) {
       world_->takeOut(slot);
       world_->changed_.notify_all();
@@ -223,6 +230,11 @@ void ScriptedPcsc::resetByOther(const std::string& reader) {
   if (slots_.at(reader).card) slots_.at(reader).card->reset();
   for (auto& [number, handle] : handles_) handle.reset = handle.reset || handle.reader == reader;
 }
+void ScriptedPcsc::noticePullsLate(Pcsc outcome) {
+  const std::lock_guard lock(mutex_);
+  late_ = outcome;
+}
+
 void ScriptedPcsc::beforeApdu(std::function<void(unsigned)> hook) {
   const std::lock_guard lock(mutex_);
   hook_ = std::move(hook);

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -34,6 +35,9 @@ class ScriptedPcsc : public std::enable_shared_from_this<ScriptedPcsc> {
   void resetByOther(const std::string& reader);
   // Called before each APDU with its number in the life of this object, without a lock held.
   void beforeApdu(std::function<void(unsigned)> hook);
+  // From now on the service notices a pull in the middle of an APDU only when it is waited for; the APDU ends
+  // with `outcome` and no bytes, as from readers that hide it.
+  void noticePullsLate(drivers::smartcard::Pcsc outcome);
   // Ends all that hangs at a mute card.
   void release();
 
@@ -48,6 +52,7 @@ class ScriptedPcsc : public std::enable_shared_from_this<ScriptedPcsc> {
     std::shared_ptr<VirtualCard> card;
     bool mute = false;
     bool exclusive = false;
+    bool going = false;       // pulled, and not noticed yet
     unsigned count = 0;       // of insertions and pulls
     unsigned generation = 0;  // of cards, never used again
   };
@@ -73,6 +78,7 @@ class ScriptedPcsc : public std::enable_shared_from_this<ScriptedPcsc> {
   unsigned contexts_ = 0;
   unsigned apdus_ = 0;
   std::function<void(unsigned)> hook_;
+  std::optional<drivers::smartcard::Pcsc> late_;
 };
 
 }  // namespace tests

@@ -28,8 +28,8 @@ TEST(TargetTest, ReadersAndOptions) {
 TEST(TargetTest, WhatIsNoTargetIsRefused) {
   for (const std::string wrong :
        {"?file", "?file=", "?file=3F00", "?file=4B", "?file=4B4D/", "?file=XXXX", "?pin=81",
-        "?file=4B01&pin=8", "?app=gpg", "?app=iso", "?info=4B01", "?colour=red",
-        "?file=0001/0002/0003/0004/0005/0006/0007/0008/0009", "a\nb", "\xC3"}) {
+        "?file=4B01&pin=8", "?app=gpg", "?app=iso", "?app=piv&file=3F00/0001", "?file=4B01&app=openpgp",
+        "?info=4B01", "?colour=red", "?file=0001/0002/0003/0004/0005/0006/0007/0008/0009", "a\nb", "\xC3"}) {
     const auto target = parseTarget(wrong);
     ASSERT_FALSE(target) << wrong;
     EXPECT_EQ(target.error().code, base::Code::Invalid);

@@ -39,7 +39,27 @@ class UdevMatch : public ::testing::Test {
     EXPECT_THAT(outcome.links, Not(Contains(StartsWith("/dev/kms"))));
     EXPECT_FALSE(outcome.hidden);
   }
+  // A stick's disk: the server may hold it, and that is all.
+  static void expectOnlyTheGroup(const Outcome& outcome) {
+    expectRead(outcome);
+    EXPECT_EQ(outcome.group, kKmsGroup) << outcome.log;
+    EXPECT_EQ(outcome.mode, "0660");
+    EXPECT_THAT(outcome.wants, Not(Contains(kInsert)));
+    EXPECT_THAT(outcome.links, Not(Contains(StartsWith("/dev/kms"))));
+    EXPECT_FALSE(outcome.hidden);
+  }
 };
+
+TEST_F(UdevMatch, ADiskThatIsNoStickStaysAsItIs) {
+  const std::string path = "/devices/pci0000:00/0000:00:05.0/ata1/host0/target0:0:0/0:0:0:0/block/sda";
+  const Outcome outcome = udevTest("P: " + path +
+                                       "\nN: sda\nE: DEVNAME=/dev/sda\nE: DEVTYPE=disk\nE: SUBSYSTEM=block\n"
+                                       "E: MAJOR=8\nE: MINOR=0\n\n",
+                                   {path});
+  EXPECT_THAT(outcome.log, AllOf(HasSubstr("72-keydisk.rules"), HasSubstr("\nDEVPATH=")));
+  EXPECT_THAT(outcome.log, Not(HasSubstr("72-keydisk.rules:"))) << "a rule matched";
+  EXPECT_NE(outcome.group, kKmsGroup);
+}
 
 TEST_F(UdevMatch, AStickBelongsToTheGroupAndStartsNothingByItself) {
   const Outcome outcome = udevTest(usbDevice({"080650"}), {kUsbPath});
@@ -65,6 +85,15 @@ TEST_F(UdevMatch, WhatTheDesktopMayOpenIsNoKeyMedium) {
   EXPECT_THAT(udevTest(usbDevice({"080650"}), {kUsbPath}).tags, Not(Contains("uaccess")));
 }
 
+TEST_F(UdevMatch, APrinterWithACardSlotStaysThePrintingSystems) {
+  for (const auto& interfaces :
+       std::vector<std::vector<std::string>>{{"070102", "080650"}, {"ffffff", "080650", "070104"}}) {
+    const Outcome outcome = udevTest(usbDevice(interfaces), {kUsbPath});
+    expectRead(outcome);
+    EXPECT_NE(outcome.group, kKmsGroup) << interfaces.front();
+  }
+}
+
 TEST_F(UdevMatch, AVolumeWithTheLabelIsHiddenNamedAndStarts) {
   const Outcome outcome = udevTest(usbDisk(kKey), {kDiskPath});
   expectRead(outcome);
@@ -84,8 +113,8 @@ TEST_F(UdevMatch, SoIsAPartition) {
   EXPECT_THAT(outcome.wants, Contains(kInsert));
   EXPECT_THAT(outcome.links, IsSupersetOf({kPlace + "-part1", kSerial}));
   EXPECT_THAT(outcome.links, Not(Contains(kPlace)));
-  // The disk around it, with no label of its own, stays what it was.
-  expectUntouched(udevTest(usbPartition(kKey), {kDiskPath}));
+  // The disk around it has no label of its own.
+  expectOnlyTheGroup(udevTest(usbPartition(kKey), {kDiskPath}));
 }
 
 // A disk may come into a drive that was there before: the kernel says "change", not "add".
@@ -103,7 +132,7 @@ TEST_F(UdevMatch, AVolumeWithoutSerialNumberHasNoEmptyName) {
   EXPECT_THAT(outcome.links, Not(Contains(StartsWith("/dev/kms/by-uuid"))));
 }
 
-TEST_F(UdevMatch, OtherVolumesStayAsTheyAre) {
+TEST_F(UdevMatch, OtherVolumesAreShownAndStartNothing) {
   for (const std::vector<std::string>& found : std::vector<std::vector<std::string>>{
            {},
            {"ID_FS_TYPE=vfat"},
@@ -111,7 +140,7 @@ TEST_F(UdevMatch, OtherVolumesStayAsTheyAre) {
            {"ID_FS_TYPE=vfat", "ID_FS_LABEL=KMSKEY2", "ID_FS_UUID_ENC=1234-ABCD"},
            {"ID_FS_TYPE=ext4", "ID_FS_LABEL=KMSKEY", "ID_FS_UUID_ENC=1234-ABCD"},
        }) {
-    expectUntouched(udevTest(usbDisk(found), {kDiskPath}));
+    expectOnlyTheGroup(udevTest(usbDisk(found), {kDiskPath}));
   }
 }
 

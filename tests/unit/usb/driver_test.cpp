@@ -146,6 +146,15 @@ TEST_F(UsbDriverTest, WithoutAKernelDriver) {
   EXPECT_TRUE(one->asFound());
 }
 
+// Left so by a reader process that was killed.
+TEST_F(UsbDriverTest, AStickThatWasLeftAsideIsGivenBackToTheKernel) {
+  const auto one = stick();
+  one->leftAside = true;
+  bus_.plug(one);
+  EXPECT_EQ(read(kSlot), kStickKey);
+  EXPECT_TRUE(one->asFound());
+}
+
 TEST_F(UsbDriverTest, AMountedStickIsNotTouched) {
   const auto one = plugged();
   bus_.setMounts("36 35 8:17 / /media/stick rw - vfat /dev/sdb1 rw\n");

@@ -1,6 +1,7 @@
 #include "drivers/usb/in_use.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -142,6 +143,24 @@ TEST_F(KernelTreeTest, NotToKnowIsNotToTouch) {
   EXPECT_FALSE(take()) << "there is no table of mounts";
   write("proc/self/mountinfo", "");
   EXPECT_TRUE(take()) << "a kernel without swap has no table of it";
+}
+
+// Another program may have it open, and only its node tells.
+TEST_F(KernelTreeTest, ANodeThatMayNotBeOpenedIsNotTouched) {
+  disk("6:0:0:0", "sdb", "8:16");
+  write("proc/self/mountinfo", "");
+  write("dev/sdb", "");
+  fs::permissions(scratch_.path(), fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec);
+  fs::permissions(scratch_ / "dev/sdb", fs::perms::none);
+  const auto found = units();
+  const bool root = ::geteuid() == 0;
+  ASSERT_TRUE(!root || ::seteuid(65534) == 0);
+  const auto refused = usb::DiskHold::take(host(), found, "usb:x");
+  ASSERT_TRUE(!root || ::seteuid(0) == 0);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, base::Code::Denied);
+  EXPECT_EQ(refused.error().reason, base::Reason::MediumNotPermitted);
+  EXPECT_NE(refused.error().what.find("udev rules"), std::string::npos) << refused.error().what;
 }
 
 TEST_F(KernelTreeTest, RealTablesAreRead) {

@@ -34,7 +34,7 @@ class ScriptedLink final : public usb::Link {
     if (stick_->detachFault != Fault::None) return stick_->detachFault;
     return bind(false);
   }
-  Fault attachKernel(std::uint8_t) override { return bind(true); }
+  Fault attachKernel(std::uint8_t) override { return stick_->kernelDriver ? bind(true) : Fault::Gone; }
   Fault claim(std::uint8_t) override {
     const std::lock_guard lock(stick_->mutex_);
     if (!stick_->here_) return Fault::Gone;
@@ -144,7 +144,7 @@ void ScriptedBus::plug(const std::shared_ptr<ScriptedStick>& stick) {
     stick->haltIn_ = stick->haltOut_ = false;
   }
   sticks_.push_back(stick);
-  bind(*stick, stick->kernelDriver);
+  bind(*stick, stick->kernelDriver && !stick->leftAside);
   ++events_;
   changed_.notify_all();
 }

@@ -69,6 +69,7 @@ class ScriptedStick {
   std::string serial = "E0D55EA5";
   std::string port = "1-1";
   bool kernelDriver = true;
+  bool leftAside = false;  // by a program that was killed: nothing is bound until it is asked for
   bool stallsMaxLun = false;
   usb::Fault openFault = usb::Fault::None;
   usb::Fault claimFault = usb::Fault::None;
@@ -82,7 +83,7 @@ class ScriptedStick {
   unsigned resets() const;  // reset recoveries that it was asked for
   unsigned flushes() const;
   std::string disk(unsigned unit = 0) const;
-  // No link, no claim, no command under way, and the kernel's driver is bound as it was at first.
+  // No link, no claim, no command under way, and the kernel's driver, where there is one, is bound.
   bool asFound() const;
 
  private:

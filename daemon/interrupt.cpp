@@ -1,0 +1,88 @@
+#include "daemon/interrupt.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <iostream>
+#include <mutex>
+#include <vector>
+
+#include "daemon/cli.h"
+#include "daemon/terminal.h"
+
+namespace kmsd {
+namespace {
+
+constexpr timespec kLook{0, 200'000'000};  // how late the end of a command may see that nobody waits any more
+
+struct Under {
+  std::mutex mutex;
+  std::vector<ReaderClient*> readers;
+  std::vector<std::string> written;
+};
+Under& under() {
+  static Under all;
+  return all;
+}
+std::atomic<bool> interrupted{false};
+
+// With the lock held for good: nothing else is said or ended.
+[[noreturn]] void end(Under& all) {
+  for (ReaderClient* reader : all.readers) reader->stop();
+  restoreTerminal();
+  if (all.written.empty()) {
+    std::cerr << "kmsd: interrupted; nothing was written\n";
+  } else {
+    std::cerr << "kmsd: interrupted; what was written may not be whole. Check before you use it:";
+    for (const std::string& uri : all.written) std::cerr << "  kmsd medium check " << printable(uri);
+    std::cerr << "\n";
+  }
+  ::_exit(static_cast<int>(Exit::Interrupted));
+}
+
+}  // namespace
+
+InterruptWatch::InterruptWatch() {
+  ::sigemptyset(&set_);
+  for (const int signal : {SIGTERM, SIGINT}) ::sigaddset(&set_, signal);
+  ::pthread_sigmask(SIG_BLOCK, &set_, &before_);
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+InterruptWatch::~InterruptWatch() {
+  thread_.request_stop();
+  thread_.join();
+  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+void InterruptWatch::run(const std::stop_token& stop) const {
+  while (!stop.stop_requested()) {
+    if (::sigtimedwait(&set_, nullptr, &kLook) < 0) continue;
+    interrupted = true;
+    under().mutex.lock();
+    end(under());
+  }
+}
+
+void InterruptWatch::add(ReaderClient& reader) {
+  const std::lock_guard lock(under().mutex);
+  under().readers.push_back(&reader);
+}
+
+void InterruptWatch::remove(ReaderClient& reader) noexcept {
+  yield();
+  const std::lock_guard lock(under().mutex);
+  std::erase(under().readers, &reader);
+}
+
+void InterruptWatch::writing(const std::string& uri) {
+  const std::lock_guard lock(under().mutex);
+  if (std::ranges::find(under().written, uri) == under().written.end()) under().written.push_back(uri);
+}
+
+void InterruptWatch::yield() noexcept {
+  while (interrupted) ::pause();
+}
+
+}  // namespace kmsd

@@ -190,6 +190,26 @@ TEST_F(CertificateFaults, WhatChangesBeforeItIsFiledCounts) {
   serveOver(*store);
 }
 
+TEST_F(CertificateFaults, TidyingMissesNoneThatIsFiledBehindAHigherNumber) {
+  MeanwhileStore late(*store);
+  serveOver(late);
+  ASSERT_OK(issue(admin, "alice", pki::Profile::Client, own));  // numbers are reserved
+  pki::CertificateService other(*vault, *store, *authority, *tokens, clock, base::systemRng(), policy,
+                                pkiPolicy, {}, "Acme");
+  clock.advance(std::chrono::hours(1));
+  late.meanwhile = [&] {
+    EXPECT_OK(await<pki::IssuedCertificate>(
+        [&](auto reply) { other.issue(admin, "alice", pki::Profile::Client, requestFor(own), reply); }));
+    EXPECT_OK(other.tidy());
+  };
+  ASSERT_OK(enrol("alice", token, newKey()));
+  EXPECT_FALSE(late.meanwhile);
+  clock.advance(pkiPolicy.confirmWindow);
+  tidyCertificates();
+  EXPECT_EQ(revocations().size(), 1U);
+  serveOver(*store);
+}
+
 TEST_F(CertificateFaults, OfManyAtOnceOneKeyGetsTheToken) {
   serveOver(*store);
   constexpr int kThreads = 8;

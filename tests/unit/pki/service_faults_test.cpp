@@ -1,4 +1,5 @@
 // A store that fails at every call in turn, jobs that run twice, and many at once.
+#include <functional>
 #include <thread>
 
 #include "tests/support/faulty_store.h"
@@ -138,6 +139,74 @@ TEST_F(CertificateFaults, AJobThatRunsAgainBeginsAnew) {
   EXPECT_EQ(revocations().size(), 1U);
   EXPECT_EQ(rowsIn(kms::Table::Archive), 1U);
   EXPECT_EQ(recorded(kms::Event::CertificateIssued), 2U);
+  serveOver(*store);
+}
+
+// Something happens between the signature and the job that files it.
+class MeanwhileStore final : public kms::Store {
+ public:
+  explicit MeanwhileStore(kms::Store& inner) : inner_(inner) {}
+  base::Result<void> read(const ReadJob& job) override { return inner_.read(job); }
+  void write(WriteJob job, Done done) override {
+    if (auto now = std::exchange(meanwhile, nullptr)) now();
+    inner_.write(std::move(job), std::move(done));
+  }
+  std::function<void()> meanwhile;
+
+ private:
+  kms::Store& inner_;
+};
+
+TEST_F(CertificateFaults, WhatChangesBeforeItIsFiledCounts) {
+  MeanwhileStore store2(*store);
+  serveOver(store2);
+  ASSERT_OK(issue(admin, "alice", pki::Profile::Client, own));  // numbers are reserved
+  const std::size_t rows = rowsIn(kms::Table::Certificates);
+
+  store2.meanwhile = [&] { EXPECT_OK(changeUser(admin, "alice", {.mail = "a@example.org"})); };
+  EXPECT_CODE(enrol("alice", token, own), Code::Conflict);
+  store2.meanwhile = [&] { clock.advance(std::chrono::minutes(5)); };
+  EXPECT_CODE(enrol("alice", token, own), Code::Unavailable);
+  store2.meanwhile = [&] { vault->seal(); };
+  EXPECT_REASON(enrol("alice", token, own), Reason::Sealed);
+  unseal();
+  store2.meanwhile = [&] { EXPECT_OK(revokeUser(admin, "alice")); };
+  EXPECT_REASON(enrol("alice", token, own), Reason::TokenRefused);
+  EXPECT_EQ(rowsIn(kms::Table::Certificates), rows);
+
+  token = enrolToken("alice");
+  auto issued = enrol("alice", token, own);
+  ASSERT_OK(issued);
+  ASSERT_OK(confirm(*issued));
+  pki::CertificateService other(*vault, *store, *authority, *tokens, clock, base::systemRng(), policy,
+                                pkiPolicy, {}, "Acme");
+  store2.meanwhile = [&] {
+    EXPECT_OK(await<pki::CertificateView>([&](auto reply) {
+      other.revoke(admin, issued->serial, pki::RevocationReason::KeyCompromise, reply);
+    }));
+  };
+  EXPECT_REASON(renew(issued->serial, newKey()), Reason::CertificateRefused);
+  EXPECT_FALSE(store2.meanwhile);
+  serveOver(*store);
+}
+
+TEST_F(CertificateFaults, TidyingMissesNoneThatIsFiledBehindAHigherNumber) {
+  MeanwhileStore late(*store);
+  serveOver(late);
+  ASSERT_OK(issue(admin, "alice", pki::Profile::Client, own));  // numbers are reserved
+  pki::CertificateService other(*vault, *store, *authority, *tokens, clock, base::systemRng(), policy,
+                                pkiPolicy, {}, "Acme");
+  clock.advance(std::chrono::hours(1));
+  late.meanwhile = [&] {
+    EXPECT_OK(await<pki::IssuedCertificate>(
+        [&](auto reply) { other.issue(admin, "alice", pki::Profile::Client, requestFor(own), reply); }));
+    EXPECT_OK(other.tidy());
+  };
+  ASSERT_OK(enrol("alice", token, newKey()));
+  EXPECT_FALSE(late.meanwhile);
+  clock.advance(pkiPolicy.confirmWindow);
+  tidyCertificates();
+  EXPECT_EQ(revocations().size(), 1U);
   serveOver(*store);
 }
 

@@ -38,6 +38,7 @@ def options():
     parser.add_argument("--runs", type=int, default=1, help="so many boots in a row; stops at the first failure")
     parser.add_argument("--busy", type=int, default=0, metavar="N", help="keep N busy loops beside it")
     parser.add_argument("--list", action="store_true", help="show the scenarios")
+    parser.add_argument("--one-guest", action="store_true", help="all scenarios but systemd's in one guest; default: in two")
     parser.add_argument("--shell", action="store_true", help="after the scenarios, take commands for the guest from stdin")
     given = parser.parse_args()
     patterns = given.scenario or ["*"]
@@ -119,33 +120,39 @@ def boot_and_run(given, chosen, make, kernel):
 
 def beside(given, chosen):
     """Runs these in a process of its own."""
-    return subprocess.Popen([sys.executable, __file__, "--build", given.build, "--cache", given.cache,
+    return subprocess.Popen([sys.executable, __file__, "--one-guest", "--build", given.build, "--cache", given.cache,
                              *(one.__name__ for one in chosen)])
 
 
-def run_all(given, kernel):
-    """Each kind of guest with its scenarios, one kind beside the other; gives how many have failed."""
-    began = time.monotonic()
+def shares(given):
+    """The scenarios of each guest: much of a scenario is waiting for a device, so that guests fit beside one another."""
     under_systemd = [one for one in given.chosen if getattr(one, "rig", Rig) is SystemdRig]
     plain = [one for one in given.chosen if one not in under_systemd]
     if under_systemd and sanitized(given.build):
         say(f"  skipped          {len(under_systemd)} scenarios of systemd: a sanitizer cannot live in the service's sandbox")
         under_systemd = []
-    if not plain and under_systemd:
-        failed = boot_and_run(given, under_systemd, systemd_rig, kernel)
-        say(f"{len(under_systemd) - failed} passed, {failed} failed, {time.monotonic() - began:.0f} s")
-        return failed
-    other = beside(given, under_systemd) if under_systemd else None
+    if given.one_guest or given.shell:
+        return [plain, under_systemd]
+    drives = [one for one in plain if one.__name__.startswith(("floppy_", "reader_"))]
+    return [drives, [one for one in plain if one not in drives], under_systemd]
+
+
+def run_all(given, kernel):
+    """Each guest with its scenarios, one beside the other; gives how many guests had a failure."""
+    began = time.monotonic()
+    mine, *others = [share for share in shares(given) if share] or [[]]
+    image.system(given.cache, kernel)  # before several would make it
+    processes = [beside(given, share) for share in others]
     try:
-        failed = boot_and_run(given, plain, plain_rig, kernel)
-        say(f"{len(plain) - failed} passed, {failed} failed, {time.monotonic() - began:.0f} s")
-        if other and other.wait() != 0:
-            failed += 1
-        return failed
+        make = systemd_rig if mine and getattr(mine[0], "rig", Rig) is SystemdRig else plain_rig
+        failed = boot_and_run(given, mine, make, kernel)
+        say(f"{len(mine) - failed} passed, {failed} failed, {time.monotonic() - began:.0f} s")
+        return bool(failed) + sum(process.wait() != 0 for process in processes)
     finally:
-        if other and other.poll() is None:
-            other.terminate()
-            other.wait()
+        for process in processes:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
 
 
 def ended(signal_number, _frame):

@@ -133,7 +133,7 @@ def shares(given):
         under_systemd = []
     if given.one_guest or given.shell:
         return [plain, under_systemd]
-    drives = [one for one in plain if one.__name__.startswith(("floppy_", "reader_"))]
+    drives = [one for one in plain if one.__name__.startswith(("floppy_", "reader_", "swap_"))]
     return [drives, [one for one in plain if one not in drives], under_systemd]
 
 

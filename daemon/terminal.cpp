@@ -68,11 +68,11 @@ base::Result<base::SecretBuffer> askLine(const std::string& question, std::size_
     return base::Error{base::Code::Unavailable, "nobody can be asked: standard input is no terminal"};
   auto line = base::SecretBuffer::create(most + 1);
   if (!line) return line;
-  say(printable(question) + " ");
   std::size_t size = 0;
   {
-    const RawInput input;
+    const RawInput input;  // before the question: what is typed at once is neither shown nor lost
     if (!input.ok()) return base::systemError("the terminal", errno);
+    say(printable(question) + " ");
     for (;;) {
       char typed = 0;  // one character of what may be a secret
       const ssize_t got = ::read(STDIN_FILENO, &typed, 1);

@@ -15,7 +15,7 @@ using base::Code;
 using base::Error;
 
 constexpr std::size_t kPwdMost = 64;  // bytes: 14 characters, with dashes and blanks
-constexpr const char* kPinQuestion = "PIN of the card: ";
+constexpr const char* kPinQuestion = "PIN of the card:";
 constexpr std::size_t kPassphraseMost = 1024;  // bytes
 
 Exit printStatus(const Parsed& parsed, const Document& status) {
@@ -78,7 +78,7 @@ base::Result<Secrets> readSecrets(const Parsed& parsed) {
                                       (name == "pin" ? "pin" : "pwd") + "-file F (- reads stdin)"};
   Secrets secrets;
   if (given("typed")) {
-    auto typed = askLine("The 14 characters of the key disk: ", kPwdMost, false);
+    auto typed = askLine("The 14 characters of the key disk:", kPwdMost, false);
     if (!typed) return std::move(typed).error();
     secrets.pwd = *std::move(typed);
   }
@@ -124,7 +124,7 @@ Exit runUnseal(const Parsed& parsed) {
   if (parsed.has("accept-broken-audit")) remote->waitLong();  // the whole log is read
   auto answer = unseal(*remote, *secrets, parsed);
   if (answer && answer->code() == "passphrase_needed" && !secrets->passphrase && canAsk()) {
-    auto typed = askLine("Passphrase of the key slot: ", kPassphraseMost, false);
+    auto typed = askLine("Passphrase of the key slot:", kPassphraseMost, false);
     if (!typed) return fail(typed.error());
     secrets->passphrase = *std::move(typed);
     answer = unseal(*remote, *secrets, parsed);

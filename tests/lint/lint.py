@@ -51,7 +51,7 @@ def is_standard(name):
     system = ("sys/", "linux/", "netinet/", "arpa/", "net/", "bits/")
     plain = {"assert.h", "ctype.h", "dirent.h", "errno.h", "fcntl.h", "fnmatch.h", "getopt.h", "grp.h", "limits.h", "malloc.h",
              "poll.h", "pthread.h", "pwd.h", "sched.h", "signal.h", "spawn.h", "stdint.h", "stdio.h", "stdlib.h",
-             "string.h", "strings.h", "termios.h", "time.h", "unistd.h", "elf.h", "netdb.h"}
+             "pty.h", "string.h", "strings.h", "termios.h", "time.h", "unistd.h", "elf.h", "netdb.h"}
     return ("." not in name and "/" not in name) or name in plain or name.startswith(system)
 
 

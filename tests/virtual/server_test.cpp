@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "drivers/smartcard/card_text.h"
+#include "tests/support/at_terminal.h"
 #include "tests/support/disks.h"
 #include "tests/virtual/cards/iso_card.h"
 #include "tests/virtual/cards/openpgp_card.h"
@@ -134,6 +135,27 @@ TEST_F(CardServer, ATypedPinOpens) {
   server.stop();
   link.reset();
   EXPECT_EQ(card->pin.given, 1U);
+}
+
+TEST_F(CardServer, APinTypedAtTheTerminalOpensAndIsNotShown) {
+  putKey(*card, server);
+  insert(card);
+  server.startWith({"--medium", "card:"});
+  server.expectState("sealed", "pin_needed");
+  const std::vector<std::string> unseal = {server.program("kmsctl"), "--server",
+                                           "unix:" + server.socket().string(), "unseal"};
+  const Ran wrong = runAtTerminal(unseal, "PIN of the card: ", "999999");
+  EXPECT_NE(wrong.exit, 0);
+  EXPECT_NE(wrong.out.find("2 tries are left"), std::string::npos) << wrong.out;
+  const Ran right = runAtTerminal(unseal, "PIN of the card: ", "123456");
+  EXPECT_EQ(right.exit, 0) << right.out;
+  for (const Ran& ran : {wrong, right})  // with the line's end behind the question, and nothing before it
+    EXPECT_NE(ran.out.find("PIN of the card: \r\n"), std::string::npos) << ran.out;
+  server.expectState("unsealed", "");
+  server.stop();
+  link.reset();
+  EXPECT_EQ(card->pin.given, 2U);
+  EXPECT_EQ(card->pin.left, 3U);
 }
 
 TEST_F(CardServer, AnotherServersCardGetsNoPin) {

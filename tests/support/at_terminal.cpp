@@ -1,0 +1,65 @@
+#include "tests/support/at_terminal.h"
+
+#include <poll.h>
+#include <pty.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+
+#include "hal/base/clock.h"
+#include "hal/base/fd.h"
+
+namespace tests {
+namespace {
+
+void type(int terminal, const std::string& text) {
+  if (::write(terminal, text.data(), text.size()) != static_cast<ssize_t>(text.size())) std::abort();
+}
+
+// False at the end: a terminal whose last program has ended gives EIO.
+bool watch(int terminal, std::string& shown) {
+  std::array<char, 4096> chunk;
+  const ssize_t got = ::read(terminal, chunk.data(), chunk.size());
+  if (got > 0) shown.append(chunk.data(), static_cast<std::size_t>(got));
+  return got > 0;
+}
+
+}  // namespace
+
+Ran runAtTerminal(const std::vector<std::string>& command, const std::string& question,
+                  const std::string& answer) {
+  std::vector<char*> argv;
+  for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  int master = -1;
+  const pid_t pid = ::forkpty(&master, nullptr, nullptr, nullptr);
+  if (pid < 0) return {127, "", "no terminal"};
+  if (pid == 0) {
+    ::execv(argv[0], argv.data());
+    ::_exit(127);
+  }
+  const base::Fd terminal(master);
+  Ran ran;
+  bool answered = false;
+  const auto by = base::Deadline::in(std::chrono::seconds(60));
+  do {
+    if (!answered && ran.out.ends_with(question)) {
+      type(terminal.get(), answer + "\n");
+      answered = true;
+    }
+    pollfd fd{terminal.get(), POLLIN, 0};
+    if (by.expired() || ::poll(&fd, 1, static_cast<int>(by.remaining().count())) == 0) {
+      std::fprintf(stderr, "%s hangs; it has shown: %s\n", command[0].c_str(), ran.out.c_str());
+      std::abort();
+    }
+  } while (watch(terminal.get(), ran.out));
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  ran.exit = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return ran;
+}
+
+}  // namespace tests

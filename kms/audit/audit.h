@@ -44,6 +44,14 @@ enum class Event : std::uint16_t {
   KeysRecovered = 5151,
   AuthorityCreated = 5160,
   AuthoritySignersRenewed = 5161,
+  AuthorityRequested = 5162,
+  AuthorityInstalled = 5163,
+  AuthorityRolledOver = 5164,
+  ApprovalAsked = 5170,
+  ApprovalGiven = 5171,
+  ApprovalUsed = 5172,
+  ApprovalCancelled = 5173,
+  ApprovalExpired = 5174,
 };
 
 // A row of the one table of events.

@@ -46,6 +46,19 @@ constexpr std::array kEvents = {
     EventRow{Event::AuthorityCreated, "authority_created", "A certificate authority was made."},
     EventRow{Event::AuthoritySignersRenewed, "authority_signers_renewed",
              "An authority's delegated signers, for OCSP and CMP, were made anew."},
+    EventRow{Event::AuthorityRequested, "authority_requested",
+             "A key was made that waits for another authority's signature."},
+    EventRow{Event::AuthorityInstalled, "authority_installed",
+             "A certificate authority that another one has signed became the current one."},
+    EventRow{Event::AuthorityRolledOver, "authority_rolled_over",
+             "A new key of the certificate authority took the place of the one before."},
+    EventRow{Event::ApprovalAsked, "approval_asked",
+             "An administrator asked for what several must agree to, and was refused until they do."},
+    EventRow{Event::ApprovalGiven, "approval_given", "Another administrator agreed to such a request."},
+    EventRow{Event::ApprovalUsed, "approval_used",
+             "Enough had agreed, and what was asked for was done; the request is used up."},
+    EventRow{Event::ApprovalCancelled, "approval_cancelled", "An administrator cancelled such a request."},
+    EventRow{Event::ApprovalExpired, "approval_expired", "Such a request ended by its time."},
 };
 
 constexpr bool rising() {

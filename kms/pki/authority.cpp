@@ -32,14 +32,16 @@ base::Result<Signers> signersOf(const AuthorityRow& row) {
   if (!cmp) return std::move(cmp).error();
   std::vector<base::Bytes> chain{row.certificate};
   chain.insert(chain.end(), row.chain.begin(), row.chain.end());
-  return Signers{row.number, *std::move(authority), *std::move(ocsp), *std::move(cmp), std::move(chain)};
+  return Signers{row.number,       *std::move(authority), *std::move(ocsp), *std::move(cmp),
+                 std::move(chain), row.newWithOld,        row.oldWithNew};
 }
 
 }  // namespace
 
 base::Error noAuthority() {
   return {base::Code::NotFound,
-          "this server has no certificate authority yet; make one with `kmsctl ca init`",
+          "this server has no certificate authority yet; make one with `kmsctl ca init`, or let another "
+          "authority sign one with `kmsctl ca request`",
           base::Reason::NoAuthority};
 }
 

@@ -18,7 +18,9 @@ struct Signers {
   Issuer authority;
   Issuer ocsp;
   Issuer cmp;
-  std::vector<base::Bytes> chain;  // DER, the authority's own first
+  std::vector<base::Bytes> chain;  // DER, the authority's own first, the root last
+  base::Bytes newWithOld;          // links to the authority before; empty: there are none (see AuthorityRow)
+  base::Bytes oldWithNew;
 };
 
 class Authority final : public KeyParty {

@@ -1,8 +1,7 @@
 // Making certificate authorities, and renewing the delegated signers that each of them has.
 #pragma once
 
-#include "kms/pki/authority.h"
-#include "kms/tokens/actor.h"
+#include "kms/pki/authority_parts.h"
 #include "kms/tokens/policy.h"
 
 namespace kms::pki {
@@ -18,8 +17,7 @@ struct AuthorityPlan {
 // Keys and a self-signed certificate; an RSA key takes seconds.
 struct NewAuthority {
   Issuer authority;
-  PrivateKey ocsp;
-  PrivateKey cmp;
+  SignerKeys signers;
 };
 // Errors: Invalid (a name over 64 characters, a life that is none); Unavailable (no locked memory).
 base::Result<NewAuthority> makeAuthority(const AuthorityPlan& plan, base::Time now, base::Rng& rng);

@@ -8,10 +8,10 @@
 namespace kms::pki {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kPlain = 1;
+constexpr std::uint8_t kLinked = 2;  // has also links or a request
 constexpr std::size_t kKeyMost = 64 * 1024;
 constexpr std::size_t kChainMost = 16;
-constexpr std::size_t kAuthoritiesMost = 256;
 
 base::Bytes takeBytes(base::ByteReader& in) {
   const base::BytesView view = in.field(kMostDer);
@@ -28,10 +28,17 @@ base::Result<void> takeSecret(base::ByteReader& in, base::SecretBuffer& out) {
   return {};
 }
 
+bool isLinked(const AuthorityRow& row) {
+  return !row.newWithOld.empty() || !row.oldWithNew.empty() || !row.request.empty();
+}
+
 bool wellFormed(const AuthorityRow& row) {
   if (row.key.empty() || row.chain.size() > kChainMost) return false;
-  if (row.state == AuthorityState::Waiting) return row.certificate.empty();
+  if (row.newWithOld.empty() != row.oldWithNew.empty()) return false;
+  if (row.state == AuthorityState::Waiting)
+    return row.certificate.empty() && row.chain.empty() && row.newWithOld.empty() && !row.request.empty();
   if (row.state != AuthorityState::Current && row.state != AuthorityState::Old) return false;
+  if (!row.request.empty()) return false;
   return !row.certificate.empty() && !row.ocspCertificate.empty() && !row.ocspKey.empty() &&
          !row.cmpCertificate.empty() && !row.cmpKey.empty();
 }
@@ -39,11 +46,12 @@ bool wellFormed(const AuthorityRow& row) {
 }  // namespace
 
 SecretBytes encodeAuthority(const AuthorityRow& row) {
-  std::size_t size = 3 + 6 * 4 + row.certificate.size() + row.key.size() + row.ocspCertificate.size() +
-                     row.ocspKey.size() + row.cmpCertificate.size() + row.cmpKey.size();
+  std::size_t size = 3 + 9 * 4 + row.certificate.size() + row.key.size() + row.ocspCertificate.size() +
+                     row.ocspKey.size() + row.cmpCertificate.size() + row.cmpKey.size() +
+                     row.newWithOld.size() + row.oldWithNew.size() + row.request.size();
   for (const base::Bytes& above : row.chain) size += 4 + above.size();
   SecretWriter out(size);
-  out.u8(kVersion);
+  out.u8(isLinked(row) ? kLinked : kPlain);
   out.u8(static_cast<std::uint8_t>(row.state));
   out.field(row.certificate);
   out.u8(static_cast<std::uint8_t>(row.chain.size()));
@@ -53,6 +61,8 @@ SecretBytes encodeAuthority(const AuthorityRow& row) {
   out.field(row.ocspKey.bytes());
   out.field(row.cmpCertificate);
   out.field(row.cmpKey.bytes());
+  if (isLinked(row))
+    for (const base::Bytes* more : {&row.newWithOld, &row.oldWithNew, &row.request}) out.field(*more);
   return std::move(out).take();
 }
 
@@ -69,7 +79,10 @@ base::Result<AuthorityRow> decodeAuthority(base::BytesView plain) {
   if (auto taken = takeSecret(in, row.ocspKey); !taken) return std::move(taken).error();
   row.cmpCertificate = takeBytes(in);
   if (auto taken = takeSecret(in, row.cmpKey); !taken) return std::move(taken).error();
-  if (!in.atEnd() || version != kVersion || !wellFormed(row))
+  if (version == kLinked)
+    for (base::Bytes* more : {&row.newWithOld, &row.oldWithNew, &row.request}) *more = takeBytes(in);
+  const bool known = version == kPlain || (version == kLinked && isLinked(row));
+  if (!in.atEnd() || !known || !wellFormed(row))
     return corruptRow("an authority's row has not the form that this version writes");
   return row;
 }

@@ -102,7 +102,7 @@ void extension(Der& der, std::string_view id, bool critical, const Der& value) {
 
 base::Bytes extensions(const Issuer& issuer, std::int64_t number, std::optional<std::int64_t> full) {
   Der identifier;
-  identifier.sequence([&] { identifier.element(contextTag(0, false), issuer.key.publicKey().identifier()); });
+  identifier.sequence([&] { identifier.element(contextTag(0, false), identifierOf(issuer)); });
   Der numbered;
   numbered.small(static_cast<std::uint64_t>(number));
   Der all;

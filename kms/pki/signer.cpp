@@ -25,6 +25,8 @@ constexpr std::uint8_t kDnsName = contextTag(2, false);
 constexpr std::uint8_t kUri = contextTag(6, false);
 constexpr std::uint8_t kAddress = contextTag(7, false);
 
+constexpr std::string_view kNumberPlace = "{ca}";
+
 base::Error invalid(const char* what) { return {base::Code::Invalid, what}; }
 base::Error internal(const char* what) { return {base::Code::Internal, what}; }
 
@@ -101,6 +103,11 @@ void writeAddresses(Der& der, const Addresses& where) {
   });
 }
 
+void writeIssuerIdentifier(Der& der, const Issuer& issuer) {
+  writeExtension(der, oid::kAuthorityKeyIdentifier, false,
+                 [&] { der.sequence([&] { der.element(contextTag(0, false), identifierOf(issuer)); }); });
+}
+
 struct Validity {
   base::Time notBefore{};
   base::Time notAfter{};
@@ -150,7 +157,31 @@ base::Result<void> checkOrder(const Issuer& issuer, const CertificateOrder& orde
   return {};
 }
 
+void putNumber(std::string& address, std::int64_t number) {
+  for (auto at = address.find(kNumberPlace); at != address.npos; at = address.find(kNumberPlace))
+    address.replace(at, kNumberPlace.size(), std::to_string(number));
+}
+
+bool hasNumber(const std::string& address) { return address.find(kNumberPlace) != address.npos; }
+
 }  // namespace
+
+Addresses numbered(Addresses where, std::int64_t authority) {
+  for (std::string& list : where.crl) putNumber(list, authority);
+  putNumber(where.ocsp, authority);
+  putNumber(where.authority, authority);
+  return where;
+}
+
+bool lacksNumber(const Addresses& where) noexcept {
+  return !std::ranges::all_of(where.crl, hasNumber) ||
+         !(where.authority.empty() || hasNumber(where.authority));
+}
+
+base::BytesView identifierOf(const Issuer& issuer) noexcept {
+  if (!issuer.certificate.keyIdentifier.empty()) return issuer.certificate.keyIdentifier;
+  return issuer.key.publicKey().identifier();
+}
 
 Serial newSerial(base::Rng& rng) {
   Serial serial{};
@@ -188,13 +219,7 @@ base::Result<base::Bytes> signCertificate(const Issuer& issuer, const Certificat
     writeExtensions(der, [&] {
       writeUses(der, profile, *order.key);
       writeKeyIdentifier(der, *order.key);
-      writeExtension(der, oid::kAuthorityKeyIdentifier, false, [&] {
-        const base::BytesView own = issuer.key.publicKey().identifier();
-        der.sequence([&] {
-          der.element(contextTag(0, false),
-                      above.keyIdentifier.empty() ? own : base::BytesView(above.keyIdentifier));
-        });
-      });
+      writeIssuerIdentifier(der, issuer);
       writeAlternativeNames(der, profile, order.subject);
       // Nobody asks about the one who answers (RFC 6960, section 4.2.2.2.1): it lives short instead.
       if (profile.profile == Profile::Ocsp)
@@ -208,11 +233,18 @@ base::Result<base::Bytes> signCertificate(const Issuer& issuer, const Certificat
 
 base::Result<base::Bytes> signAuthority(const PrivateKey& key, const Subject& subject, const Serial& serial,
                                         base::Time from, std::chrono::seconds life) {
-  const Validity validity{from, from + life};
   if (auto good = checkSubject(subject); !good) return std::move(good).error();
+  Der name;
+  writeName(name, subject);
+  return signAuthority(key, name.view(), serial, from, life);
+}
+
+base::Result<base::Bytes> signAuthority(const PrivateKey& key, base::BytesView name, const Serial& serial,
+                                        base::Time from, std::chrono::seconds life) {
+  const Validity validity{from, from + life};
   if (auto good = checkValidity(validity); !good) return std::move(good).error();
   if (!goodSerial(serial)) return internal("a certificate was ordered with a bad serial number");
-  const auto writeOwnName = [&](Der& der) { writeName(der, subject); };
+  const auto writeOwnName = [&](Der& der) { der.raw(name); };
   Der der;
   der.sequence([&] {
     writeHead(
@@ -224,6 +256,31 @@ base::Result<base::Bytes> signAuthority(const PrivateKey& key, const Subject& su
     });
   });
   return signContent(key, der.view());
+}
+
+base::Result<base::Bytes> signLink(const Issuer& issuer, const Issuer& other, const Serial& serial,
+                                   base::Time from, const Addresses& where) {
+  if (issuer.certificate.subject != other.certificate.subject)
+    return invalid("an authority's old and new key can only be linked where both have the same name");
+  const Validity validity{from, std::min(issuer.certificate.notAfter, other.certificate.notAfter)};
+  if (auto good = checkValidity(validity); !good) return std::move(good).error();
+  if (!goodSerial(serial)) return internal("a certificate was ordered with a bad serial number");
+  const PublicKey& key = other.key.publicKey();
+  const auto writeTheName = [&](Der& der) { der.raw(issuer.certificate.subject); };
+  Der der;
+  der.sequence([&] {
+    writeHead(
+        der, serial, issuer.key.algorithm(), [&] { writeTheName(der); }, validity, [&] { writeTheName(der); },
+        key);
+    writeExtensions(der, [&] {
+      writeUses(der, row(Profile::Authority), key);
+      writeExtension(der, oid::kKeyIdentifier, false,
+                     [&] { der.element(kOctetString, identifierOf(other)); });
+      writeIssuerIdentifier(der, issuer);
+      writeAddresses(der, where);
+    });
+  });
+  return signContent(issuer.key, der.view());
 }
 
 base::Result<base::Bytes> requestAuthority(const PrivateKey& key, const Subject& subject) {

@@ -103,13 +103,19 @@ constexpr std::array kReasons = {
               "first"},
     ReasonRow{Reason::CertificateRefused, "certificate_refused", 0, Exit::Refused, 401,
               "the certificate is not one of this server's that counts now"},
+    ReasonRow{Reason::ApprovalNeeded, "approval_needed", 0, Exit::Refused, 403,
+              "more administrators must agree first; the message names the request that they approve"},
+    ReasonRow{Reason::ApprovalClosed, "approval_closed", 0, Exit::Refused, 409,
+              "the request for approval was used or cancelled, or has expired"},
+    ReasonRow{Reason::AuthorityEnded, "authority_ended", 0, Exit::Failed, 503,
+              "the certificate of the server's authority has ended; an administrator must renew it"},
 };
 
 constexpr bool inOrder() {
   for (std::size_t i = 0; i < kReasons.size(); ++i) {
     if (static_cast<std::size_t>(kReasons[i].reason) != i) return false;
   }
-  return static_cast<std::size_t>(Reason::CertificateRefused) + 1 == kReasons.size();
+  return static_cast<std::size_t>(Reason::AuthorityEnded) + 1 == kReasons.size();
 }
 static_assert(inOrder(), "one row for each reason, in the order of base::Reason");
 

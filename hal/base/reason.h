@@ -59,6 +59,11 @@ enum class Reason : std::uint8_t {
   NoAuthority,
   TokenRefused,
   CertificateRefused,
+  // Of what several administrators must agree to.
+  ApprovalNeeded,
+  ApprovalClosed,
+  // Of the authority's certificate.
+  AuthorityEnded,
 };
 
 }  // namespace base

@@ -22,6 +22,8 @@ struct Actor {
   std::string name;                  // for the audit log: "uid 0", "user alice"
   Role role = Role::None;            // the most this actor may do here and now
   std::optional<std::int64_t> user;  // the row it is, where it is a user
+  // Of an administrator of this host who came by the Unix socket; the daemon's own user counts as root.
+  std::optional<std::uint32_t> uid{};
 };
 
 }  // namespace kms

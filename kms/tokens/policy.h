@@ -14,6 +14,9 @@ struct Policy {
   std::chrono::seconds oneTimeTtl = std::chrono::hours(72);
   std::chrono::seconds oneTimeTtlMost = std::chrono::hours(24 * 14);
   std::chrono::seconds clockBackMost = std::chrono::minutes(5);  // behind the last durable time: no issuing
+  unsigned recoveryApprovals = 0;  // different administrators for a recover token, the asker one; 0, 1: none
+  std::chrono::seconds approvalLife = std::chrono::hours(24);  // of a request for approvals
+  std::size_t approvalsMost = 256;                             // requests that are kept
   unsigned freeTries = 4;              // wrong one-time tokens of a name before delays start
   std::chrono::seconds delayFirst{1};  // doubles with each further one
   std::chrono::seconds delayMost{60};

@@ -44,6 +44,10 @@ void TokenService::issueMany(const Actor& by, BulkIssueRequest request, Reply<Ou
   // What all have in common is checked once, for a name that is always sound.
   IssueRequest common{"user", request.kind, request.ttl, std::move(request.scopes), request.uses};
   if (auto good = checkIssue(by, common, core_->policy); !good) return reply(std::move(good).error());
+  if (common.kind == TokenKind::Recover && core_->policy.recoveryApprovals > 1)
+    return reply(Error{Code::Denied,
+                       "recover tokens need approvals here, so each is asked for on its own, with --user",
+                       base::Reason::ApprovalNeeded});
   submit<Outcomes<IssuedToken>>(
       core_->store,
       [core = core_.get(), by, users = std::move(request.users), common = std::move(common)](Txn& txn) {

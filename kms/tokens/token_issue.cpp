@@ -1,6 +1,7 @@
 #include "kms/tokens/token_jobs.h"
 
 #include "kms/audit/audit.h"
+#include "kms/tokens/approval_jobs.h"
 #include "kms/tokens/fields.h"
 #include "kms/tokens/submit.h"
 #include "kms/tokens/token_text.h"
@@ -84,6 +85,17 @@ base::Result<base::SecretText> mint(OpenKeys& keys, TokenRow& row, const std::st
   return showOneTimeToken(base::view(row.oneTime));
 }
 
+// Where a recover token needs others to agree, and they have not: why not.
+base::Result<std::optional<base::Error>> missingApproval(TokenCore& core, Txn& txn, OpenKeys& keys,
+                                                         const Actor& by, const IssueRequest& request,
+                                                         std::int64_t user, base::Time now) {
+  if (request.kind != TokenKind::Recover) return std::optional<base::Error>();
+  ApprovalSubject subject{ApprovalKind::RecoverToken, user,
+                          "ttl " + std::to_string(request.ttl->count()) + " s"};
+  for (const std::string& scope : request.scopes) subject.detail += ", scope " + scope;
+  return useApproval(core, txn, keys, by, subject, now);
+}
+
 }  // namespace
 
 base::Result<IssuedToken> issueToken(TokenCore& core, Txn& txn, OpenKeys& keys, const Actor& by,
@@ -96,6 +108,9 @@ base::Result<IssuedToken> issueToken(TokenCore& core, Txn& txn, OpenKeys& keys, 
   const bool oneTime = request.kind != TokenKind::Access;
   if (oneTime && (*user)->user.role > by.role)
     return forbidden("issuing a one-time token for a user whose role is above your own needs that role");
+  auto missing = missingApproval(core, txn, keys, by, request, (*user)->user.id, *now);
+  if (!missing) return std::move(missing).error();
+  if (*missing) return **std::move(missing);
   auto sequence = core.sequence.take(txn);
   if (!sequence) return std::move(sequence).error();
   TokenRow row = newRow(by, request, **user, *sequence, *now, core.policy);
@@ -119,12 +134,23 @@ base::Result<IssuedToken> issueToken(TokenCore& core, Txn& txn, OpenKeys& keys, 
 
 void TokenService::issue(const Actor& by, IssueRequest request, Reply<IssuedToken> reply) {
   if (auto good = checkIssue(by, request, core_->policy); !good) return reply(std::move(good).error());
-  submit<IssuedToken>(
+  // A refusal for want of approvals is an outcome of its own: the request for them is committed.
+  submit<Outcomes<IssuedToken>>(
       core_->store,
       [core = core_.get(), by, request = std::move(request)](Txn& txn) {
-        return withKeys(*core, [&](OpenKeys& keys) { return issueToken(*core, txn, keys, by, request); });
+        return withKeys(*core, [&](OpenKeys& keys) -> base::Result<Outcomes<IssuedToken>> {
+          auto issued = issueToken(*core, txn, keys, by, request);
+          if (!issued && issued.error().reason != base::Reason::ApprovalNeeded)
+            return std::move(issued).error();
+          Outcomes<IssuedToken> one;
+          one.push_back(std::move(issued));
+          return one;
+        });
       },
-      std::move(reply));
+      [reply = std::move(reply)](base::Result<Outcomes<IssuedToken>> done) {
+        if (!done) return reply(std::move(done).error());
+        reply(std::move(done->front()));
+      });
 }
 
 }  // namespace kms

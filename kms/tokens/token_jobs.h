@@ -11,7 +11,8 @@ namespace kms {
 
 // What can be said without the database. Fills in the ttl. Errors: as TokenService::issue.
 base::Result<void> checkIssue(const Actor& by, IssueRequest& request, const Policy& policy);
-// REQUIRES: a request that checkIssue has passed for the same actor.
+// REQUIRES: a request that checkIssue has passed for the same actor. A job that gets Denied / ApprovalNeeded
+// must end well all the same: the request for approvals is in its transaction.
 base::Result<IssuedToken> issueToken(TokenCore& core, Txn& txn, OpenKeys& keys, const Actor& by,
                                      const IssueRequest& request);
 

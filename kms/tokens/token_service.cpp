@@ -27,7 +27,7 @@ std::optional<TokenKind> parseTokenKind(std::string_view name) noexcept {
 
 TokenService::TokenService(Vault& vault, Store& store, const base::Clock& clock, base::Rng& rng,
                            const Policy& policy)
-    : core_(std::make_unique<TokenCore>(vault, store, clock, rng, policy)) {}
+    : core_(std::make_unique<TokenCore>(vault, store, clock, rng, policy)), approvals_(*core_) {}
 
 TokenService::~TokenService() = default;
 

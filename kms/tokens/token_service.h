@@ -9,6 +9,7 @@
 
 #include "hal/base/rng.h"
 #include "hal/base/secret_pool.h"
+#include "kms/tokens/approval_service.h"
 #include "kms/tokens/user_service.h"
 
 namespace kms {
@@ -81,8 +82,9 @@ class TokenService {
   ~TokenService();
 
   // Issuers and above. Nobody grants a scope kms:ROLE above the own role, nor an enrol token for a user above
-  // it; recover tokens need admin. A new one-time token voids the user's pending one. Errors: Invalid (ttl,
-  // scope, uses); NotFound (user); Denied / Forbidden; Unavailable / ClockBack.
+  // it; recover tokens need admin, and the approvals that the policy asks for. A new one-time token voids the
+  // user's pending one. Errors: Invalid (ttl, scope, uses); NotFound (user); Denied / Forbidden; Denied /
+  // ApprovalNeeded (a request for just this is there now, or was before); Unavailable / ClockBack.
   void issue(const Actor& by, IssueRequest request, Reply<IssuedToken> reply);
   // Unknown, wrong, expired, revoked and used tokens are alike: not active. A token with a use limit loses
   // one use. By accessor: for verifiers and the holder; takes no use. Errors: Invalid (no token's form);
@@ -103,7 +105,8 @@ class TokenService {
   // The same for 1 to policy.bulkBatch items in one transaction, which holds nobody else up for longer than
   // some milliseconds. An item that is wrong, unknown or forbidden fails alone (Invalid, NotFound, Denied);
   // whatever else goes wrong fails them all, and then nothing was done. Errors: those, and Invalid (no item,
-  // or too many; what all have in common).
+  // or too many; what all have in common); Denied / ApprovalNeeded (recover tokens, where approvals are asked
+  // for: one by one only).
   void issueMany(const Actor& by, BulkIssueRequest request, Reply<Outcomes<IssuedToken>> reply);
   // One-time tokens by their accessors only.
   void revokeMany(const Actor& by, std::vector<TokenRef> tokens, Reply<Outcomes<TokenView>> reply);
@@ -115,15 +118,19 @@ class TokenService {
   // Who the bearer of an access token is (see actor.h). A token with a use limit is no bearer here.
   // Errors: Denied / Unauthenticated.
   base::Result<Actor> authenticate(std::string_view bearer);
-  // Files new tokens under their users, then drops expired ones: one bounded batch in one transaction; true
-  // while more is left of this round.
+  // Files new tokens under their users, then drops what has expired, requests for approvals too: one bounded
+  // batch in one transaction; true while more is left of this round.
   base::Result<bool> tidy();
+
+  // What several administrators must agree to.
+  ApprovalService& approvals() noexcept { return approvals_; }
 
   // For kms/pki alone, which takes one-time tokens too: they share the clock and the throttle.
   TokenCore& core() noexcept { return *core_; }
 
  private:
   std::unique_ptr<TokenCore> core_;
+  ApprovalService approvals_;
 };
 
 }  // namespace kms

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "kms/tokens/approval_jobs.h"
 #include "kms/tokens/submit.h"
 #include "kms/tokens/token_core.h"
 #include "kms/tokens/token_filing.h"
@@ -36,6 +37,7 @@ base::Result<std::size_t> fileBatch(TokenCore& core, Txn& txn, OpenKeys& keys) {
 base::Result<bool> dropBatch(TokenCore& core, Txn& txn, OpenKeys& keys) {
   auto now = core.clock.now(txn);
   if (!now) return std::move(now).error();
+  if (auto dropped = dropApprovals(txn, keys, *now); !dropped) return std::move(dropped).error();
   auto rows = batchAfter(core, txn, kTokensTidied);
   if (!rows) return std::move(rows).error();
   for (const auto& sealed : *rows) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "hal/base/rfc3339.h"
+#include "kms/tokens/approval_row.h"
 #include "kms/tokens/token_row.h"
 #include "kms/tokens/user_row.h"
 #include "tests/unit/keys/worked_examples.h"
@@ -69,6 +70,27 @@ TEST(Formats, ClaimedTokenRow) {
   const auto bytes = kms::encodeToken(row);
   EXPECT_EQ(base::toHex(bytes), example["row"]);
   EXPECT_TRUE(kms::decodeToken(bytes));
+}
+
+TEST(Formats, ApprovalRow) {
+  Example example = workedExample("approval row");
+  kms::ApprovalRow row;
+  ASSERT_EQ(example["kind"], "recover token");
+  row.subject.kind = kms::ApprovalKind::RecoverToken;
+  row.state = static_cast<kms::ApprovalRow::State>(std::stoi(example["state"]));
+  row.subject.user = std::stoll(example["user"]);
+  row.subject.detail = example["what"];
+  row.asked = *base::parseTime(example["asked"]);
+  row.expires = *base::parseTime(example["expires"]);
+  row.votes.push_back({std::stoll(example["asker"]), row.asked});
+  const std::string second = example["second"];
+  row.votes.push_back({std::stoll(second), *base::parseTime(second.substr(second.find(' ') + 1))});
+  const base::Bytes bytes = kms::encodeApproval(row);
+  EXPECT_EQ(base::toHex(bytes), example["row"]);
+  EXPECT_TRUE(kms::decodeApproval(bytes));
+  const std::int64_t key = std::stoll(example["key"]);
+  EXPECT_EQ(key >> 20U, row.asked.time_since_epoch().count());
+  EXPECT_EQ(kms::approvalId(key), example["name"]);
 }
 
 }  // namespace

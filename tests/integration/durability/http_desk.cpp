@@ -28,27 +28,50 @@ HttpDesk::HttpDesk(std::uint16_t port, const std::filesystem::path& authority, s
       }),
       bearer_(std::move(bearer)) {}
 
-Result<Answer> HttpDesk::call(const std::string& method, const std::string& path, const json::object& body,
-                              const std::map<std::string, std::string>& query) {
+HttpDesk::HttpDesk(std::uint16_t port, kmsd::http::TlsTrust trust)
+    : connect_([port, trust = std::move(trust)] {
+        return kmsd::http::Client::connectTls("127.0.0.1", port, trust, base::Deadline::in(kPatience));
+      }) {}
+
+Result<kmsd::http::Response> HttpDesk::send(kmsd::http::Request request) {
   if (!client_) {
     auto connected = connect_();
     if (!connected) return std::move(connected).error();
     client_ = *std::move(connected);
   }
+  if (!bearer_.empty()) request.authorization = base::secretText("Bearer " + bearer_);
+  auto response = client_->call(request, base::Deadline::in(kPatience));
+  if (!response) client_.reset();
+  return response;
+}
+
+Result<std::string> HttpDesk::fetch(const std::string& method, const std::string& path,
+                                    const std::string& contentType, base::BytesView body) {
+  kmsd::http::Request request;
+  request.method = method;
+  request.path = path;
+  request.contentType = contentType;
+  request.body = base::secretText(base::asText(body));
+  auto response = send(std::move(request));
+  if (!response) return std::move(response).error();
+  if (response->status != 200)
+    return base::Error{base::Code::NotFound,
+                       method + " " + path + " answered " + std::to_string(response->status)};
+  return std::string(bodyOf(*response));
+}
+
+Result<Answer> HttpDesk::call(const std::string& method, const std::string& path, const json::object& body,
+                              const std::map<std::string, std::string>& query) {
   kmsd::http::Request request;
   request.method = method;
   request.path = path;
   request.query = query;
-  if (!bearer_.empty()) request.authorization = base::secretText("Bearer " + bearer_);
   if (!body.empty()) {
     request.contentType = "application/json";
     request.body = base::secretText(json::serialize(body));
   }
-  auto response = client_->call(request, base::Deadline::in(kPatience));
-  if (!response) {
-    client_.reset();
-    return std::move(response).error();
-  }
+  auto response = send(std::move(request));
+  if (!response) return std::move(response).error();
   Answer answer;
   answer.status = response->status;
   boost::system::error_code wrong;

@@ -22,6 +22,8 @@ class HttpDesk final : public Desk {
   explicit HttpDesk(const std::filesystem::path& socket);
   // Over TLS to this port here, with an access token.
   HttpDesk(std::uint16_t port, const std::filesystem::path& authority, std::string bearer);
+  // The same, with a client certificate.
+  HttpDesk(std::uint16_t port, kmsd::http::TlsTrust trust);
 
   base::Result<void> addUser(const std::string& name) override;
   base::Result<bool> hasUser(const std::string& name) override;
@@ -35,9 +37,13 @@ class HttpDesk final : public Desk {
   base::Result<Answer> call(const std::string& method, const std::string& path,
                             const boost::json::object& body = {},
                             const std::map<std::string, std::string>& query = {});
+  // The body of an answer with the status 200 to what is not JSON. Errors: those, and NotFound.
+  base::Result<std::string> fetch(const std::string& method, const std::string& path,
+                                  const std::string& contentType = {}, base::BytesView body = {});
   void disconnect() { client_.reset(); }
 
  private:
+  base::Result<kmsd::http::Response> send(kmsd::http::Request request);
   // Errors: those, and what a problem document says.
   base::Result<boost::json::object> ask(const std::string& method, const std::string& path,
                                         const boost::json::object& body, int expected = 200);

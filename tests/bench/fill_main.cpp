@@ -1,9 +1,9 @@
-// bench_fill: fills the database of a server that `kmsd setup` has made with users and tokens, as rows that
-// were issued, put on record and filed some time ago. It goes through the product's own keys, rows and store,
-// and leaves out what would take long and stay nowhere: HTTP, and an audit entry for each token.
+// bench_fill: fills the database of a server that `kmsd setup` has made with users, tokens and certificates,
+// as rows that were issued, put on record and filed some time ago. It goes through the product's own keys,
+// rows and store, and leaves out what would take long and stay nowhere: HTTP, and an audit entry for each
+// token.
 //
 // The key file comes on standard input, so that the key stands in no argument. kmsd must not run.
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,20 +14,20 @@
 #include <string>
 #include <vector>
 
-#include "hal/base/fd.h"
-#include "hal/base/file.h"
 #include "hal/key_file.h"
-#include "kms/keys/vault.h"
+#include "kms/pki/certificate_service.h"
 #include "kms/store/sqlite_store.h"
 #include "kms/tokens/token_row.h"
 #include "kms/tokens/token_sequence.h"
 #include "kms/tokens/token_service.h"
 #include "kms/tokens/token_text.h"
+#include "tests/bench/fill_certificates.h"
 
 namespace {
 
 namespace options = boost::program_options;
 using base::Result;
+using tests::bench::Lines;
 
 constexpr std::uint64_t kBatch = 20'000;  // tokens in a transaction
 
@@ -38,45 +38,13 @@ struct Plan {
   std::uint64_t apart = 0;
   std::string tokensFile;
   std::string apartFile;
-};
-
-// Lines of equal length, collected and written at the end.
-class Lines {
- public:
-  void add(const base::SecretText& token) {
-    const std::string_view text = base::view(token);
-    width_ = text.size();
-    all_.append(text);
-  }
-  void shuffle(std::mt19937_64& numbers) {
-    for (std::size_t i = count(); i > 1; --i) {
-      char* one = all_.data() + (numbers() % i) * width_;
-      std::swap_ranges(one, one + width_, all_.data() + (i - 1) * width_);
-    }
-  }
-  Result<void> write(const std::string& path) const {
-    std::FILE* file = nullptr;
-    if (const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600); fd >= 0)
-      file = ::fdopen(fd, "w");
-    if (file == nullptr) return base::systemError("cannot create " + path, errno);
-    for (std::size_t i = 0; i < count(); ++i) {
-      std::fwrite(all_.data() + i * width_, 1, width_, file);
-      std::fputc('\n', file);
-    }
-    if (std::fclose(file) != 0) return base::systemError("cannot write " + path, errno);
-    return {};
-  }
-
- private:
-  std::size_t count() const { return width_ == 0 ? 0 : all_.size() / width_; }
-  std::string all_;  // tokens of a benchmark: no secrets
-  std::size_t width_ = 0;
+  tests::bench::CertificatePlan certificates;
 };
 
 class Fill {
  public:
-  Fill(const Plan& plan, kms::Store& store, kms::Vault& vault)
-      : plan_(plan), store_(store), vault_(vault), random_(std::random_device()()) {
+  Fill(const Plan& plan, kms::Store& store, kms::Vault& vault, kms::pki::Authority& authority)
+      : plan_(plan), store_(store), vault_(vault), authority_(authority), random_(std::random_device()()) {
     policy_.tidyBatch = 4096;
   }
 
@@ -87,7 +55,11 @@ class Fill {
       auto written = store_.writeAndWait([&](kms::Txn& txn) { return addTokens(txn, count); });
       if (!written) return written;
     }
+    tests::bench::CertificateFill certificates(plan_.certificates, store_, vault_, authority_);
+    if (plan_.certificates.count > 0)
+      if (auto made = certificates.run(users_); !made) return made;
     if (auto filed = file(); !filed) return filed;
+    if (total() == 0) return {};
     apart_.shuffle(random_);
     if (auto written = tokens_.write(plan_.tokensFile); !written) return written;
     return plan_.apart == 0 ? Result<void>() : apart_.write(plan_.apartFile);
@@ -141,24 +113,31 @@ class Fill {
     const bool apart = random_() % (total() - made_) < plan_.apart - apartMade_;
     ++made_;
     if (apart) ++apartMade_;
-    (apart ? apart_ : tokens_).add(*text);
+    (apart ? apart_ : tokens_).add(base::view(*text));
     return {};
   }
 
   // What the daemon's tidier would do in the hours after.
   Result<void> file() {
     kms::TokenService service(vault_, store_, base::systemClock(), base::systemRng(), policy_);
-    for (;;) {
-      auto more = service.tidy();
-      if (!more) return std::move(more).error();
-      if (!*more) return {};
+    kms::pki::CertificateService certificates(vault_, store_, authority_, service, base::systemClock(),
+                                              base::systemRng(), policy_, pki_, {}, "Bench");
+    for (bool more = true; more;) {
+      auto tokens = service.tidy();
+      if (!tokens) return std::move(tokens).error();
+      auto settled = certificates.tidy();
+      if (!settled) return std::move(settled).error();
+      more = *tokens || *settled;
     }
+    return {};
   }
 
   const Plan& plan_;
   kms::Store& store_;
   kms::Vault& vault_;
+  kms::pki::Authority& authority_;
   kms::Policy policy_;
+  kms::pki::PkiPolicy pki_;
   kms::TokenSequence sequence_;
   std::mt19937_64 random_;
   std::vector<std::int64_t> users_;
@@ -185,10 +164,12 @@ Result<void> fill(const Plan& plan) {
   auto store = kms::openSqliteStore(plan.database, {.cacheBytes = 256U << 20U});
   if (!store) return std::move(store).error();
   kms::Vault vault(**store, server, base::systemRng());
+  const auto authority = std::make_shared<kms::pki::Authority>();
+  vault.attach(authority);
   auto opened =
       vault.unseal({std::move(file->key), kms::MediumRef{server, file->identity->medium}, {}, "stdin"});
   if (!opened) return std::move(opened).error();
-  return Fill(plan, **store, vault).run();
+  return Fill(plan, **store, vault, *authority).run();
 }
 
 }  // namespace
@@ -202,10 +183,17 @@ int main(int argc, char** argv) try {
   add("database", options::value(&plan.database)->required(), "of a server that does not run");
   add("users", options::value(&plan.users)->default_value(10'000), "to be added");
   add("tokens", options::value(&plan.tokens)->default_value(1'000'000), "to be issued to them");
-  add("tokens-file", options::value(&plan.tokensFile)->required(), "new file for their texts, one a line");
+  add("tokens-file", options::value(&plan.tokensFile), "new file for their texts, one a line");
   add("apart", options::value(&plan.apart)->default_value(0),
       "further tokens, all over the table, to be revoked");
   add("apart-file", options::value(&plan.apartFile), "new file for theirs, in no order");
+  add("certificates", options::value(&plan.certificates.count)->default_value(0), "to be issued to them");
+  add("revoked", options::bool_switch(&plan.certificates.revoked), "these certificates are revoked");
+  add("certificates-file", options::value(&plan.certificates.file), "new file for their serial numbers");
+  add("certificates-apart", options::value(&plan.certificates.apart)->default_value(0),
+      "further certificates, all over the table, that are not revoked");
+  add("certificates-apart-file", options::value(&plan.certificates.apartFile),
+      "new file for theirs, in no order");
   options::variables_map given;
   options::store(options::parse_command_line(argc, argv, all), given);
   if (given.count("help") != 0) return std::cout << all, 0;

@@ -7,7 +7,7 @@
 namespace tests::bench {
 namespace {
 
-constexpr std::string_view kStatusLine = "HTTP/1.1 ";
+constexpr std::string_view kStatusLine = "HTTP/1.";  // 0 or 1
 constexpr std::string_view kLength = "content-length:";
 constexpr std::string_view kConnection = "connection:";
 
@@ -31,7 +31,8 @@ std::optional<Answer> readAnswer(std::string_view text) {
   Answer answer;
   answer.size = head + 4;
   if (!text.starts_with(kStatusLine)) return answer;
-  const auto status = number(text.substr(kStatusLine.size(), 3));
+  const auto status = number(text.substr(kStatusLine.size() + 2, 3));
+  answer.closes = text[kStatusLine.size()] == '0';
   std::optional<std::size_t> length;
   for (std::size_t at = text.find("\r\n"); at < head;) {
     const std::string_view line = text.substr(at + 2, text.find("\r\n", at + 2) - at - 2);

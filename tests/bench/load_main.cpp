@@ -17,6 +17,7 @@ struct Call {
   std::string target;
   std::string draw = "uniform";
   std::string bearerFile;
+  std::string tokens;
   double seconds = 3;
   double warmUp = 0.2;
   RequestPlan requests;
@@ -30,16 +31,21 @@ options::options_description described(Call& call) {
   add("json", "print one JSON object");
   add("target", options::value(&call.target)->required(), "unix:PATH, http://IPV4:PORT or https://IPV4:PORT");
   add("connections", options::value(&call.load.connections)->default_value(1), "keep-alive connections");
+  add("reconnect", options::bool_switch(&call.load.reconnect), "a new connection for each request instead");
   add("seconds", options::value(&call.seconds)->default_value(3), "how long it counts");
   add("warm-up", options::value(&call.warmUp)->default_value(0.2), "seconds before, not counted");
   add("count", options::value(&call.load.count)->default_value(0),
       "requests after which it ends; 0: no limit");
   add("method", options::value(&call.requests.method)->default_value("POST"), "of the request");
   add("path", options::value(&call.requests.path)->default_value("/v1/tokens/verify"), "of the request");
-  add("body", options::value(&call.requests.body), "JSON, the same with each request");
-  add("tokens", options::value(&call.requests.tokens), "file of tokens: each body is {\"token\":\"...\"}");
+  add("body", options::value(&call.requests.body), "of the request; with --lines, {line} is one of them");
+  add("content-type", options::value(&call.requests.contentType)->default_value("application/json"),
+      "of the body");
+  add("hex", options::bool_switch(&call.requests.hex), "body and lines are hexadecimal digits");
+  add("lines", options::value(&call.requests.lines), "file of words for {line} in the path or the body");
+  add("tokens", options::value(&call.tokens), "the same as --lines, with the body {\"token\":\"{line}\"}");
   add("draw", options::value(&call.draw)->default_value("uniform"), "uniform, hot or once");
-  add("hot", options::value(&call.requests.hot)->default_value(100000), "tokens that --draw hot draws from");
+  add("hot", options::value(&call.requests.hot)->default_value(100000), "lines that --draw hot draws from");
   add("first", options::value(&call.requests.first)->default_value(0), "line at which --draw once begins");
   add("bearer-file", options::value(&call.bearerFile), "file with the token for the Authorization header");
   add("status", options::value(&call.load.status)->default_value(200), "the status wanted");
@@ -56,6 +62,10 @@ std::optional<std::string> finish(Call& call) {
   call.load.time = std::chrono::duration<double>(call.seconds);
   call.load.warmUp = std::chrono::duration<double>(call.warmUp);
   if (call.load.connections == 0) return "--connections must be at least 1";
+  if (!call.tokens.empty()) {
+    call.requests.lines = call.tokens;
+    call.requests.body = "{\"token\":\"{line}\"}";
+  }
   if (call.draw == "hot") {
     call.requests.draw = Draw::Hot;
   } else if (call.draw == "once") {

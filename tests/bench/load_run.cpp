@@ -37,9 +37,7 @@ class Load {
     if (!plan_.save.empty()) saved_.open(plan_.save, std::ios::app);
     lanes_.resize(plan_.connections);
     for (std::size_t i = 0; i < lanes_.size(); ++i) {
-      lanes_[i].link = Link::open(plan_.target, tls_);
-      if (!lanes_[i].link) return "cannot connect to the server";
-      if (!watch(EPOLL_CTL_ADD, i, EPOLLIN)) return "cannot watch a connection";
+      if (!open(i)) return "cannot connect to the server";
     }
     times_.reserve(1U << 20U);
     return std::nullopt;
@@ -69,6 +67,12 @@ class Load {
     return ::epoll_ctl(poll_.get(), operation, lanes_[lane].link->fd(), &event) == 0;
   }
 
+  bool open(std::size_t lane) {
+    lanes_[lane].link = Link::open(plan_.target, tls_);
+    lanes_[lane].wantsWrite = false;
+    return lanes_[lane].link && watch(EPOLL_CTL_ADD, lane, EPOLLIN);
+  }
+
   void fail(std::string why) {
     ++result_.errors;
     if (result_.firstError.empty()) result_.firstError = std::move(why);
@@ -84,6 +88,7 @@ class Load {
     lane.busy = true;
     lane.sent = 0;
     lane.began = now;
+    if (!lane.link && !open(index)) return lost(lane, "a connection was refused");
     send(index);
   }
 
@@ -100,10 +105,13 @@ class Load {
 
   // A lane whose connection is gone ends there; that is an error.
   void end(std::size_t index, std::string why) {
-    Lane& lane = lanes_[index];
+    watch(EPOLL_CTL_DEL, index, 0);
+    lost(lanes_[index], std::move(why));
+  }
+
+  void lost(Lane& lane, std::string why) {
     if (lane.busy) --busy_;
     lane.busy = false;
-    watch(EPOLL_CTL_DEL, index, 0);
     fail(std::move(why));
   }
 
@@ -117,11 +125,13 @@ class Load {
       const auto answer = readAnswer(lane.answer);
       if (!answer) continue;
       judge(lane, *answer);
-      if (answer->status == 0 || answer->closes || answer->size != lane.answer.size())
+      const bool ends = answer->closes && !plan_.reconnect;
+      if (answer->status == 0 || ends || answer->size != lane.answer.size())
         return end(index, "an answer has no length, ends the connection or is longer than it says");
       lane.answer.clear();
       lane.busy = false;
       --busy_;
+      if (plan_.reconnect) lane.link.reset();
       return begin(index);
     }
   }

@@ -15,6 +15,7 @@ namespace tests::bench {
 struct LoadPlan {
   Target target;
   unsigned connections = 1;
+  bool reconnect = false;                     // a new connection for each request, and its time counted
   std::chrono::duration<double> warmUp{0.2};  // answers within it are checked, and not counted
   std::chrono::duration<double> time{3};
   std::uint64_t count = 0;  // requests after which it ends, warming up included; 0: only the time ends it

@@ -23,6 +23,7 @@ def quantile(sorted_values, percent):
 class Postgres:
     name = "postgresql"
     kinds = ("issue", "verify", "revoke")
+    row = ROW
     scripts = {
         "issue": "INSERT INTO tokens(row) VALUES ('\\x{blob}');\n",
         "verify": "\\set key random(1, {tokens})\nSELECT row FROM tokens WHERE key = :key;\n",
@@ -55,7 +56,7 @@ class Postgres:
             for name, value in self.settings.items():
                 conf.write(f"{name} = {value}\n")
             conf.write(f"unix_socket_directories = '{self.folder}'\n")
-        blob = os.urandom(ROW).hex()
+        blob = os.urandom(self.row).hex()
         for kind, text in self.scripts.items():
             (self.folder / f"{kind}.sql").write_text(text.format(blob=blob, tokens=self.plan.tokens))
 
@@ -67,9 +68,9 @@ class Postgres:
         self.server = Server(command, self.folder / "log", stop_signal=signal.SIGTERM)
         ready = ["pg_isready", "-q", "-h", str(self.folder), "-U", "bench"]
         self.server.wait_ready(lambda: os.spawnvp(os.P_WAIT, ready[0], ready) == 0)
-        row = " || ".join(f"md5('{i}' || key)" for i in range(7))
+        row = " || ".join(f"md5('{i}' || key)" for i in range(-(-self.row // 16)))
         self.sql("CREATE TABLE tokens(key bigserial PRIMARY KEY, state smallint NOT NULL DEFAULT 1, row bytea NOT NULL)")
-        self.sql(f"INSERT INTO tokens(row) SELECT substring(decode({row}, 'hex'), 1, {ROW}) "
+        self.sql(f"INSERT INTO tokens(row) SELECT substring(decode({row}, 'hex'), 1, {self.row}) "
                  f"FROM generate_series(1, {self.plan.tokens}) AS key")
         self.sql("VACUUM ANALYZE tokens")
         self.sql("CHECKPOINT")

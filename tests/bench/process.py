@@ -51,13 +51,22 @@ def stat_of(pid):
         return None
 
 
-def resident(pid):
-    """Resident memory in bytes."""
+def memory_of(pid, field):
     with open(f"/proc/{pid}/status", encoding="utf-8") as file:
         for line in file:
-            if line.startswith("VmRSS:"):
+            if line.startswith(field):
                 return int(line.split()[1]) * 1024
     raise Failed(f"process {pid} has ended")
+
+
+def resident(pid):
+    """Resident memory in bytes."""
+    return memory_of(pid, "VmRSS:")
+
+
+def resident_most(pid):
+    """The most that it ever was, or since that was set back."""
+    return memory_of(pid, "VmHWM:")
 
 
 class Server:
@@ -140,3 +149,12 @@ class UnixHttp(http.client.HTTPConnection):
         self.request(method, path, text, {"Content-Type": "application/json"} if text else {})
         answer = self.getresponse()
         return answer.status, json.loads(answer.read())
+
+    def fetch(self, path):
+        """The body of a GET that is answered with 200."""
+        self.request("GET", path)
+        answer = self.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise Failed(f"GET {path} is answered with {answer.status}")
+        return body

@@ -34,11 +34,12 @@ def print_table(results):
               f"   {rates}")
 
 
-def print_ratios(results):
+def print_ratios(results, goals=None):
+    """Of kmsd to its peers. A goal may name the peer's measurement, where that is another one."""
     print(f"\n{'goal: kmsd against':<54} {'':<11} {'median':>6} {'goal':>5}        ratio of each round")
-    for title, kind, connections, peer, least in GOALS:
+    for title, kind, connections, peer, least, *other_kind in goals or GOALS:
         ours = results.get((kind, connections, "kmsd"))
-        theirs = results.get((kind, connections, peer))
+        theirs = results.get((*(other_kind or [kind]), connections, peer))
         if not ours or not theirs:
             print(f"{title:<54} {peer:<11} not measured")
             continue

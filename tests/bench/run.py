@@ -17,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import certificates
 import report
 from peers import Postgres, Redis
 from process import Failed, run
@@ -42,6 +43,10 @@ def options():
     parser.add_argument("--seconds", type=float, default=3, help="of each measurement")
     parser.add_argument("--only", action="append", choices=PROGRAMS, help="measure this program; may be repeated")
     parser.add_argument("--measure", action="append", metavar="NAME", help="only this measurement, as 'issue' or 'verify TLS'")
+    parser.add_argument("--certificates", action="store_true", help="measure the certificate authority instead")
+    parser.add_argument("--certificates-count", type=int, default=1_000_000, help="certificates on the list")
+    parser.add_argument("--only-certificates", action="append", choices=certificates.PROGRAMS, metavar="PROGRAM",
+                        help="with --certificates: measure this program; may be repeated")
     parser.add_argument("--start", action="store_true", help="measure start, memory and disk instead; fills --start-tokens")
     parser.add_argument("--start-tokens", type=int, default=10_000_000)
     parser.add_argument("--smoke", action="store_true", help="a few thousand tokens and one short round, to see that it works")
@@ -50,6 +55,7 @@ def options():
     given = parser.parse_args()
     if given.smoke:
         given.tokens, given.users, given.rounds, given.seconds = 2000, 100, 1, 0.3
+        given.certificates_count = 2000
         given.only = given.only or ["kmsd", "bare"]
     given.only = given.only or list(PROGRAMS)
     return given
@@ -65,6 +71,9 @@ class Plan:
         self.rounds, self.seconds = given.rounds, given.seconds
         # To be revoked, each once; more than can be in the time, or half of all where there are few.
         self.apart = min(int(given.rounds * (given.seconds + 0.2) * 60_000), max(given.tokens // 2, 30_000))
+        self.certificates = given.certificates_count
+        # Revoked at two numbers of connections, each once.
+        self.certificates_apart = 2 * max(int(given.rounds * (given.seconds + 0.2) * 20_000), 10_000)
         self.bare_options = given.bare_options.split()
         self.certificate, self.key = scratch / "certificate.pem", scratch / "key.pem"
         run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
@@ -193,7 +202,10 @@ def main():
             stack.callback(shutil.rmtree, scratch, ignore_errors=True)
             os.chmod(scratch, 0o711)  # PostgreSQL's own user comes through, and sees nothing else
             plan = Plan(given, scratch)
-            (measure_start if given.start else compare)(given, plan, stack)
+            if given.certificates:
+                certificates.compare(given, plan, stack)
+            else:
+                (measure_start if given.start else compare)(given, plan, stack)
     except KeyboardInterrupt:
         return 130
     except (Failed, OSError, subprocess.CalledProcessError) as failed:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "daemon/credentials.h"
 #include "daemon/data_dir.h"
@@ -81,6 +82,18 @@ base::Result<void> parseCertificates(const Parsed& parsed, RunOptions& options) 
         "encrypted for");
   policy.encryptionKey = *key;
   return parseAddresses(parsed, options);
+}
+
+base::Result<void> parseApprovals(const Parsed& parsed, RunOptions& options) {
+  constexpr unsigned kMost = 16;
+  const std::string& text = parsed.text("recovery-approvals");
+  unsigned wanted = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), wanted);
+  if (failed != std::errc() || end != text.data() + text.size() || wanted > kMost)
+    return invalid("--recovery-approvals takes a number from 0 to " + std::to_string(kMost) + ", not '" +
+                   text + "'");
+  options.policy.recoveryApprovals = wanted;
+  return {};
 }
 
 }  // namespace
@@ -173,6 +186,7 @@ base::Result<RunOptions> runOptions(const Parsed& parsed) {
   }
   if (auto tls = parseTls(parsed, options); !tls) return std::move(tls).error();
   if (auto made = parseCertificates(parsed, options); !made) return std::move(made).error();
+  if (auto approvals = parseApprovals(parsed, options); !approvals) return std::move(approvals).error();
   if (auto policy = parseOnRemoval(parsed.text("on-removal"), options); !policy)
     return std::move(policy).error();
   return options;
@@ -208,6 +222,11 @@ std::span<const OptionSpec> runOptionSpecs() noexcept {
       OptionSpec{"renew-from", "SPAN", "how old a certificate must be before its holder may renew it", "0"},
       OptionSpec{"encryption-key", "KIND", "what keys are made for the encryption certificates of users",
                  "rsa-3072", false, false, false, "rsa-2048 rsa-3072 rsa-4096 ecdsa-p256 ecdsa-p384"},
+      OptionSpec{
+          "recovery-approvals", "N",
+          "how many different administrators, the asker one of them, must agree to a recover token, or "
+          "to a new key of the authority; 0 and 1: the asker is enough",
+          "0"},
       OptionSpec{"crl-url", "URL",
                  "where others find the CRL, such as http://HOST/crl.der; it stands in certificates", "",
                  true},

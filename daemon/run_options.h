@@ -35,6 +35,7 @@ struct RunOptions {
   std::optional<Listen> metrics;  // where /metrics is served in clear; a loopback address
   OnRemoval onRemoval = OnRemoval::Keep;
   std::chrono::seconds grace{30};
+  kms::Policy policy;
   kms::pki::PkiPolicy certificates;
   kms::pki::Addresses addresses;    // that certificates name
   std::filesystem::path driverDir;  // as ReaderOptions

@@ -6,8 +6,9 @@
 
 namespace kmsd {
 
-Services::Services(std::unique_ptr<kms::Store> opened, const base::Uuid& server)
-    : store(std::move(opened)),
+Services::Services(std::unique_ptr<kms::Store> opened, const base::Uuid& server, const kms::Policy& limits)
+    : policy(limits),
+      store(std::move(opened)),
       vault(*store, server, base::systemRng()),
       gated(*store),
       users(vault, gated, base::systemClock(), policy),
@@ -19,11 +20,11 @@ void Services::drain() {
 }
 
 base::Result<std::unique_ptr<Services>> openServices(const DataDir& dir, const base::Uuid& server,
-                                                     kms::SqliteOptions options, PkiOptions pki,
-                                                     std::optional<base::Error>& fault) {
+                                                     kms::SqliteOptions options, const kms::Policy& policy,
+                                                     PkiOptions pki, std::optional<base::Error>& fault) {
   auto store = kms::openSqliteStore(dir.database(), std::move(options));
   if (store) {
-    auto services = std::make_unique<Services>(*std::move(store), server);
+    auto services = std::make_unique<Services>(*std::move(store), server, policy);
     auto made = PkiServices::create(services->vault, services->gated, services->users, services->tokens,
                                     base::systemClock(), base::systemRng(), services->policy, std::move(pki));
     if (!made) return std::move(made).error();

@@ -16,7 +16,7 @@ namespace kmsd {
 
 // Jobs that wait for the store's writer refer to the services, so they are done before the services go.
 struct Services {
-  Services(std::unique_ptr<kms::Store> opened, const base::Uuid& server);
+  Services(std::unique_ptr<kms::Store> opened, const base::Uuid& server, const kms::Policy& limits);
   ~Services() { drain(); }
   Services(const Services&) = delete;
   Services& operator=(const Services&) = delete;
@@ -25,7 +25,7 @@ struct Services {
   // that. REQUIRES: nobody gives it more.
   void drain();
 
-  kms::Policy policy;
+  const kms::Policy policy;
   std::unique_ptr<kms::Store> store;
   kms::Vault vault;
   kms::GatedStore gated;  // what the services write to, once the audit log is attached
@@ -37,7 +37,7 @@ struct Services {
 // Null where the database is missing or damaged; then `fault` says so, and the log. Errors: those that keep
 // the server from starting.
 base::Result<std::unique_ptr<Services>> openServices(const DataDir& dir, const base::Uuid& server,
-                                                     kms::SqliteOptions options, PkiOptions pki,
-                                                     std::optional<base::Error>& fault);
+                                                     kms::SqliteOptions options, const kms::Policy& policy,
+                                                     PkiOptions pki, std::optional<base::Error>& fault);
 
 }  // namespace kmsd

@@ -231,7 +231,8 @@ base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const 
   kms::SqliteOptions storing;
   storing.committed = [&metrics](std::size_t jobs, auto took) { metrics.committed(jobs, took); };
   std::optional<base::Error> fault;
-  auto services = openServices(dir, id, std::move(storing), pkiOptions(options, dir, header), fault);
+  auto services =
+      openServices(dir, id, std::move(storing), options.policy, pkiOptions(options, dir, header), fault);
   if (!services) return std::move(services).error();
   Services* parts = services->get();
 

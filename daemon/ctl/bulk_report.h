@@ -4,6 +4,7 @@
 //   # kmsctl report: HEADING                       the first line: which command this is of
 //   sent    USER      TIME                         asked for; no answer is known yet
 //   ok      ID        ACCESSOR  EXPIRES            done (the last two where they are known)
+//   ok      ID        NUMBER                       of a command that tells how many were done for an item
 //   failed  ID        CODE      DETAIL             tried again by the next run
 //   lost    USER      ACCESSOR  DETAIL             issued by a batch whose answer was lost, and revoked again
 //

@@ -193,6 +193,7 @@ Exit BulkRun::take(const Answer& answer) {
 void BulkRun::succeeded(const Item& item, const Document& answer) {
   ++done_;
   const std::string expires = answer.text("expires_at");
+  const std::string count = verb_.count.empty() ? "" : answer.text(verb_.count);
   if (output_->json()) {
     output_->item(answer.json());
   } else if (verb_.issues) {
@@ -201,9 +202,15 @@ void BulkRun::succeeded(const Item& item, const Document& answer) {
     output_->field(expires, true);
   } else {
     output_->field(item.id, false);
-    output_->field(verb_.done, true);
+    output_->field(verb_.done, verb_.count.empty());
+    if (!verb_.count.empty()) output_->field(count, true);
   }
-  if (report_) report_->add({"ok", item.id, answer.text("accessor"), expires});
+  if (!report_) return;
+  if (verb_.count.empty()) {
+    report_->add({"ok", item.id, answer.text("accessor"), expires});
+  } else {
+    report_->add({"ok", item.id, count});
+  }
 }
 
 // An item without an id is a line that is none.

@@ -32,6 +32,7 @@ struct BulkVerb {
   std::string done;     // "issued"
   std::string heading;  // of its reports
   bool issues = false;  // the answers hold tokens, which an interruption can lose
+  std::string count{};  // the member of an answer that tells how many were done for an item; empty: none
   // An item's name for reports and messages, never a secret. Errors: Invalid (no such item can be), which
   // does not quote the text.
   std::function<base::Result<std::string>(std::string_view text)> idOf;

@@ -181,4 +181,23 @@ Exit runBulkRevoke(const Parsed& parsed) {
   return BulkRun(parsed, std::move(verb)).run();
 }
 
+Exit runBulkCertificateRevoke(const Parsed& parsed) {
+  if (!parsed.arguments().empty()) return fail(Exit::Usage, "give SERIAL or --users-file, not both");
+  const std::string& reason = parsed.text("reason");
+  if (reason == "hold" || reason == "release")
+    return fail(Exit::Usage, "--reason " + reason + " takes one certificate, by its serial number");
+  BulkVerb verb;
+  verb.list = parsed.text("users-file");
+  if (auto good = checkFiles(parsed, verb.list); !good) return fail(good.error());
+  verb.path = "/v1/certificates/bulk-revoke";
+  verb.member = "users";
+  verb.called = "user";
+  verb.done = "revoked";
+  verb.count = "certificates";
+  verb.heading = "cert revoke --users-file --reason " + reason;
+  verb.idOf = userOf;
+  verb.fill = [reason](Body& body) { body.text("reason", reason); };
+  return BulkRun(parsed, std::move(verb)).run();
+}
+
 }  // namespace kmsd::ctl

@@ -1,4 +1,4 @@
-// The bulk forms of `token issue` and `token revoke`.
+// The bulk forms of `token issue`, `token revoke` and `cert revoke`.
 #pragma once
 
 #include <cstdint>
@@ -27,5 +27,7 @@ Exit runBulkIssue(const Parsed& parsed);
 // `token revoke` with --accessors-file, --tokens-file or --users-file.
 bool wantsBulkRevoke(const Parsed& parsed);
 Exit runBulkRevoke(const Parsed& parsed);
+// `cert revoke --users-file F`.
+Exit runBulkCertificateRevoke(const Parsed& parsed);
 
 }  // namespace kmsd::ctl

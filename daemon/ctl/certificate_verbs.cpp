@@ -1,6 +1,7 @@
 #include <array>
 #include <iostream>
 
+#include "daemon/ctl/bulk_verbs.h"
 #include "daemon/ctl/output.h"
 #include "daemon/ctl/remote.h"
 #include "daemon/ctl/verbs.h"
@@ -53,6 +54,10 @@ Exit runShow(const Parsed& parsed) {
 }
 
 Exit runRevoke(const Parsed& parsed) {
+  if (parsed.has("users-file")) return runBulkCertificateRevoke(parsed);
+  if (parsed.has("report")) return fail(Exit::Usage, "--report goes with --users-file");
+  if (parsed.arguments().empty())
+    return fail(Exit::Usage, "give SERIAL for one certificate, or --users-file for all of many users");
   Body body;
   body.text("reason", parsed.text("reason"));
   return callThen(parsed, "POST", std::string(kCertificates) + "/" + parsed.arguments().front() + "/revoke",
@@ -118,6 +123,9 @@ Exit runCrlShow(const Parsed& parsed) {
 
 constexpr std::array kSerial = {ArgumentSpec{"SERIAL", "the serial number, 32 hexadecimal digits"}};
 
+constexpr std::array kSerialOrList = {
+    ArgumentSpec{"SERIAL", "the serial number, 32 hexadecimal digits", false}};
+
 constexpr std::array kIssueOptions = {
     OptionSpec{"user", "U", "whose certificate it is", {}, false, true},
     OptionSpec{"csr", "F", "PEM or DER: the request with the key (PKCS#10)", {}, false, true},
@@ -129,6 +137,12 @@ constexpr std::array kRevokeOptions = {
                false, false, false,
                "unspecified key-compromise affiliation-changed superseded cessation-of-operation "
                "privilege-withdrawn hold release"},
+    OptionSpec{"users-file", "F",
+               "every certificate of each user of this list, one a line, and the enrol tokens that wait for "
+               "them; - reads it from stdin; prints user and number with tabs between them"},
+    OptionSpec{"report", "F",
+               "with a list: write here what became of each line; run again with it, the command goes on "
+               "where it ended"},
 };
 constexpr std::array kListOptions = {OptionSpec{"user", "U", "only this user's"}};
 constexpr std::array kInitOptions = {
@@ -158,9 +172,11 @@ constexpr std::array kVerbs = {
              {},
              "kmsctl cert show 5eb2a35f86a3c4d06e0f2e6f0a1c9b7d # its state, and PEM",
              runShow},
-    VerbSpec{"cert revoke", "revokes a certificate for ever, or holds it", kSerial, kRevokeOptions,
+    VerbSpec{"cert revoke", "revokes a certificate for ever, or holds it; or all that many users have",
+             kSerialOrList, kRevokeOptions,
              "kmsctl cert revoke 5eb2a35f86a3c4d06e0f2e6f0a1c9b7d --reason key-compromise\n"
-             "kmsctl cert revoke 5eb2a35f86a3c4d06e0f2e6f0a1c9b7d --reason hold # until --reason release",
+             "kmsctl cert revoke 5eb2a35f86a3c4d06e0f2e6f0a1c9b7d --reason hold # until --reason release\n"
+             "kmsctl cert revoke --users-file leavers --reason cessation-of-operation --report report",
              runRevoke},
     VerbSpec{"ca show",
              "shows the certificate authority, and its certificate in PEM",

@@ -23,8 +23,8 @@ std::span<const OptionSpec> globalOptions() noexcept {
 std::span<const VerbSpec> allVerbs() {
   static const std::vector<VerbSpec> kVerbs = [] {
     std::vector<VerbSpec> all;
-    for (const auto verbs :
-         {serverVerbs(), userVerbs(), tokenVerbs(), enrolVerbs(), certificateVerbs(), auditVerbs()}) {
+    for (const auto verbs : {serverVerbs(), userVerbs(), tokenVerbs(), approvalVerbs(), enrolVerbs(),
+                             certificateVerbs(), auditVerbs()}) {
       all.insert(all.end(), verbs.begin(), verbs.end());
     }
     return all;

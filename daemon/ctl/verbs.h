@@ -1,5 +1,5 @@
 // The verbs of kmsctl: server_verbs.cpp, user_verbs.cpp, token_verbs.cpp, audit_verbs.cpp,
-// certificate_verbs.cpp, enrol_verb.cpp.
+// certificate_verbs.cpp, approval_verbs.cpp, enrol_verb.cpp.
 #pragma once
 
 #include <span>
@@ -14,6 +14,7 @@ std::span<const VerbSpec> tokenVerbs() noexcept;
 std::span<const VerbSpec> auditVerbs() noexcept;
 std::span<const VerbSpec> certificateVerbs() noexcept;
 std::span<const VerbSpec> enrolVerbs() noexcept;
+std::span<const VerbSpec> approvalVerbs() noexcept;
 
 std::span<const VerbSpec> allVerbs();
 std::span<const OptionSpec> globalOptions() noexcept;

@@ -4,6 +4,7 @@
 #include "daemon/http/bulk_requests.h"
 #include "daemon/http/handlers.h"
 #include "daemon/metrics.h"
+#include "daemon/pki_services.h"
 #include "daemon/reasons.h"
 #include "hal/base/rfc3339.h"
 
@@ -118,6 +119,25 @@ base::SecretText bulkUsersRevokedJson(const std::vector<std::string>& users,
   return out.take();
 }
 
+base::SecretText bulkCertificatesJson(const std::vector<std::string>& users,
+                                      const kms::Outcomes<kms::pki::RevokedUser>& outcomes) {
+  ItemsWriter out;
+  out.raw("{\"items\":[");
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    out.begin();
+    out.member("user", users[i]);
+    if (outcomes[i]) {
+      out.value("certificates", std::to_string(outcomes[i]->certificates));
+      out.value("tokens", std::to_string(outcomes[i]->tokens));
+    } else {
+      out.error(outcomes[i].error());
+    }
+    out.end();
+  }
+  out.raw("]}");
+  return out.take();
+}
+
 Metrics::Kind countedAs(kms::TokenKind kind) {
   if (kind == kms::TokenKind::Access) return Metrics::Kind::Access;
   return kind == kms::TokenKind::Enrol ? Metrics::Kind::Enrol : Metrics::Kind::Recover;
@@ -171,6 +191,19 @@ void postTokensBulkRevoke(Call& call, const Respond& respond) {
         if (done && metrics != nullptr) metrics->tokensRevoked(succeeded(*done));
         respondWith(respond, [&] {
           return done ? jsonResponse(bulkRevokedJson(accessors, *done)) : problem(done.error());
+        });
+      });
+}
+
+void postCertificatesBulkRevoke(Call& call, const Respond& respond) {
+  auto request = parseBulkCertificateRevocation(base::view(call.request.body));
+  if (!request) return respond(problem(request.error()));
+  const std::vector<std::string> users = request->users;
+  call.api.pki->certificates().revokeUsers(
+      call.actor, std::move(request->users), request->reason,
+      [respond, users](const base::Result<kms::Outcomes<kms::pki::RevokedUser>>& done) {
+        respondWith(respond, [&] {
+          return done ? jsonResponse(bulkCertificatesJson(users, *done)) : problem(done.error());
         });
       });
 }

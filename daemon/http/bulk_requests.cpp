@@ -120,4 +120,21 @@ Result<BulkRevocation> parseBulkRevocation(std::string_view body) {
   return out;
 }
 
+Result<BulkCertificateRevocation> parseBulkCertificateRevocation(std::string_view body) {
+  static constexpr std::string_view kKnown[] = {"users", "reason"};
+  auto document = SecretJson::parse(body);
+  const auto object = objectOf(document, kKnown);
+  if (!object) return object.error();
+  BulkCertificateRevocation out;
+  if (!(*object)->contains("users")) return Error{Code::Invalid, "\"users\" is needed"};
+  auto users = forEachText(**object, "users", [&](std::string_view user) { out.users.emplace_back(user); });
+  if (!users) return std::move(users).error();
+  if (const json::value* value = (*object)->if_contains("reason"); value != nullptr) {
+    const auto reason = value->is_string() ? kms::pki::parseRevocationReason(textOf(*value)) : std::nullopt;
+    if (!reason) return wrong("reason", "one of RFC 5280, such as cessation-of-operation");
+    out.reason = *reason;
+  }
+  return out;
+}
+
 }  // namespace kmsd::http

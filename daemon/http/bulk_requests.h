@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hal/base/result.h"
+#include "kms/pki/crl.h"
 #include "kms/tokens/token_service.h"
 
 namespace kmsd::http {
@@ -20,5 +21,12 @@ struct BulkRevocation {
   std::vector<std::string> users;
 };
 base::Result<BulkRevocation> parseBulkRevocation(std::string_view body);
+
+// {"users", "reason" ("unspecified" where absent)}
+struct BulkCertificateRevocation {
+  std::vector<std::string> users;
+  kms::pki::RevocationReason reason = kms::pki::RevocationReason::Unspecified;
+};
+base::Result<BulkCertificateRevocation> parseBulkCertificateRevocation(std::string_view body);
 
 }  // namespace kmsd::http

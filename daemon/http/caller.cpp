@@ -29,7 +29,9 @@ Actor peerActor(const Api& api, const Peer& peer, bool open) {
   if (!admin && open) {
     if (auto user = api.users->actorForUid(peer.uid)) return *std::move(user);
   }
-  return {"uid " + std::to_string(peer.uid), admin ? Role::Admin : Role::None, std::nullopt};
+  Actor actor{"uid " + std::to_string(peer.uid), admin ? Role::Admin : Role::None, std::nullopt};
+  if (admin) actor.uid = peer.uid == api.daemonUid ? 0 : peer.uid;
+  return actor;
 }
 
 // TLS has checked the certificate at the handshake; a connection may outlive it.

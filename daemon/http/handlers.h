@@ -31,6 +31,11 @@ void revokeToken(Call& call, const Respond& respond);
 void postTokensBulk(Call& call, const Respond& respond);
 void postTokensBulkRevoke(Call& call, const Respond& respond);
 
+void getApprovals(Call& call, const Respond& respond);
+void getApproval(Call& call, const Respond& respond);
+void approveApproval(Call& call, const Respond& respond);
+void cancelApproval(Call& call, const Respond& respond);
+
 void postIntrospect(Call& call, const Respond& respond);
 void postOauthRevoke(Call& call, const Respond& respond);
 
@@ -40,6 +45,7 @@ void postCertificate(Call& call, const Respond& respond);
 void getCertificates(Call& call, const Respond& respond);
 void getCertificate(Call& call, const Respond& respond);
 void revokeCertificate(Call& call, const Respond& respond);
+void postCertificatesBulkRevoke(Call& call, const Respond& respond);
 void renewCertificate(Call& call, const Respond& respond);
 void postEncryption(Call& call, const Respond& respond);
 void postRecovery(Call& call, const Respond& respond);

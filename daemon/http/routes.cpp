@@ -39,6 +39,10 @@ constexpr std::array kRoutes = {
     Route{"POST", "/v1/tokens/bulk", Role::Issuer, Reach::Private, false, postTokensBulk},
     Route{"POST", "/v1/tokens/bulk-revoke", Role::User, Reach::Private, false,
           postTokensBulkRevoke},  // own; issuers: all
+    Route{"GET", "/v1/approvals", Role::Admin, Reach::Private, false, getApprovals},
+    Route{"GET", "/v1/approvals/{id}", Role::Admin, Reach::Private, false, getApproval},
+    Route{"POST", "/v1/approvals/{id}/approve", Role::Admin, Reach::Private, false, approveApproval},
+    Route{"POST", "/v1/approvals/{id}/cancel", Role::Admin, Reach::Private, false, cancelApproval},
     Route{"POST", "/oauth2/introspect", Role::User, Reach::Private, false, postIntrospect,
           Speech::OAuth},  // own; verifiers: all
     Route{"POST", "/oauth2/revoke", Role::User, Reach::Private, false, postOauthRevoke,
@@ -52,6 +56,8 @@ constexpr std::array kRoutes = {
           getCertificate},  // own; issuers: all
     Route{"POST", "/v1/certificates/{serial}/revoke", Role::User, Reach::Private, false,
           revokeCertificate},  // own; issuers: all
+    Route{"POST", "/v1/certificates/bulk-revoke", Role::Issuer, Reach::Private, false,
+          postCertificatesBulkRevoke},
     Route{"POST", "/v1/certificates/renew", Role::User, Reach::Private, false,
           renewCertificate},                                                             // by certificate
     Route{"POST", "/v1/encryption", Role::User, Reach::Private, false, postEncryption},  // the same

@@ -80,7 +80,8 @@ enum class Speech : std::uint8_t {
 
 struct Route {
   std::string_view method;
-  // "{name}" at the end stands for the rest, because names may hold a slash; "{serial}" for one segment.
+  // "{name}" at the end stands for the rest, because names may hold a slash; "{serial}" and "{id}" for one
+  // segment.
   std::string_view path;
   kms::Role role;  // Role::None: anybody, and who it is is not asked
   Reach reach;

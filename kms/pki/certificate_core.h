@@ -88,6 +88,8 @@ base::Result<void> confirmRow(Txn& txn, OpenKeys& keys, CertificateRow& row, bas
 // Revoked for good, or held. The token of one that was not confirmed is set free.
 base::Result<RevocationChange> endRow(Txn& txn, OpenKeys& keys, CertificateRow& row, RevocationReason reason,
                                       base::Time now, const std::string& actor, const std::string& detail);
+// A reason to end a user's certificate for ever; anything outside the enumeration is none.
+bool isFinal(RevocationReason reason) noexcept;
 // REQUIRES: held.
 base::Result<RevocationChange> releaseRow(Txn& txn, OpenKeys& keys, CertificateRow& row, base::Time now,
                                           const std::string& actor);

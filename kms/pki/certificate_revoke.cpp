@@ -54,6 +54,8 @@ void CertificateService::revoke(const Actor& by, const Serial& serial, Revocatio
                                 Reply<CertificateView> reply) {
   if (reason == RevocationReason::AuthorityCompromise)
     return reply(base::Error{base::Code::Invalid, "this reason is of certificate authorities only"});
+  if (!isFinal(reason) && reason != RevocationReason::Hold && reason != RevocationReason::RemoveFromCrl)
+    return reply(base::Error{base::Code::Invalid, "this is no reason of RFC 5280, section 5.3.1"});
   CertificateCore& core = *core_;
   submitMade<CertificateView>(
       core,

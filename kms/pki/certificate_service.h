@@ -17,7 +17,6 @@ struct PkiPolicy {
   std::chrono::seconds life = std::chrono::hours(24 * 548);  // 18 months, of users' certificates
   std::chrono::seconds renewFrom{0};         // of a certificate's age; earlier renewals are refused
   KeyKind encryptionKey = KeyKind::Rsa3072;  // of the pairs that the server makes
-  unsigned recoveryApprovals = 0;            // different administrators before a recover token is issued
   std::chrono::seconds backdate = std::chrono::minutes(5);  // notBefore, for clients whose clocks are behind
 };
 
@@ -63,6 +62,12 @@ struct CertificateView {
   base::Time revokedAt{};
   base::Bytes certificate;
   bool archived = false;
+};
+
+// What a user had that was revoked.
+struct RevokedUser {
+  unsigned certificates = 0;
+  unsigned tokens = 0;
 };
 
 // The pending one-time token of a user, as CMP needs it: the secret that both sides know.
@@ -127,6 +132,13 @@ class CertificateService {
   // confirmed sets its token free. Errors: NotFound; Denied / Forbidden; Invalid (reason); Conflict (a
   // release of what is not held, a hold of what is not confirmed).
   void revoke(const Actor& by, const Serial& serial, RevocationReason reason, Reply<CertificateView> reply);
+  // For issuers: every certificate of 1 to policy.bulkBatch users that has not ended, for ever, and the enrol
+  // tokens that wait for them; several transactions, each of which holds nobody else up for long. A user
+  // whose name is wrong or unknown fails alone; whatever else goes wrong ends it, and then those before may
+  // be done: again is no error. Errors: Invalid (no user, or too many; a reason that is not for ever); Denied
+  // / Forbidden.
+  void revokeUsers(const Actor& by, std::vector<std::string> users, RevocationReason reason,
+                   Reply<Outcomes<RevokedUser>> reply);
   // By an issuer or the holder. Errors: NotFound; Denied / Forbidden.
   base::Result<CertificateView> show(const Actor& by, const Serial& serial);
   // Those of `user`, the newest first; for issuers with no user: all, the oldest first. `after`: what `next`

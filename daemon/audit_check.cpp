@@ -4,6 +4,7 @@
 
 #include "hal/base/rfc3339.h"
 #include "kms/audit/audit_verify.h"
+#include "kms/pki/certificate_audit.h"
 #include "kms/tokens/store_audit.h"
 
 namespace kmsd {
@@ -46,13 +47,36 @@ json::object objectOf(const kms::AuditReport& report) {
           {"problems", problemsOf(report)}};
 }
 
-json::object objectOf(const kms::StoreReport& report) {
+// What is compared with the rows of the store.
+struct Rows {
+  Rows(const kms::Vault& vault, kms::Store& store, const base::Clock& clock, const kms::Policy& policy)
+      : tokens(vault, store, clock, policy), certificates(vault, store, clock, policy) {}
+
+  Result<void> entry(const kms::AuditFacts& facts) {
+    if (auto taken = tokens.entry(facts); !taken) return taken;
+    return certificates.entry(facts);
+  }
+  Result<void> compare(const std::function<Result<void>()>& catchUp) {
+    if (auto done = tokens.compare(catchUp); !done) return done;
+    return certificates.compare(catchUp);
+  }
+  std::int64_t problemCount() const {
+    return tokens.report().problemCount + certificates.report().problemCount;
+  }
+
+  kms::StoreAudit tokens;  // and users
+  kms::pki::CertificateAudit certificates;
+};
+
+json::object objectOf(const Rows& rows) {
   json::array problems;
-  for (const kms::StoreProblem& problem : report.problems)
-    problems.push_back(json::object{{"object", problem.object}, {"what", problem.what}});
-  return {{"users", report.users},
-          {"tokens", report.tokens},
-          {"problem_count", report.problemCount},
+  for (const auto* all : {&rows.tokens.report().problems, &rows.certificates.report().problems})
+    for (const kms::StoreProblem& problem : *all)
+      problems.push_back(json::object{{"object", problem.object}, {"what", problem.what}});
+  return {{"users", rows.tokens.report().users},
+          {"tokens", rows.tokens.report().tokens},
+          {"certificates", rows.certificates.report().certificates},
+          {"problem_count", rows.problemCount()},
           {"problems", std::move(problems)}};
 }
 
@@ -99,7 +123,7 @@ Result<base::SecretText> checkAudit(kms::AuditLog& log, const kms::Vault& vault,
                                     const base::Clock& clock, const kms::Policy& policy, bool rows,
                                     const std::atomic<bool>& stop) {
   StoppedStore stopped(store, stop);
-  std::optional<kms::StoreAudit> compared;
+  std::optional<Rows> compared;
   if (rows) {
     if (auto keys = vault.hold(); !keys) return std::move(keys).error();
     compared.emplace(vault, stopped, clock, policy);
@@ -127,11 +151,11 @@ Result<base::SecretText> checkAudit(kms::AuditLog& log, const kms::Vault& vault,
     if (auto done = compared->compare(readOn); !done) return std::move(done).error();
   }
   json::object answer = objectOf(verifier.report());
-  const bool rowsFit = !compared || compared->report().problemCount == 0;
+  const bool rowsFit = !compared || compared->problemCount() == 0;
   const bool sound = !verifier.report().broken() && rowsFit;
   // With the chain alone nobody knows: whoever can write the files can make another one.
   answer["sound"] = sound && !verifier.report().checkpointsChecked ? json::value() : json::value(sound);
-  answer["store"] = compared ? json::value(objectOf(compared->report())) : json::value();
+  answer["store"] = compared ? json::value(objectOf(*compared)) : json::value();
   return base::secretText(json::serialize(answer));
 }
 

@@ -72,7 +72,9 @@ Exit report(const Parsed& parsed, const Document& answer) {
       {"checkpoints", answer.text("checkpoints") + unchecked},
       {"first", answer.text("first")},
       {"last", answer.text("last")}};
-  if (rows) fields.push_back({"rows", rows->text("users") + " users, " + rows->text("tokens") + " tokens"});
+  if (rows)
+    fields.push_back({"rows", rows->text("users") + " users, " + rows->text("tokens") + " tokens, " +
+                                  rows->text("certificates") + " certificates"});
   fields.push_back({"result", exit == Exit::No ? "problems"
                               : checked        ? "sound"
                                                : "chain only: open the server to check the checkpoints"});

@@ -13,6 +13,8 @@ base::Result<std::unique_ptr<PkiServices>> PkiServices::create(
     const base::Clock& clock, base::Rng& rng, const kms::Policy& policy, PkiOptions options) {
   std::unique_ptr<PkiServices> out(new PkiServices(vault, store, clock, rng, policy, std::move(options)));
   const PkiOptions& with = out->options_;
+  out->shown_ = std::make_shared<kms::pki::ServerCertificate>(vault, store, *out->authority_, clock, rng,
+                                                              policy, with.addresses, with.organisation);
   out->certificates_ =
       std::make_unique<kms::pki::CertificateService>(vault, store, *out->authority_, tokens, clock, rng,
                                                      policy, with.policy, with.addresses, with.organisation);
@@ -28,6 +30,7 @@ base::Result<std::unique_ptr<PkiServices>> PkiServices::create(
   if (!cmp) return std::move(cmp).error();
   out->cmp_ = *std::move(cmp);
   vault.attach(out->authority_);
+  vault.attach(out->shown_);
   vault.attach(out->status_);
   return out;
 }
@@ -37,6 +40,13 @@ std::optional<base::Bytes> PkiServices::fingerprint() const {
   if (!hold) return std::nullopt;
   const auto hash = kms::pki::sha256((*hold)->authority.certificate.der);
   return base::Bytes(hash.begin(), hash.end());
+}
+
+std::optional<base::Time> PkiServices::authorityEnd() const {
+  const auto all = status_->authorities();
+  const auto current = all.empty() ? base::Result<kms::pki::Certificate>(kms::pki::noAuthority())
+                                   : kms::pki::parseCertificate(all.front());
+  return current ? std::optional(current->notAfter) : std::nullopt;
 }
 
 base::Result<void> PkiServices::init(kms::pki::KeyKind key, const std::string& name, const kms::Actor& by) {

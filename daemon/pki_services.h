@@ -8,6 +8,7 @@
 #include "kms/pki/authority_make.h"
 #include "kms/pki/certificate_service.h"
 #include "kms/pki/cmp.h"
+#include "kms/pki/server_certificate.h"
 #include "kms/pki/status_service.h"
 
 namespace kmsd {
@@ -33,11 +34,15 @@ class PkiServices {
   kms::pki::CertificateService& certificates() noexcept { return *certificates_; }
   kms::pki::StatusService& status() noexcept { return *status_; }
   kms::pki::CmpServer& cmp() noexcept { return *cmp_; }
+  // What https shows where it has no files for that.
+  kms::pki::ServerCertificate& serverCertificate() noexcept { return *shown_; }
   // As CMP sees the services: who shows a certificate, and what is a user's own.
   kms::pki::CmpBackend& desk() noexcept { return *desk_; }
 
   // SHA-256 of the current authority's certificate; nothing where there is none, or the vault is sealed.
   std::optional<base::Bytes> fingerprint() const;
+  // When the current authority's certificate ends, also while sealed; nothing where there is none.
+  std::optional<base::Time> authorityEnd() const;
   // Makes the first authority of the server; takes seconds with RSA. Empty: named as the plan has it. Errors:
   // as kms::pki::createAuthority.
   base::Result<void> init(kms::pki::KeyKind key, const std::string& name, const kms::Actor& by);
@@ -53,6 +58,7 @@ class PkiServices {
   const kms::Policy& policy_;
   const PkiOptions options_;
   std::shared_ptr<kms::pki::Authority> authority_ = std::make_shared<kms::pki::Authority>();
+  std::shared_ptr<kms::pki::ServerCertificate> shown_;
   std::unique_ptr<kms::pki::CertificateService> certificates_;
   std::shared_ptr<kms::pki::StatusService> status_;
   std::unique_ptr<kms::pki::CmpBackend> desk_;

@@ -11,6 +11,7 @@
 #include "daemon/driver_dir.h"
 #include "daemon/host_port.h"
 #include "daemon/media_port.h"
+#include "daemon/server_names.h"
 
 namespace kmsd {
 namespace {
@@ -32,12 +33,20 @@ base::Result<Listen> parseUnix(std::string_view path) {
 
 base::Result<void> parseTls(const Parsed& parsed, RunOptions& options) {
   options.tls = {parsed.text("tls-certificate"), parsed.text("tls-key"), parsed.text("tls-client-ca")};
-  if (options.overTls() && (options.tls.certificate.empty() || options.tls.key.empty()))
+  options.tlsNames = parsed.texts("tls-name");
+  if (options.tls.certificate.empty() != options.tls.key.empty())
     return invalid(
-        "--listen https://HOST:PORT needs --tls-certificate FILE and --tls-key FILE: a PEM file with a "
-        "certificate for HOST and its chain, and one with its private key");
+        "--tls-certificate FILE and --tls-key FILE go together: a PEM file with a certificate for the host "
+        "of "
+        "--listen and its chain, and one with its private key; without both, https shows a certificate of "
+        "this server's own authority");
+  if (!options.tls.certificate.empty() && !options.tlsNames.empty())
+    return invalid(
+        "--tls-name is for the certificate that this server makes itself; leave out --tls-certificate");
+  for (const std::string& name : options.tlsNames)
+    if (!isServerName(name)) return invalid("--tls-name takes a DNS name or an address, not '" + name + "'");
   if (options.overTls()) return {};
-  for (const char* name : {"tls-certificate", "tls-key", "tls-client-ca"})
+  for (const char* name : {"tls-certificate", "tls-key", "tls-client-ca", "tls-name"})
     if (parsed.has(name))
       return invalid("--" + std::string(name) +
                      " is for https, and no --listen https://HOST:PORT is given; add one, or leave it out");
@@ -105,6 +114,8 @@ std::string Listen::text() const {
          ":" + std::to_string(port);
 }
 
+bool RunOptions::ownTls() const noexcept { return overTls() && tls.certificate.empty(); }
+
 bool RunOptions::overTls() const noexcept {
   return std::ranges::any_of(listen, [](const Listen& at) { return at.transport == Transport::Https; });
 }
@@ -167,6 +178,7 @@ base::Result<RunOptions> runOptions(const Parsed& parsed) {
   if (options.pinFile == "-")
     return invalid("--pin-file takes a file; a server has no standard input to read");
   options.driverDir = driverDirOf(parsed);
+  options.publishDir = parsed.text("publish-dir");
   for (std::string& uri : parsed.texts("medium")) {
     if (uri == kPromptUri) {
       options.prompt = true;
@@ -204,8 +216,13 @@ std::span<const OptionSpec> runOptionSpecs() noexcept {
                  "serve on unix:PATH, on https://HOST:PORT, or, what is public, on http://HOST:PORT",
                  "unix:/run/kms/kms.sock", true},
       OptionSpec{"tls-certificate", "FILE",
-                 "PEM: the certificate that https shows, then its chain; read anew on SIGHUP"},
+                 "PEM: the certificate that https shows, then its chain; read anew on SIGHUP; without it the "
+                 "server makes and renews one of its own authority, and refuses https while it is sealed"},
       OptionSpec{"tls-key", "FILE", "PEM: its private key, which nobody else may read; read anew on SIGHUP"},
+      OptionSpec{"tls-name", "NAME",
+                 "one more DNS name or address of the certificate that the server makes itself, beside the "
+                 "hosts of --listen and this host's name",
+                 "", true},
       OptionSpec{"tls-client-ca", "FILE",
                  "PEM: the authorities whose client certificates count, each as the user that its common "
                  "name says; with CRLs, these are checked; read anew on SIGHUP"},
@@ -227,14 +244,18 @@ std::span<const OptionSpec> runOptionSpecs() noexcept {
           "how many different administrators, the asker one of them, must agree to a recover token, or "
           "to a new key of the authority; 0 and 1: the asker is enough",
           "0"},
+      OptionSpec{"publish-dir", "DIR",
+                 "a directory, for a web server beside this one, that gets ca.crt, ca.pem, crl.der, crl.pem "
+                 "and delta-crl.der whenever there are new ones"},
       OptionSpec{"crl-url", "URL",
-                 "where others find the CRL, such as http://HOST/crl.der; it stands in certificates", "",
-                 true},
+                 "where others find the CRL, such as http://HOST/crl/{ca}.der; it stands in certificates, "
+                 "with the number of their authority for {ca}",
+                 "", true},
       OptionSpec{"ocsp-url", "URL",
                  "where others ask by OCSP, such as http://HOST/ocsp; it stands in certificates"},
       OptionSpec{"ca-url", "URL",
-                 "where others find the authority's certificate, such as http://HOST/ca.crt; it stands in "
-                 "certificates"},
+                 "where others find the authority's certificate, such as http://HOST/ca/{ca}.crt; it stands "
+                 "in certificates, with the number of their authority for {ca}"},
   };
   return kOptions;
 }

@@ -32,16 +32,19 @@ struct RunOptions {
   bool prompt = false;             // the key is typed at the start
   std::vector<Listen> listen;
   http::TlsFiles tls;
-  std::optional<Listen> metrics;  // where /metrics is served in clear; a loopback address
+  std::vector<std::string> tlsNames;  // more names of this server's own TLS certificate
+  std::optional<Listen> metrics;      // where /metrics is served in clear; a loopback address
   OnRemoval onRemoval = OnRemoval::Keep;
   std::chrono::seconds grace{30};
   kms::Policy policy;
   kms::pki::PkiPolicy certificates;
-  kms::pki::Addresses addresses;    // that certificates name
-  std::filesystem::path driverDir;  // as ReaderOptions
-  std::filesystem::path pinFile;    // of smartcards; empty: the credential kms-pin, or typed
+  kms::pki::Addresses addresses;     // that certificates name
+  std::filesystem::path publishDir;  // for a web server beside; empty: none
+  std::filesystem::path driverDir;   // as ReaderOptions
+  std::filesystem::path pinFile;     // of smartcards; empty: the credential kms-pin, or typed
 
   bool overTls() const noexcept;  // listens on https somewhere
+  bool ownTls() const noexcept;   // the same, with a certificate of its own making
 };
 
 // The table of `kmsd run`.

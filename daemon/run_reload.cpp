@@ -12,10 +12,13 @@ std::vector<std::string> needsRestart(const RunOptions& running, const RunOption
   if (wanted.root != running.root) out.emplace_back("data-dir");
   if (wanted.media != running.media || wanted.prompt != running.prompt) out.emplace_back("medium");
   if (wanted.listen != running.listen) out.emplace_back("listen");
+  if (wanted.ownTls() != running.ownTls()) out.emplace_back("tls-certificate");
+  if (wanted.tlsNames != running.tlsNames) out.emplace_back("tls-name");
   if (wanted.metrics != running.metrics) out.emplace_back("metrics-http");
   if (wanted.onRemoval != running.onRemoval ||
       (wanted.onRemoval == OnRemoval::Grace && wanted.grace != running.grace))
     out.emplace_back("on-removal");
+  if (wanted.publishDir != running.publishDir) out.emplace_back("publish-dir");
   const auto& made = running.certificates;
   const auto& make = wanted.certificates;
   if (make.life != made.life) out.emplace_back("certificate-life");
@@ -35,7 +38,7 @@ base::Result<std::string> Reload::apply() {
   auto wanted = runOptions(*parsed);
   if (!wanted) return std::move(wanted).error();
   std::string done = "the configuration was read anew";
-  if (running_.overTls() && wanted->overTls()) {
+  if (running_.overTls() && wanted->overTls() && running_.ownTls() == wanted->ownTls()) {
     if (auto used = useTls_(wanted->tls); !used) return std::move(used).error();
     running_.tls = wanted->tls;
     done += "; new connections are served with the TLS files as they are now";

@@ -16,11 +16,12 @@ constexpr int kNice = 19;
 }  // namespace
 
 Tidier::Tidier(const kms::Vault& vault, kms::TokenService& tokens, kms::pki::CertificateService& certificates,
-               Damaged damaged)
+               Damaged damaged, std::function<void()> look)
     : vault_(vault),
       tokens_(tokens),
       certificates_(certificates),
       damaged_(std::move(damaged)),
+      look_(std::move(look)),
       thread_([this](std::stop_token stop) { run(std::move(stop)); }) {}
 
 void Tidier::run(std::stop_token stop) {
@@ -28,6 +29,7 @@ void Tidier::run(std::stop_token stop) {
   if (::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice) != 0)
     log::info("tidying runs at usual priority");
   while (!stop.stop_requested()) {
+    look_();
     if (vault_.sealed()) {
       rest(stop, kIdle);
       continue;

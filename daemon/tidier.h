@@ -15,10 +15,10 @@ namespace kmsd {
 class Tidier {
  public:
   using Damaged = std::function<void(const std::string& what)>;
-  // All of them outlive it. `damaged` is told of rows that do not open. The thread runs until the destructor,
-  // which waits for one batch at most.
+  // All of them outlive it. `damaged` is told of rows that do not open. `look` is called every few seconds,
+  // also while sealed. The thread runs until the destructor, which waits for one batch at most.
   Tidier(const kms::Vault& vault, kms::TokenService& tokens, kms::pki::CertificateService& certificates,
-         Damaged damaged);
+         Damaged damaged, std::function<void()> look);
 
  private:
   void run(std::stop_token stop);
@@ -31,6 +31,7 @@ class Tidier {
   kms::TokenService& tokens_;
   kms::pki::CertificateService& certificates_;
   const Damaged damaged_;
+  const std::function<void()> look_;
   std::mutex mutex_;
   std::condition_variable_any wake_;
   std::jthread thread_;

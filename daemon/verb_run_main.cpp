@@ -19,6 +19,7 @@
 #include "daemon/notify.h"
 #include "daemon/pin_file.h"
 #include "daemon/reader_children.h"
+#include "daemon/run_certificates.h"
 #include "daemon/run_events.h"
 #include "daemon/run_gauges.h"
 #include "daemon/run_options.h"
@@ -70,7 +71,8 @@ std::optional<Watchdog> watchdogOver(Keeper& keeper, http::Server& server, Servi
 // Also with what our own authority has signed; `parts` is null where there is no database.
 base::Result<void> useTls(http::Server& server, const http::TlsFiles& files, Services* parts) {
   const auto own = parts != nullptr ? parts->pki->status().authorities() : std::vector<base::Bytes>();
-  auto faults = http::useTls(server, files, base::systemClock().now(), own);
+  const auto* const shown = parts != nullptr ? &parts->pki->serverCertificate() : nullptr;
+  auto faults = http::useTls(server, files, base::systemClock().now(), own, shown);
   if (!faults) return std::move(faults).error();
   for (const std::string& fault : *faults) log::warning(fault);
   return {};
@@ -180,11 +182,22 @@ void offer(Keeper& keeper, UnsealRequest typed) {
     log::warning("the typed key was refused: " + opened.error().what, rowOf(opened.error().reason).event);
 }
 
-// Has TLS take what the server's own authority signed, when there is another one than before.
+// When the certificate that https shows ends: of its files, or of the one of our own authority.
+PkiWatch::End endOfShown(const http::Server& server, PkiServices& pki) {
+  return [&server, &pki] {
+    const auto tls = server.tls();
+    if (!tls) return std::optional<base::Time>();
+    return tls->shown() != nullptr ? pki.serverCertificate().until() : tls->until();
+  };
+}
+
+// Has TLS take what the server's own authority signed, when there is another one than before, and has `watch`
+// look then, and at each opening.
 class OwnWatch {
  public:
   // All outlive it. REQUIRES: nothing is served yet.
-  OwnWatch(RunEvents& events, http::Api& api, Reload& reload, Services* parts, http::Background& keys)
+  OwnWatch(RunEvents& events, http::Api& api, Reload& reload, Services* parts, http::Background& keys,
+           std::optional<RunCertificates>& watch)
       : events_(events), keys_(keys) {
     if (parts == nullptr) return;
     last_ = parts->pki->status().authorities();
@@ -193,8 +206,15 @@ class OwnWatch {
       if (auto now = parts->pki->status().authorities(); std::exchange(last_, now) != now)
         reload.refreshTls();
     };
-    api.authorityMade = look;
-    events_.onOpened(look);
+    api.authorityMade = [look, &watch] {
+      look();
+      watch->look();
+    };
+    events_.onOpened([this, look, &watch] {
+      look();
+      // It may wait for the disk, which the keeper must not. Where there is no place it is done a bit later.
+      static_cast<void>(keys_.run([&watch] { watch->look(); }));
+    });
   }
   ~OwnWatch() {
     keys_.end();  // its jobs call authorityMade
@@ -215,10 +235,11 @@ struct Workers {
   http::Background unsealing;
   http::Background patient;
   http::Background keys;
-  http::Threads threads{sealing, unsealing, patient, keys};
+  http::Background enrolling;
+  http::Threads threads{sealing, unsealing, patient, keys, enrolling};
 
   void end() {
-    for (http::Background* thread : {&sealing, &unsealing, &patient, &keys}) thread->end();
+    for (http::Background* thread : {&sealing, &unsealing, &patient, &keys, &enrolling}) thread->end();
   }
 };
 
@@ -257,6 +278,7 @@ base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const 
   serving.handshakeFailed = [&handshakes](const auto& why, const auto& from) {
     handshakes.failed(why, from);
   };
+  std::optional<RunCertificates> certificates;  // the server shows what it counts, until it ends
   http::Server server(std::move(serving), http::makeHandler(api, workers.threads));
   http::addServerGauges(metrics, server, handshakes);
   std::optional<http::Server> metricsOnly;
@@ -264,7 +286,8 @@ base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const 
     if (auto used = useTls(server, options.tls, parts); !used) return std::move(used).error();
   Reload reload(parsed, options,
                 [&server, parts](const http::TlsFiles& files) { return useTls(server, files, parts); });
-  const OwnWatch ownWatch(events, api, reload, parts, workers.keys);
+  if (parts != nullptr) certificates.emplace(options, *parts->pki, metrics, endOfShown(server, *parts->pki));
+  const OwnWatch ownWatch(events, api, reload, parts, workers.keys, certificates);
   if (auto keeps = keeper.start(); !keeps) return std::move(keeps).error();  // a medium URI that is none
   if (auto started = startServing(server, options.listen); !started) return std::move(started).error();
   if (auto started = startMetrics(metricsOnly, metrics, options); !started) return std::move(started).error();
@@ -274,7 +297,8 @@ base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const 
   auto watchdog = watchdogOver(keeper, server, parts);
   std::optional<Tidier> tidier;
   if (parts != nullptr)
-    tidier.emplace(parts->vault, parts->tokens, parts->pki->certificates(), api.databaseDamaged);
+    tidier.emplace(parts->vault, parts->tokens, parts->pki->certificates(), api.databaseDamaged,
+                   [&certificates] { certificates->look(); });
   if (typed.pwd) offer(keeper, std::move(typed));
 
   const int signal = signals.wait([&reload] { reload.run(); });
@@ -338,7 +362,8 @@ const VerbSpec kRunVerb = {
     "kmsd run --medium image:/srv/keys --listen unix:/tmp/kms.sock --data-dir /srv/kms\n"
     "kmsd run --medium floppy:A: --on-removal grace:30s\n"
     "kmsd run --medium prompt:                   # the 14 characters are typed\n"
-    "kmsd run --listen https://0.0.0.0:8443 --tls-certificate kms.crt --tls-key kms.key # TLS\n",
+    "kmsd run --listen https://0.0.0.0:8443 --tls-name kms.example.org # TLS with its own certificate\n"
+    "kmsd run --listen https://0.0.0.0:8443 --tls-certificate kms.crt --tls-key kms.key # Another's\n",
     run};
 
 }  // namespace kmsd

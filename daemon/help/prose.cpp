@@ -58,6 +58,19 @@ constexpr ProseSection kKmsdMore[] = {
      "until its file changes or somebody types another; with one try left none is tried but with "
      "*--last-try*.",
      {}},
+    {"HTTPS",
+     "Without *--tls-certificate* the server shows a certificate of its own authority. Clients trust it by "
+     "the "
+     "authority's certificate: *kmsctl ca show*, */ca.pem* on http, or ca.pem of *--publish-dir*. It names "
+     "the "
+     "hosts of *--listen*, this host, and what *--tls-name* adds; its key is never in a file. The server "
+     "makes "
+     "a new one when a third of its life is left, when its names or the authority have changed, and when it "
+     "was revoked; new connections get it at once. While the server is sealed, or has no authority yet, "
+     "https "
+     "is refused, and the log says so: what is public is still served on http and on the Unix socket. With "
+     "*--tls-certificate* and *--tls-key* https is there while the server is sealed, too.",
+     {}},
     {"SIGNALS", "", kKmsdSignals},
     {"FILES", "", kKmsdFiles},
     {"SECURITY",

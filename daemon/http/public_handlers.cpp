@@ -2,6 +2,7 @@
 // while sealed too.
 #include <algorithm>
 
+#include "daemon/http/background.h"
 #include "daemon/http/caller.h"
 #include "daemon/http/handlers.h"
 #include "daemon/http/published.h"
@@ -63,8 +64,33 @@ Response listOf(Call& call, Published::Form form, std::string_view contentType) 
   const auto& status = call.api.pki->status();
   const auto list = form == Published::Form::Delta ? status.delta() : status.full();
   if (!list && authorities(call.api).empty()) return notThere(call.api);
-  if (!list) return problem(404, "not_found", "there is no such list at the moment");
-  return cached(call.request, contentType, call.api.published->of(form, list), list->times.thisUpdate);
+  if (!list) return noList();
+  return cached(call.request, "application/pkix-crl", call.api.published->of(form, number, list),
+                list->times.thisUpdate);
+}
+
+Response numberedList(Call& call, Published::Form form) {
+  const std::int64_t number = numberIn(call);
+  return number == 0 ? noList() : listOf(call, form, number);
+}
+
+// One of the certificates of the authority that the path names.
+Response numberedCertificate(Call& call, base::Bytes kms::pki::PublishedAuthority::*which) {
+  if (call.api.pki == nullptr) return notThere(call.api);
+  auto one = call.api.pki->status().published(numberIn(call));
+  if (!one || ((*one).*which).empty()) return problem(404, "not_found", "there is no such certificate");
+  return certificateResponse(call, "application/pkix-cert", std::move((*one).*which));
+}
+
+void answerCmp(kms::pki::CmpServer& cmp, base::BytesView request, const Respond& respond) {
+  cmp.handle(request, [respond](base::Result<kms::pki::CmpAnswer> answer) {
+    respondWith(respond, [&] {
+      if (!answer) return problem(answer.error());
+      Response response = openResponse("application/pkixcmp", std::move(answer->message));
+      response.delay = answer->delay;
+      return response;
+    });
+  });
 }
 
 Response ocspResponse(const Call& call, base::BytesView query) {
@@ -116,15 +142,16 @@ void postOcsp(Call& call, const Respond& respond) {
 void postCmp(Call& call, const Respond& respond) {
   if (!isOfType(call.request, "application/pkixcmp"))
     return respond(problem(415, "unsupported_media_type", "send the body as application/pkixcmp"));
-  call.api.pki->cmp().handle(
-      base::asBytes(base::view(call.request.body)), [respond](base::Result<kms::pki::CmpAnswer> answer) {
-        respondWith(respond, [&] {
-          if (!answer) return problem(answer.error());
-          Response response = openResponse("application/pkixcmp", std::move(answer->message));
-          response.delay = answer->delay;
-          return response;
-        });
-      });
+  auto& cmp = call.api.pki->cmp();
+  const base::BytesView body = base::asBytes(base::view(call.request.body));
+  if (!kms::pki::CmpServer::takesLong(body)) return answerCmp(cmp, body, respond);
+  // Whoever has a name and a port can ask for that, so it keeps one thread busy and no more.
+  const bool taken = call.threads.enrolling.run(
+      [&cmp, body = base::Bytes(body.begin(), body.end()), respond] { answerCmp(cmp, body, respond); });
+  if (!taken)
+    respond(problem(503, "unavailable",
+                    "too many requests with many iterations wait already; try again, or use at most " +
+                        std::to_string(kms::pki::CmpServer::kFewIterations) + " iterations"));
 }
 
 }  // namespace kmsd::http

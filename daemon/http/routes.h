@@ -52,8 +52,9 @@ class Background;  // daemon/http/background.h
 struct Threads {
   Background& sealing;
   Background& unsealing;
-  Background& patient;  // whole logs and lists
-  Background& keys;     // making keys: seconds with RSA
+  Background& patient;    // whole logs and lists
+  Background& keys;       // making keys: seconds with RSA
+  Background& enrolling;  // strangers' requests that ask for much arithmetic
 };
 
 struct Call {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <new>
 
+#include "daemon/http/tls_certificate.h"
 #include "daemon/http/tls_files.h"
 #include "hal/base/file.h"
 
@@ -48,19 +49,29 @@ base::Result<void> checkOwner(const std::filesystem::path& file) {
   return {};
 }
 
+base::Result<void> usePair(SSL_CTX* to, const TlsFiles& files) {
+  if (auto used = useCertificate(to, files.certificate); !used) return used;
+  if (auto own = checkOwner(files.key); !own) return own;
+  return useKey(to, files.key);
+}
+
 }  // namespace
 
 base::Result<std::shared_ptr<const TlsContext>> TlsContext::load(
-    const TlsFiles& files, const std::vector<base::Bytes>& ownCertificates) {
+    const TlsFiles& files, const std::vector<base::Bytes>& ownCertificates,
+    const kms::pki::ServerCertificate* shown) {
   auto authorities = OwnAuthorities::create(ownCertificates);
   if (!authorities) return std::move(authorities).error();
   auto context = newTlsContext(true);
   if (!context) return std::move(context).error();
   SSL_CTX* const to = context->get();
   SSL_CTX_set_alpn_select_cb(to, chooseProtocol, nullptr);
-  if (auto used = useCertificate(to, files.certificate); !used) return std::move(used).error();
-  if (auto own = checkOwner(files.key); !own) return std::move(own).error();
-  if (auto used = useKey(to, files.key); !used) return std::move(used).error();
+  std::unique_ptr<ShownCertificate> ofOwn;
+  if (files.certificate.empty()) {
+    ofOwn = std::make_unique<ShownCertificate>(shown);
+  } else if (auto used = usePair(to, files); !used) {
+    return std::move(used).error();
+  }
   ClientCrls crls;
   if (!files.clientAuthority.empty()) {
     auto used = useAuthorities(to, files.clientAuthority, true);
@@ -76,10 +87,15 @@ base::Result<std::shared_ptr<const TlsContext>> TlsContext::load(
   }
   if (auto used = (*authorities)->use(to); !used) return std::move(used).error();
   return std::shared_ptr<const TlsContext>(
-      new TlsContext(context->release(), std::move(crls), *std::move(authorities)));
+      new TlsContext(context->release(), std::move(crls), *std::move(authorities), std::move(ofOwn)));
 }
 
 TlsContext::~TlsContext() { SSL_CTX_free(handle_); }
+
+std::optional<base::Time> TlsContext::until() const {
+  const X509* const certificate = SSL_CTX_get0_certificate(handle_);
+  return certificate != nullptr ? timeOf(*X509_get0_notAfter(certificate)) : std::nullopt;
+}
 
 ssl_st* TlsContext::accept() const {
   SSL* const connection = SSL_new(handle_);

@@ -51,6 +51,8 @@ TlsFault faultOfReason(int reason) {
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_VERSION_TOO_LOW:
       return TlsFault::NothingShared;
+    case SSL_R_CERT_CB_ERROR:
+      return TlsFault::NothingToShow;
     case SSL_R_UNEXPECTED_EOF_WHILE_READING:
       return TlsFault::Closed;
     default:
@@ -79,6 +81,7 @@ TlsFailure lastTlsFailure(long verified) {
     out.fault = faultOfReason(reason);
   }
   out.what = tlsComplaint();
+  if (out.fault == TlsFault::NothingToShow) out.what.clear();  // OpenSSL's words say less
   return out;
 }
 

@@ -3,8 +3,9 @@
 namespace kmsd::http {
 
 base::Result<std::vector<std::string>> useTls(Server& server, const TlsFiles& files, base::Time now,
-                                              const std::vector<base::Bytes>& own) {
-  auto context = TlsContext::load(files, own);
+                                              const std::vector<base::Bytes>& own,
+                                              const kms::pki::ServerCertificate* shown) {
+  auto context = TlsContext::load(files, own, shown);
   if (!context) return std::move(context).error();
   const ClientCrls& crls = (*context)->crls();
   const auto before = server.tls();

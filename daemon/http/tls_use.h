@@ -8,8 +8,8 @@
 
 namespace kmsd::http {
 
-// Loads the files for new connections, with `own` as in TlsContext::load. Returns what an operator must hear
-// of them, a sentence each: what keeps clients out.
+// Loads the files for new connections, with `own` and `shown` as in TlsContext::load. Returns what an
+// operator must hear of them, a sentence each: what keeps clients out.
 //
 // A CRL that has run out locks out the clients of its authority, which is safe, and is taken at the start:
 // the server must start for those who need no certificate. In place of files that are sound, it is a slip,
@@ -18,6 +18,7 @@ namespace kmsd::http {
 // Errors: as TlsContext::load; Invalid where a CRL has run out and none of those in force has. Nothing has
 // changed then.
 base::Result<std::vector<std::string>> useTls(Server& server, const TlsFiles& files, base::Time now,
-                                              const std::vector<base::Bytes>& own = {});
+                                              const std::vector<base::Bytes>& own = {},
+                                              const kms::pki::ServerCertificate* shown = nullptr);
 
 }  // namespace kmsd::http

@@ -58,8 +58,14 @@ class TlsWire final : public Wire {
     if (!ssl_) {
       ssl_.reset(context_->accept());
       attach();
+      if (context_->shown() != nullptr) SSL_set_cert_cb(ssl_.get(), showCertificate, this);
     }
     const int result = SSL_do_handshake(ssl_.get());
+    // What the key had to sign is signed now, if this step came to it: the key may go.
+    if (held_) {
+      ShownCertificate::forget(ssl_.get());
+      held_.reset();
+    }
     const Move state = stateOf(result);
     open_ = state == Move::Done;
     return state;
@@ -115,6 +121,17 @@ class TlsWire final : public Wire {
     void operator()(SSL* ssl) const noexcept { SSL_free(ssl); }
   };
 
+  // OpenSSL asks when it has read what the client wants.
+  static int showCertificate(SSL* connection, void* wire) {
+    auto& self = *static_cast<TlsWire*>(wire);
+    self.held_.reset();
+    try {
+      if (auto shown = self.context_->shown()->show(connection)) self.held_.emplace(*std::move(shown));
+    } catch (const std::bad_alloc&) {  // as where there is none
+    }
+    return self.held_ ? 1 : 0;
+  }
+
   void attach() {
     BIO* const bio = BIO_new(quietSocket());
     if (bio == nullptr) throw std::bad_alloc();
@@ -142,6 +159,7 @@ class TlsWire final : public Wire {
   std::shared_ptr<const TlsContext> context_;
   std::unique_ptr<SSL, Free> ssl_;
   bool open_ = false;
+  std::optional<ShownCertificate::Hold> held_;  // within handshake() only
   TlsFailure failure_;
 };
 

@@ -87,6 +87,9 @@ Result<void> writeFileDurably(const std::filesystem::path& path, BytesView conte
   const Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
   if (!fd) return systemError("cannot create " + temporary, errno);
   auto written = writeAll(fd.get(), content, temporary);
+  // Whatever the umask is: others are to read what is published.
+  if (written && ::fchmod(fd.get(), mode) != 0)
+    written = systemError("cannot set the mode of " + temporary, errno);
   if (written && ::fsync(fd.get()) != 0) written = systemError("cannot sync " + temporary, errno);
   if (written && ::rename(temporary.c_str(), path.c_str()) != 0) {
     written = systemError("cannot rename to " + path.string(), errno);

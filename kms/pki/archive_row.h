@@ -1,5 +1,6 @@
-// A row of Table::Archive: a user's private encryption key, kept for ever. The row's key is the sequence
-// number of the first certificate that was issued for it.
+// A row of Table::Archive: a user's private encryption key, kept for ever; of user 0 the key of the
+// certificate that https shows, until there is a newer one. The row's key is the sequence number of the first
+// certificate that was issued for it.
 //
 // plain := version{1}=1 user{8} certificate{8} key        key: u32 length, PKCS#8; integers little-endian
 #pragma once

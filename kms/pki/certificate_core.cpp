@@ -28,6 +28,7 @@ base::Error certificateRefused() {
 base::Error noSuchCertificate() { return {base::Code::NotFound, "there is no certificate with this serial"}; }
 
 void CertificateCore::tell(const std::vector<RevocationChange>& changes) const noexcept {
+  for (const RevocationChange& change : changes) counts.ended.add(change.row.revocation.reason);
   for (const RevocationChange& change : changes)
     for (const auto& weak : listeners)
       if (const auto listener = weak.lock()) listener->changed(change);
@@ -105,6 +106,7 @@ base::Result<CertificateRow> file(CertificateCore& core, Txn& txn, OpenKeys& key
              {Event::CertificateIssued, how.actor, serialText(row.serial),
               std::string(kms::pki::row(row.profile).name) + how.detail, user.user.name, row.notAfter});
   if (!recorded) return std::move(recorded).error();
+  core.filed.push_back(row.profile);
   return row;
 }
 

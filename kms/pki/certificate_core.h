@@ -7,6 +7,7 @@
 
 #include "kms/pki/certificate_sequence.h"
 #include "kms/pki/certificate_service.h"
+#include "kms/pki/counts.h"
 #include "kms/tokens/submit.h"
 #include "kms/tokens/token_core.h"
 
@@ -39,6 +40,8 @@ class CertificateCore {
   const std::string organisation;
   CertificateSequence sequence;
   std::vector<std::weak_ptr<RevocationListener>> listeners;
+  mutable CertificateCounts counts;
+  std::vector<Profile> filed;  // by the job that runs now; for jobs only, of which one runs at a time
 };
 
 // A certificate that was signed and is not yet filed.
@@ -60,6 +63,7 @@ template <class T>
 struct Made {
   T value{};
   std::vector<RevocationChange> changes{};
+  std::vector<Profile> filed{};  // what is to be counted; submitMade() fills it in
 };
 
 // The names that this user's certificates have.
@@ -127,10 +131,15 @@ void submitMade(CertificateCore& core, Job job, Reply<T> reply) {
   submit<Made<T>>(
       core.store,
       [&core, job = std::move(job)](Txn& txn) -> base::Result<Made<T>> {
-        return withKeys(core.tokens, [&](OpenKeys& keys) -> base::Result<Made<T>> { return job(txn, keys); });
+        core.filed.clear();
+        auto made =
+            withKeys(core.tokens, [&](OpenKeys& keys) -> base::Result<Made<T>> { return job(txn, keys); });
+        if (made) made->filed = std::exchange(core.filed, {});
+        return made;
       },
       [&core, reply = std::move(reply)](base::Result<Made<T>> made) {
         if (!made) return reply(std::move(made).error());
+        for (const Profile profile : made->filed) core.counts.issued.add(profile);
         core.tell(made->changes);
         reply(std::move(made->value));
       });

@@ -106,6 +106,7 @@ Result<Made<Claimed>> claim(CertificateCore& core, Txn& txn, OpenKeys& keys, con
 }
 
 void refuse(CertificateCore& core, const std::string& user, const Reply<IssuedCertificate>& reply) {
+  core.counts.refused.fetch_add(1, std::memory_order_relaxed);
   countWrong(core.tokens, "user " + user, user, [reply](std::chrono::seconds) { reply(tokenRefused()); });
 }
 

@@ -17,8 +17,11 @@ void CertificateService::listen(std::weak_ptr<RevocationListener> listener) {
 }
 
 void CertificateService::refuse(const std::string& user, std::function<void(std::chrono::seconds)> then) {
+  core_->counts.refused.fetch_add(1, std::memory_order_relaxed);
   countWrong(core_->tokens, "user " + user, user, std::move(then));
 }
+
+const CertificateCounts& CertificateService::counts() const noexcept { return core_->counts; }
 
 std::chrono::seconds CertificateService::holdBack(const std::string& user) const {
   return core_->tokens.throttle.delay(user);

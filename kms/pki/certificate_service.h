@@ -10,7 +10,8 @@
 
 namespace kms::pki {
 
-class CertificateCore;  // kms/pki/certificate_core.h
+class CertificateCore;     // kms/pki/certificate_core.h
+struct CertificateCounts;  // kms/pki/counts.h
 
 struct PkiPolicy {
   std::chrono::seconds confirmWindow = std::chrono::hours(1);
@@ -150,6 +151,8 @@ class CertificateService {
   // CertificateRefused.
   base::Result<CertificateView> authenticate(base::BytesView certificate, Profile wanted);
 
+  // Since the start.
+  const CertificateCounts& counts() const noexcept;
   // What it is now, for OCSP. Errors: NotFound.
   base::Result<CertificateState> lookUp(const Serial& serial);
   // Revokes what was not confirmed in time, drops the revocations of what has long ended, a bounded batch,

@@ -34,6 +34,10 @@ class CmpServer {
   // no Vault::Hold and no Authority::Hold. Takes up to 100 ms of this thread's time where a client asks for
   // the most iterations.
   void handle(base::BytesView request, Reply<CmpAnswer> reply);
+  // Whether the request asks for more than kFewIterations, as a millisecond or two of handle()'s time. Pure
+  // and bounded; false for what is no request, too.
+  static constexpr std::uint64_t kFewIterations = 1'000;
+  static bool takesLong(base::BytesView request);
 
  private:
   explicit CmpServer(std::unique_ptr<CmpCore> core);

@@ -55,6 +55,13 @@ base::Result<std::unique_ptr<CmpServer>> CmpServer::create(CmpBackend& backend, 
 CmpServer::CmpServer(std::unique_ptr<CmpCore> core) : core_(std::move(core)) {}
 CmpServer::~CmpServer() = default;
 
+bool CmpServer::takesLong(base::BytesView request) {
+  const auto message = parseCmpMessage(request);
+  if (!message || !isPbm(message->algorithm)) return false;
+  const auto pbm = parsePbm(message->algorithm);
+  return pbm && pbm->iterations > kFewIterations;
+}
+
 void CmpServer::handle(base::BytesView request, Reply<CmpAnswer> reply) {
   const auto exchange = std::make_shared<CmpExchange>(*core_, request, std::move(reply));
   answering(exchange, [&] {

@@ -53,7 +53,7 @@ void CrlPublisher::takeUp() {
     const auto times = readCrlTimes(der);
     if (!times) return;
     lists_[number].full =
-        std::make_shared<const PublishedList>(PublishedList{base::Bytes(der.begin(), der.end()), *times});
+        std::make_shared<const PublishedList>(PublishedList{{der.begin(), der.end()}, *times});
   }
 }
 
@@ -108,6 +108,12 @@ void CrlPublisher::run(const std::stop_token& stop) {
     if (loaded_)
       if (const auto number = due(wait)) {
         make(lock, *number);
+        lock.unlock();
+        {
+          const std::lock_guard telling(madeMutex_);
+          if (made_) made_();
+        }
+        lock.lock();
         continue;
       }
     wake_.wait_for(lock, stop, wait, [this, seen = lastKey_, was = open_, had = loaded_] {
@@ -222,13 +228,20 @@ void CrlPublisher::make(Lock& lock, std::int64_t number) {
     lists.next = Steady::now() + kRetry;
     return;
   }
-  lists.full = std::make_shared<const PublishedList>(PublishedList{*std::move(full), times});
+  lists.full = std::make_shared<const PublishedList>(
+      PublishedList{*std::move(full), times, *listNumber, entries.size()});
   lists.fullNumber = *listNumber;
   if (!delta.empty())
-    lists.delta = std::make_shared<const PublishedList>(PublishedList{std::move(delta), deltaTimes});
+    lists.delta = std::make_shared<const PublishedList>(
+        PublishedList{std::move(delta), deltaTimes, *listNumber, changes.size()});
   CrlEntries later;
   for (const Revocation& one : lists.changes.since(listed)) later.add(one);
   lists.changes = std::move(later);
+}
+
+void CrlPublisher::onMade(std::function<void()> made) {
+  const std::lock_guard lock(madeMutex_);
+  made_ = std::move(made);
 }
 
 std::shared_ptr<const PublishedList> CrlPublisher::full(std::int64_t number) const {

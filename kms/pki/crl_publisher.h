@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -27,6 +28,8 @@ struct CrlPolicy {
 struct PublishedList {
   base::Bytes der;
   CrlTimes times;
+  std::int64_t number = 0;  // 0: not known, because it was made before the start
+  std::size_t entries = 0;
 };
 
 class CrlPublisher {
@@ -42,6 +45,10 @@ class CrlPublisher {
   void opened();                                          // the vault is open: reads the revocations
   void closed() noexcept;                                 // returns when nothing is signed any more
   void changed(const RevocationChange& change) noexcept;  // after it is durable
+
+  // Called from then on when a list was made; empty: nobody is. Returns when nobody is being called. It must
+  // not call this.
+  void onMade(std::function<void()> made);
 
   // Of authority `number`; null: none was made yet.
   std::shared_ptr<const PublishedList> full(std::int64_t number) const;
@@ -89,6 +96,8 @@ class CrlPublisher {
   bool loaded_ = false;
   bool signing_ = false;
   std::optional<base::Error> fault_;
+  std::mutex madeMutex_;
+  std::function<void()> made_;
   std::jthread thread_;
 };
 

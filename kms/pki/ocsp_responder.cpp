@@ -23,10 +23,15 @@ OcspRefusal refusalOf(const base::Error& error) {
 
 base::Bytes OcspResponder::answer(base::BytesView request) {
   const auto query = parseOcspQuery(request);
-  if (!query) return ocspRefusal(OcspRefusal::Malformed);
+  if (!query) return refuse(OcspRefusal::Malformed);
   if (auto before = kept(*query)) return *std::move(before);
   auto answer = made(*query);
-  return answer ? *std::move(answer) : ocspRefusal(refusalOf(answer.error()));
+  return answer ? *std::move(answer) : refuse(refusalOf(answer.error()));
+}
+
+base::Bytes OcspResponder::refuse(OcspRefusal why) {
+  counts_.refusals.add(why);
+  return ocspRefusal(why);
 }
 
 // The authority that the first question is about answers all; what is not about it, it does not know.
@@ -50,7 +55,9 @@ base::Result<base::Bytes> OcspResponder::made(const OcspQuery& query) {
     }
     const CrlTimes times{clock_.now(), clock_.now() + life_};
     auto answer = signOcspResponse((*signers)->ocsp, query, answers, times);
-    if (answer && answers.front().state != OcspState::Unknown) keep(query, *answer, times.nextUpdate, asOf);
+    const OcspState state = answers.front().state;
+    if (answer) counts_.answers.add(state);
+    if (answer && state != OcspState::Unknown) keep(query, *answer, state, times.nextUpdate, asOf);
     return answer;
   }
   return base::Error{base::Code::NotFound, "the request is about another authority's certificates"};
@@ -77,11 +84,14 @@ std::optional<base::Bytes> OcspResponder::kept(const OcspQuery& query) {
   const auto now = clock_.now();
   for (const Kept& one : found->second)
     // Given for half its life, so that whoever gets it last still has some.
-    if (one.certId == question.certId && now < one.until - life_ / 2) return one.answer;
+    if (one.certId == question.certId && now < one.until - life_ / 2) {
+      counts_.answers.add(one.state);
+      return one.answer;
+    }
   return std::nullopt;
 }
 
-void OcspResponder::keep(const OcspQuery& query, const base::Bytes& answer, base::Time until,
+void OcspResponder::keep(const OcspQuery& query, const base::Bytes& answer, OcspState state, base::Time until,
                          std::uint64_t asOf) {
   if (!keepable(query)) return;
   const OcspQuestion& question = query.questions.front();

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "kms/pki/certificate_service.h"
+#include "kms/pki/counts.h"
 #include "kms/pki/ocsp.h"
 
 namespace kms::pki {
@@ -25,15 +26,20 @@ class OcspResponder {
   base::Bytes answer(base::BytesView request);
   // The certificate was revoked, held or released.
   void changed(const Serial& serial) noexcept;
+  // Since the start.
+  const OcspCounts& counts() const noexcept { return counts_; }
 
  private:
   struct Kept {
     base::Bytes certId;
     base::Bytes answer;
+    OcspState state{};
     base::Time until{};
   };
   std::optional<base::Bytes> kept(const OcspQuery& query);
-  void keep(const OcspQuery& query, const base::Bytes& answer, base::Time until, std::uint64_t asOf);
+  void keep(const OcspQuery& query, const base::Bytes& answer, OcspState state, base::Time until,
+            std::uint64_t asOf);
+  base::Bytes refuse(OcspRefusal why);
   base::Result<base::Bytes> made(const OcspQuery& query);
   base::Result<OcspAnswer> stateOf(const OcspQuestion& question, const Signers& signers);
 
@@ -41,6 +47,7 @@ class OcspResponder {
   CertificateService& certificates_;
   const base::Clock& clock_;
   const std::chrono::seconds life_;
+  OcspCounts counts_;
   std::mutex mutex_;
   std::uint64_t changes_ = 0;                                // under mutex_
   std::size_t size_ = 0;                                     // of all of kept_

@@ -34,6 +34,10 @@ class StatusService final : public RevocationListener, public KeyParty {
   std::vector<base::Bytes> authorities() const;
   // An answer to one OCSP request, DER, always. Sealed: what was answered before, else tryLater.
   base::Bytes ocsp(base::BytesView request) { return responder_.answer(request); }
+  const OcspCounts& ocspCounts() const noexcept { return responder_.counts(); }
+  // Called from then on when a list was made, after the authorities' certificates were; as
+  // CrlPublisher::onMade.
+  void onPublished(std::function<void()> published) { publisher_.onMade(std::move(published)); }
   // What went wrong with the last list or file; nothing where all is well. For logs and metrics.
   std::optional<base::Error> fault() const;
 

@@ -76,7 +76,18 @@ TEST(ReloadTest, NamesWhatOnlyARestartApplies) {
   wanted.onRemoval = OnRemoval::Grace;
   EXPECT_THAT(needsRestart(running, wanted),
               ::testing::ElementsAre("data-dir", "medium", "listen", "metrics-http", "on-removal"));
+  wanted = running;
+  wanted.listen.push_back(*parseListen("https://a:443"));
   running = wanted;
+  wanted.tlsNames = {"b"};
+  wanted.publishDir = "/srv/www";
+  EXPECT_THAT(needsRestart(running, wanted), ::testing::ElementsAre("tls-name", "publish-dir"));
+  wanted = running;
+  wanted.tls.certificate = "/new";
+  EXPECT_THAT(needsRestart(running, wanted), ::testing::ElementsAre("tls-certificate"))
+      << "from the server's own to a file's";
+  running.onRemoval = OnRemoval::Grace;
+  wanted = running;
   wanted.grace = std::chrono::seconds(6);
   EXPECT_THAT(needsRestart(running, wanted), ::testing::ElementsAre("on-removal"));
 }

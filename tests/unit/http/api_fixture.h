@@ -78,6 +78,7 @@ class Api : public ::testing::Test {
     unsealing.reset();
     patient.reset();
     keys.reset();
+    enrolling.reset();
     threads.reset();
     api.reset();
     kmsd::KeeperOptions options;
@@ -92,7 +93,8 @@ class Api : public ::testing::Test {
     unsealing.emplace();
     patient.emplace();
     keys.emplace();
-    threads.emplace(kmsd::http::Threads{*sealing, *unsealing, *patient, *keys});
+    enrolling.emplace();
+    threads.emplace(kmsd::http::Threads{*sealing, *unsealing, *patient, *keys, *enrolling});
     handler = kmsd::http::makeHandler(*api, *threads);
   }
 
@@ -192,6 +194,7 @@ class Api : public ::testing::Test {
   std::optional<kmsd::http::Background> unsealing;
   std::optional<kmsd::http::Background> patient;
   std::optional<kmsd::http::Background> keys;
+  std::optional<kmsd::http::Background> enrolling;
   std::optional<kmsd::http::Threads> threads;
   kmsd::http::Handler handler;
 };

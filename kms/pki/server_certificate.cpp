@@ -1,0 +1,230 @@
+#include "kms/pki/server_certificate.h"
+
+#include "kms/audit/audit.h"
+#include "kms/pki/archive_row.h"
+#include "kms/pki/certificate_row.h"
+#include "kms/pki/certificate_sequence.h"
+#include "kms/pki/digest.h"
+#include "kms/tokens/guarded.h"
+
+namespace kms::pki {
+namespace {
+
+constexpr std::chrono::seconds kBackdate = std::chrono::minutes(5);  // for clients whose clocks are behind
+constexpr std::size_t kCommonNameMost = 64;                          // characters (RFC 5280, appendix A.1)
+constexpr KeyKind kKind = KeyKind::EcdsaP256;                        // what every TLS client knows
+
+// Clients look at the alternative names; the common name is for people.
+Subject subjectOf(const std::vector<std::string>& names, const std::string& organisation) {
+  Subject subject;
+  subject.organisation = organisation;
+  subject.commonName = "keydisk server";
+  for (const std::string& name : names)
+    (addressBytes(name) ? subject.addresses : subject.dns).push_back(name);
+  if (!names.empty() && names.front().size() <= kCommonNameMost) subject.commonName = names.front();
+  return subject;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+// A number that tells other names from these, well enough to see that a new certificate is wanted.
+std::int64_t markOf(const std::vector<std::string>& names) {
+  std::uint64_t mark = 0;
+  const auto hash = sha256(base::asBytes(joined(names)));
+  for (std::size_t i = 0; i < sizeof mark; ++i) mark = mark << 8U | std::to_integer<std::uint64_t>(hash[i]);
+  return static_cast<std::int64_t>(mark >> 1U);
+}
+
+// Nothing where none was made yet.
+base::Result<std::optional<CertificateRow>> readOwn(StoreReader& reader, OpenKeys& keys) {
+  auto number = reader.number(ServerCertificate::kNumber);
+  if (!number) return std::move(number).error();
+  if (number->value_or(0) == 0) return std::optional<CertificateRow>();
+  auto row = readCertificate(reader, keys, **number);
+  if (!row) return row;
+  if (!*row || (*row)->profile != Profile::Server || (*row)->user != 0 || (*row)->archived == 0)
+    return corruptRow("the certificate that https shows is missing");
+  return row;
+}
+
+// Its key is of no use any more.
+base::Result<void> dropOwn(Txn& txn, OpenKeys& keys) {
+  auto old = readOwn(txn, keys);
+  if (!old) return std::move(old).error();
+  if (!*old) return {};
+  if (auto gone = txn.erase(Table::Archive, (*old)->archived); !gone) return gone;
+  (*old)->archived = 0;
+  return writeCertificate(txn, keys, **old);
+}
+
+base::Result<void> insertOwn(Txn& txn, OpenKeys& keys, const Signers& signers, const PrivateKey& key,
+                             const Subject& subject, const Addresses& addresses, base::Time now,
+                             base::Rng& rng) {
+  auto sequence = CertificateSequence::reserve(txn, 1);
+  if (!sequence) return std::move(sequence).error();
+  CertificateRow row;
+  row.sequence = *sequence;
+  row.profile = Profile::Server;
+  row.serial = keys.serial(*sequence, rng);
+  row.authority = signers.number;
+  row.archived = *sequence;
+  row.issued = now;
+  row.notBefore = now - kBackdate;
+  row.notAfter = std::min(now + pki::row(Profile::Server).life, signers.authority.certificate.notAfter);
+  row.key = key.publicKey().hash();
+  const CertificateOrder order{row.profile, subject,       &key.publicKey(),
+                               row.serial,  row.notBefore, row.notAfter};
+  auto der = signCertificate(signers.authority, order, numbered(addresses, signers.number));
+  if (!der) return std::move(der).error();
+  row.der = *std::move(der);
+  ArchiveRow archived{0, row.sequence, {}};
+  auto encoded = key.encode();
+  if (!encoded) return std::move(encoded).error();
+  archived.key = *std::move(encoded);
+  if (auto in = insertArchived(txn, keys, archived); !in) return in;
+  if (auto inserted = insertCertificate(txn, keys, row); !inserted) return inserted;
+  if (auto set = txn.setNumber(ServerCertificate::kNumber, row.sequence); !set) return set;
+  return record(txn, now,
+                {Event::CertificateIssued, "kmsd", serialText(row.serial),
+                 std::string(pki::row(row.profile).name) + " for this server's own https", "", row.notAfter});
+}
+
+}  // namespace
+
+ServerCertificate::ServerCertificate(Vault& vault, Store& store, Authority& authority,
+                                     const base::Clock& clock, base::Rng& rng, const Policy& policy,
+                                     Addresses addresses, std::string organisation)
+    : vault_(vault),
+      store_(store),
+      authority_(authority),
+      rng_(rng),
+      addresses_(std::move(addresses)),
+      organisation_(std::move(organisation)),
+      clock_(clock, policy) {}
+
+ServerCertificate::~ServerCertificate() { closing(); }
+
+base::Result<void> ServerCertificate::opened(StoreReader& reader, OpenKeys& keys) {
+  return guarded([&]() -> base::Result<void> {
+    auto row = readOwn(reader, keys);
+    if (!row) return std::move(row).error();
+    if (!*row) return {};
+    auto archived = readArchived(reader, keys, (*row)->archived, 0);
+    if (!archived) return std::move(archived).error();
+    auto names = reader.number(kNames);
+    if (!names) return std::move(names).error();
+    auto certificate = parseCertificate((*row)->der);
+    auto key = PrivateKey::parse(archived->key.bytes());
+    if (!key && key.error().code == base::Code::Unavailable) return std::move(key).error();
+    if (!certificate || !key || key->publicKey().hash() != certificate->key)
+      return corruptRow("the certificate that https shows and its key are no pair");
+    auto signers = authority_.number((*row)->authority);
+    if (!signers && signers.error().code != base::Code::NotFound) return std::move(signers).error();
+    auto identity = std::make_shared<const ServerIdentity>(
+        ServerIdentity{Issuer{*std::move(certificate), *std::move(key)}, (*row)->authority,
+                       names->value_or(0), signers ? (*signers)->chain : std::vector<base::Bytes>()});
+    const std::lock_guard lock(mutex_);
+    until_ = identity->own.certificate.notAfter;
+    identity_ = std::move(identity);
+    return {};
+  });
+}
+
+void ServerCertificate::closing() noexcept {
+  std::unique_lock lock(mutex_);
+  identity_.reset();
+  released_.wait(lock, [&] { return holds_ == 0; });
+}
+
+ServerCertificate::Hold::Hold(Hold&& other) noexcept
+    : home_(std::exchange(other.home_, nullptr)), identity_(std::move(other.identity_)) {}
+
+ServerCertificate::Hold::~Hold() {
+  if (home_ == nullptr) return;
+  identity_.reset();  // the key first, where nobody else has it any more
+  const std::lock_guard lock(home_->mutex_);
+  if (--home_->holds_ == 0) home_->released_.notify_all();
+}
+
+std::optional<ServerCertificate::Hold> ServerCertificate::hold() const {
+  const std::lock_guard lock(mutex_);
+  if (!identity_) return std::nullopt;
+  ++holds_;
+  return Hold(*this, identity_);
+}
+
+std::optional<base::Time> ServerCertificate::until() const {
+  const std::lock_guard lock(mutex_);
+  return until_;
+}
+
+base::Result<bool> ServerCertificate::keep(const std::vector<std::string>& names) {
+  return guarded([&]() -> base::Result<bool> {
+    const std::lock_guard lock(keeping_);
+    auto now = clock_.now(store_);
+    if (!now) return std::move(now).error();
+    auto wanted = due(names, *now);
+    if (!wanted || !*wanted) return wanted;
+    if (auto made = make(names); !made) return std::move(made).error();
+    return true;
+  });
+}
+
+base::Result<bool> ServerCertificate::due(const std::vector<std::string>& names, base::Time now) {
+  auto current = authority_.current();
+  if (!current && current.error().reason == base::Reason::NoAuthority) return false;
+  if (!current) return std::move(current).error();
+  const base::Time last = (*current)->authority.certificate.notAfter;
+  if (now >= last) return false;  // nothing that it signs now would count
+  const auto has = hold();
+  if (has && (*has)->authority == (*current)->number && (*has)->chain != (*current)->chain)
+    if (auto again = readAgain(); !again) return std::move(again).error();
+  if (!has || (*has)->authority != (*current)->number || (*has)->names != markOf(names)) return true;
+  const Certificate& own = (*has)->own.certificate;
+  if (own.notAfter < last && now > own.notAfter - (own.notAfter - own.notBefore) / 3) return true;
+  bool revoked = false;
+  auto keys = vault_.hold();
+  if (!keys) return std::move(keys).error();
+  auto looked = store_.read([&](StoreReader& reader) -> base::Result<void> {
+    auto row = findCertificate(reader, **keys, own.ourSerial().value_or(Serial()));
+    if (!row) return std::move(row).error();
+    revoked = !*row || (*row)->state == CertificateState::Revoked || (*row)->state == CertificateState::Held;
+    return {};
+  });
+  if (!looked) return std::move(looked).error();
+  return revoked;
+}
+
+base::Result<void> ServerCertificate::make(const std::vector<std::string>& names) {
+  const Subject subject = subjectOf(names, organisation_);
+  if (auto good = checkSubject(subject); !good) return good;
+  auto key = PrivateKey::generate(kKind);
+  if (!key) return std::move(key).error();
+  auto done = store_.writeAndWait([&](Txn& txn) -> base::Result<void> {
+    return guarded([&]() -> base::Result<void> {
+      auto keys = vault_.hold();
+      if (!keys) return std::move(keys).error();
+      auto signers = authority_.current();
+      if (!signers) return std::move(signers).error();
+      auto now = clock_.advanceToGrant(txn);
+      if (!now) return std::move(now).error();
+      if (auto dropped = dropOwn(txn, **keys); !dropped) return dropped;
+      auto inserted = insertOwn(txn, **keys, **signers, *key, subject, addresses_, *now, rng_);
+      if (!inserted) return inserted;
+      return txn.setNumber(kNames, markOf(names));
+    });
+  });
+  return done ? readAgain() : std::move(done);
+}
+
+base::Result<void> ServerCertificate::readAgain() {
+  auto keys = vault_.hold();
+  if (!keys) return std::move(keys).error();
+  return store_.read([&](StoreReader& reader) { return opened(reader, **keys); });
+}
+
+}  // namespace kms::pki

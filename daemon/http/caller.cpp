@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/http/oauth_form.h"
+#include "daemon/http/proof.h"
 #include "daemon/pki_services.h"
 
 namespace kmsd::http {
@@ -34,22 +35,35 @@ Actor peerActor(const Api& api, const Peer& peer, bool open) {
   return actor;
 }
 
+base::Result<std::string> ownHolder(const Api& api, base::BytesView certificate) {
+  auto counts = api.pki->desk().authenticate(certificate);
+  if (!counts && counts.error().reason != Reason::CertificateRefused) return std::move(counts).error();
+  if (!counts) return unauthenticated("the client certificate does not count, or no longer");
+  return std::move(counts->user);
+}
+
+base::Result<Actor> userActor(const Api& api, const std::string& name) {
+  auto user = api.users->show(name);
+  if (user) return Actor{"user " + user->name, user->role, user->id};
+  if (user.error().code != Code::NotFound) return std::move(user).error();
+  return unauthenticated("the client certificate names nobody who is a user of this server");
+}
+
 // TLS has checked the certificate at the handshake; a connection may outlive it.
 base::Result<Actor> certificateActor(const Api& api, const ClientCertificate& certificate) {
   if (certificate.notAfter <= api.clock.now()) {
     return unauthenticated("the client certificate has expired; connect with a new one");
   }
-  std::string name = certificate.commonName;
-  if (certificate.own) {
-    auto counts = api.pki->desk().authenticate(certificate.der);
-    if (!counts && counts.error().reason != Reason::CertificateRefused) return std::move(counts).error();
-    if (!counts) return unauthenticated("the client certificate does not count, or no longer");
-    name = counts->user;
-  }
-  auto user = api.users->show(name);
-  if (user) return Actor{"user " + user->name, user->role, user->id};
-  if (user.error().code != Code::NotFound) return std::move(user).error();
-  return unauthenticated("the client certificate names nobody who is a user of this server");
+  if (!certificate.own) return userActor(api, certificate.commonName);
+  const auto holder = ownHolder(api, certificate.der);
+  return holder ? userActor(api, *holder) : holder.error();
+}
+
+base::Result<Actor> proofActor(const Api& api, const Request& request) {
+  const auto certificate = provenCertificate(request, api.clock.now());
+  if (!certificate) return certificate.error();
+  const auto holder = ownHolder(api, *certificate);
+  return holder ? userActor(api, *holder) : holder.error();
 }
 
 base::Result<Actor> basicActor(const Api& api, std::string_view credentials) {
@@ -98,6 +112,7 @@ base::Result<Actor> callerOf(const Api& api, const Request& request, bool open, 
     return nobody();
   }
   if (!open) return nobody();
+  if (showsProof(request)) return proofActor(api, request);
   if (startsWithoutCase(given, kBearer))
     return api.tokens->authenticate(credentialsOf(given, kBearer.size()));
   if (basic && startsWithoutCase(given, kBasic)) return basicActor(api, credentialsOf(given, kBasic.size()));

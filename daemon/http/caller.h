@@ -1,5 +1,5 @@
 // Who asks: known from the kernel on a Unix socket, from a client certificate over TLS, or from an access
-// token, which decides alone.
+// token or the proof of a certificate's key, which decide alone.
 #pragma once
 
 #include "daemon/http/routes.h"

@@ -17,6 +17,8 @@ struct TlsTrust {
   std::filesystem::path authority;  // PEM: the authorities that may vouch for the server; empty: the system's
   std::filesystem::path certificate;  // PEM: the client's own certificate, then its chain; empty: shows none
   std::filesystem::path key;          // PEM, its private key, without a passphrase
+  bool anybody =
+      false;  // talks to any server: only for what shows by itself whose it is, and holds no secret
 };
 
 class Client {

@@ -82,7 +82,7 @@ base::Result<Context> contextOf(const TlsTrust& trust) {
   auto context = newTlsContext(false);
   if (!context) return context;
   SSL_CTX* const to = context->get();
-  SSL_CTX_set_verify(to, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_verify(to, trust.anybody ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_alpn_protos(to, kHttp11, sizeof kHttp11);
   if (trust.authority.empty()) {
     if (SSL_CTX_set_default_verify_paths(to) != 1)

@@ -1,5 +1,5 @@
-// Holder: who has shown, by a TLS client certificate of this server's authority, that a key is his. Inside
-// daemon/http only.
+// Holder: who has shown, by a TLS client certificate of this server's authority or by a proof of its key on
+// the Unix socket, that a key is his. Inside daemon/http only.
 #pragma once
 
 #include "daemon/http/routes.h"

@@ -122,6 +122,16 @@ base::Result<Certificate> parseCertificate(base::BytesView der) {
   return certificate;
 }
 
+base::Result<PublicKey> keyOf(const Certificate& certificate) {
+  DerReader outer(certificate.der);
+  DerReader whole = outer.enter(kSequence);
+  DerReader fields = whole.enter(kSequence);
+  if (fields.next(contextTag(0))) fields.any();
+  fields.value(kInteger);
+  for (int passed = 0; passed < 4; ++passed) fields.element(kSequence);  // up to the subject
+  return PublicKey::parse(fields.element(kSequence));
+}
+
 base::Result<std::vector<Certificate>> parsePemCertificates(std::string_view text) {
   if (text.size() > kPemText) return invalid("the text is too long");
   const auto blocks = pemBlocks(text, {"CERTIFICATE"}, kPemMost);

@@ -36,6 +36,8 @@ struct Certificate {
 
 // Pure and bounded. Errors: Invalid (no certificate, over kMostDer, a time that is none).
 base::Result<Certificate> parseCertificate(base::BytesView der);
+// The key that it certifies. Errors: as PublicKey::parse; Invalid.
+base::Result<PublicKey> keyOf(const Certificate& certificate);
 // One or several PEM certificates with any text between them. Errors: Invalid (none, more than 16, a bad
 // one).
 base::Result<std::vector<Certificate>> parsePemCertificates(std::string_view pem);

@@ -10,7 +10,7 @@ std::span<const OptionSpec> globalOptions() noexcept {
       OptionSpec{"ca", "F",
                  "PEM: the authorities that may vouch for a server on https; without it: this system's"},
       OptionSpec{"certificate", "F",
-                 "PEM: the client certificate to show on https, then its chain; its common name is the user"},
+                 "PEM: the client certificate to show, then its chain; on a Unix socket its key is proved"},
       OptionSpec{"key", "F", "PEM: the private key of that certificate"},
       OptionSpec{"token-file", "F",
                  "act as the bearer of the access token in this file; - reads it from stdin"},
@@ -24,7 +24,7 @@ std::span<const VerbSpec> allVerbs() {
   static const std::vector<VerbSpec> kVerbs = [] {
     std::vector<VerbSpec> all;
     for (const auto verbs : {serverVerbs(), userVerbs(), tokenVerbs(), approvalVerbs(), enrolVerbs(),
-                             certificateVerbs(), auditVerbs()}) {
+                             renewVerbs(), certificateVerbs(), auditVerbs()}) {
       all.insert(all.end(), verbs.begin(), verbs.end());
     }
     return all;

@@ -1,7 +1,10 @@
 #include "daemon/ctl/remote.h"
 
+#include <unistd.h>
+
 #include "daemon/ctl/output.h"
 #include "daemon/host_port.h"
+#include "daemon/http/proof.h"
 #include "hal/base/file.h"
 
 namespace kmsd::ctl {
@@ -13,24 +16,6 @@ using base::Error;
 constexpr std::string_view kUnix = "unix:";
 constexpr std::string_view kHttps = "https://";
 constexpr std::size_t kTokenFileMost = 4096;  // bytes
-
-base::Result<std::unique_ptr<http::Client>> connect(const Parsed& parsed, base::Deadline by) {
-  const auto server = parseServer(parsed.text("server"));
-  if (!server) return server.error();
-  if (parsed.has("certificate") != parsed.has("key"))
-    return Error{Code::Invalid,
-                 "--certificate and --key go together: the client's certificate and its private key"};
-  if (!server->path.empty()) {
-    for (const std::string_view name : {"ca", "certificate"})
-      if (parsed.has(name))
-        return Error{Code::Invalid, "--" + std::string(name) +
-                                        " is for --server https://HOST:PORT; over a Unix "
-                                        "socket the kernel tells who is who"};
-    return http::Client::connectUnix(server->path, by);
-  }
-  return http::Client::connectTls(server->host, server->port,
-                                  {parsed.text("ca"), parsed.text("certificate"), parsed.text("key")}, by);
-}
 
 }  // namespace
 
@@ -46,14 +31,30 @@ base::Result<ServerAddress> parseServer(std::string_view server) {
                                   "'" + (clear ? "; a token is never sent in clear" : "")};
 }
 
-base::Result<Remote> Remote::openAnonymous(const Parsed& parsed) {
-  Remote remote;
+base::Result<Access> accessOf(const Parsed& parsed) {
   const auto timeout = parseSpan(parsed.text("timeout"));
   if (!timeout) return timeout.error();
-  remote.timeout_ = *timeout;
-  auto client = connect(parsed, base::Deadline::in(remote.timeout_));
+  if (parsed.has("certificate") != parsed.has("key"))
+    return Error{Code::Invalid,
+                 "--certificate and --key go together: the client's certificate and its private key"};
+  return Access{
+      parsed.text("server"), {parsed.text("ca"), parsed.text("certificate"), parsed.text("key")}, *timeout};
+}
+
+base::Result<Remote> Remote::connect(const Access& access) {
+  const auto server = parseServer(access.server);
+  if (!server) return server.error();
+  Remote remote;
+  remote.timeout_ = access.timeout;
+  const auto by = base::Deadline::in(access.timeout);
+  auto client = server->path.empty() ? http::Client::connectTls(server->host, server->port, access.trust, by)
+                                     : http::Client::connectUnix(server->path, by);
   if (!client) return std::move(client).error();
   remote.client_ = *std::move(client);
+  if (server->path.empty() || access.trust.certificate.empty()) return remote;
+  auto holder = readHolderKey(access.trust.certificate, access.trust.key);
+  if (!holder) return std::move(holder).error();
+  remote.holder_ = std::make_shared<const HolderKey>(*std::move(holder));
   return remote;
 }
 
@@ -68,9 +69,27 @@ base::Result<Remote> Remote::open(const Parsed& parsed) {
       return Error{Code::Invalid, "--token-file " + parsed.text("token-file") + ": there is no token in it"};
     authorization.insert(authorization.end(), text.begin(), text.end());
   }
-  auto remote = openAnonymous(parsed);
+  const auto access = accessOf(parsed);
+  if (!access) return access.error();
+  if (access->local() && parsed.has("ca"))
+    return Error{Code::Invalid,
+                 "--ca is for --server https://HOST:PORT; a Unix socket's server is known by its place"};
+  if (access->local() && parsed.has("token-file") && parsed.has("certificate"))
+    return Error{Code::Invalid, "show either --token-file or --certificate on a Unix socket"};
+  auto remote = connect(*access);
   if (remote) remote->authorization_ = std::move(authorization);
   return remote;
+}
+
+base::Result<http::Response> Remote::send(http::Request request) {
+  request.authorization = authorization_;
+  if (holder_) {
+    auto proof =
+        http::proofFor(request, holder_->certificate, holder_->key, base::systemClock().now(), ::geteuid());
+    if (!proof) return std::move(proof).error();
+    request.authorization = *std::move(proof);
+  }
+  return client_->call(request, base::Deadline::in(timeout_));
 }
 
 base::Result<Answer> Remote::call(std::string_view method, std::string path, const Body* body, Query query) {
@@ -78,12 +97,11 @@ base::Result<Answer> Remote::call(std::string_view method, std::string path, con
   request.method = method;
   request.path = std::move(path);
   request.query = std::move(query);
-  request.authorization = authorization_;
   if (body != nullptr) {
     request.contentType = "application/json";
     request.body = body->json();
   }
-  auto response = client_->call(request, base::Deadline::in(timeout_));
+  auto response = send(std::move(request));
   if (!response) return std::move(response).error();
   auto document = Document::parse(base::view(response->body));
   if (!document) return std::move(document).error();
@@ -102,6 +120,17 @@ Exit Remote::each(const Parsed& parsed, const std::string& path, Query query,
     if (next == query["after"]) return fail(Exit::Failed, "the server repeats a page of its list");
     query["after"] = next;
   }
+}
+
+base::Error errorOf(const Answer& answer) {
+  const std::string code = answer.code();
+  const std::string detail = answer.document.text("detail");
+  Error error{Code::Denied, detail.empty() ? code : detail};
+  if (code.empty())
+    error = {Code::Internal, "the server answered with status " + std::to_string(answer.status)};
+  for (const ReasonRow& row : reasonTable())
+    if (!code.empty() && row.name == code) error.reason = row.reason;
+  return error;
 }
 
 Exit refused(const Answer& answer) {

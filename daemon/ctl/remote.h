@@ -11,6 +11,7 @@
 
 #include "daemon/cli.h"
 #include "daemon/ctl/document.h"
+#include "daemon/ctl/holder_key.h"
 #include "daemon/http/client.h"
 
 namespace kmsd::ctl {
@@ -25,17 +26,30 @@ struct Answer {
 
 using Query = std::map<std::string, std::string>;
 
+// Where the server is, whom to trust for it, and what to show it.
+struct Access {
+  std::string server;
+  http::TlsTrust trust;  // the certificate and its key count on a Unix socket, too: as a proof
+  std::chrono::milliseconds timeout{};
+
+  bool local() const noexcept { return server.starts_with("unix:"); }
+};
+// --server, --ca, --certificate, --key and --timeout. Errors: Invalid.
+base::Result<Access> accessOf(const Parsed& parsed);
+
 class Remote {
  public:
   // Reads --server, --ca, --certificate, --key, --token-file and --timeout, and connects. Errors: Invalid;
   // Unavailable / ServerUnreachable; Denied (not trusted); those of the files.
   static base::Result<Remote> open(const Parsed& parsed);
-  // The same as nobody: --token-file means something else.
-  static base::Result<Remote> openAnonymous(const Parsed& parsed);
+  // The same with no access token. Errors: as open().
+  static base::Result<Remote> connect(const Access& access);
 
   // Errors: Unavailable / ServerUnreachable; Timeout; Corrupt (the answer is not kmsd's).
   base::Result<Answer> call(std::string_view method, std::string path, const Body* body = nullptr,
                             Query query = {});
+  // The same for other bodies than JSON.
+  base::Result<http::Response> send(http::Request request);
 
   // For what may take hours: waits for the answer as long as the server is there.
   void waitLong() noexcept { timeout_ = std::chrono::hours(24); }
@@ -48,10 +62,13 @@ class Remote {
  private:
   Remote() = default;
   std::unique_ptr<http::Client> client_;
+  std::shared_ptr<const HolderKey> holder_;  // on a Unix socket: signs each request
   base::SecretText authorization_;
   std::chrono::milliseconds timeout_{};
 };
 
+// What the server said, as an error with its reason. REQUIRES: !answer.good().
+base::Error errorOf(const Answer& answer);
 // Says on stderr what the server said, and gives the exit code that goes with it.
 Exit refused(const Answer& answer);
 // The same; under --json the problem document goes to stdout, as the one document that is printed.

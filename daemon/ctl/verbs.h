@@ -14,6 +14,7 @@ std::span<const VerbSpec> tokenVerbs() noexcept;
 std::span<const VerbSpec> auditVerbs() noexcept;
 std::span<const VerbSpec> certificateVerbs() noexcept;
 std::span<const VerbSpec> enrolVerbs() noexcept;
+std::span<const VerbSpec> renewVerbs() noexcept;
 std::span<const VerbSpec> approvalVerbs() noexcept;
 
 std::span<const VerbSpec> allVerbs();

@@ -13,8 +13,12 @@ void Pki::SetUp() {
            file("tls.key"), "-out", file("tls.crt")});
   std::filesystem::permissions(file("tls.key"), std::filesystem::perms::owner_read);
   server_.insert("key.img");
-  server_.start({"--listen", "https://127.0.0.1:0", "--listen", "http://127.0.0.1:0", "--tls-certificate",
-                 file("tls.crt"), "--tls-key", file("tls.key")});
+  std::vector<std::string> all = {"--listen",           "https://127.0.0.1:0", "--listen",
+                                  "http://127.0.0.1:0", "--tls-certificate",   file("tls.crt"),
+                                  "--tls-key",          file("tls.key")};
+  const auto more = options();
+  all.insert(all.end(), more.begin(), more.end());
+  server_.start(all);
   server_.expectState("unsealed", "");
   const auto port = [log = server_.log()](const std::string& scheme) {
     const std::string before = "listening on " + scheme + "127.0.0.1:";
@@ -93,6 +97,17 @@ std::string Pki::token(const std::string& user, const std::string& kind) {
   const Ran ran = server_.ctl({"token", "issue", "--user", user, "--kind", kind});
   EXPECT_EQ(ran.exit, 0) << ran.err;
   return ran.out.substr(0, ran.out.find('\n'));
+}
+
+std::string Pki::tokenFile(const std::string& user, const std::string& kind) {
+  write(kind + ".token", token(user, kind) + "\n");
+  return file(kind + ".token");
+}
+
+Ran Pki::overTls(std::vector<std::string> arguments) const {
+  arguments.insert(arguments.begin(),
+                   {server_.program("kmsctl"), "--server", https_, "--ca", file("tls.crt")});
+  return run(arguments);
 }
 
 void Pki::newKey(const std::string& name) const {

@@ -14,6 +14,8 @@ class Pki : public ::testing::Test {
  protected:
   // Open, with alice and bob, on ports that the system chose: `http_` and `https_`.
   void SetUp() override;
+  // More for `kmsd run`.
+  virtual std::vector<std::string> options() const { return {}; }
 
   std::string file(const std::string& name) const { return (scratch_ / name).string(); }
   std::string read(const std::string& name) const;
@@ -33,6 +35,10 @@ class Pki : public ::testing::Test {
                                      const std::string& name) const;
 
   std::string token(const std::string& user, const std::string& kind = "enrol");
+  // The same, into a file, for kmsctl.
+  std::string tokenFile(const std::string& user, const std::string& kind = "enrol");
+  // kmsctl over https.
+  Ran overTls(std::vector<std::string> arguments) const;
   void newKey(const std::string& name) const;
   // NAME.req (DER) and NAME.b64 for NAME.key.
   void request(const std::string& name, const std::string& subject) const;

@@ -1,0 +1,138 @@
+// The pairs for encryption, and what is left behind of an enrolment.
+#include <iostream>
+
+#include "daemon/ctl/certificate_check.h"
+#include "daemon/ctl/enrolment.h"
+#include "daemon/ctl/output.h"
+#include "hal/base/rfc3339.h"
+#include "kms/pki/subject.h"
+
+namespace kmsd::ctl {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Result;
+using kms::pki::Profile;
+
+// Whose it is, and that the key fits: of an old pair the authority and the time may be over.
+Result<void> checkPair(const IssuedPair& pair, const std::string& user) {
+  if (pair.issued.user != user || pair.issued.profile != row(Profile::Encryption).name)
+    return Error{Code::Invalid, "the server sent a pair of another user or for another purpose"};
+  if (pair.issued.certificate.key != pair.key.publicKey().hash())
+    return Error{Code::Invalid, "the server sent a key that is not its certificate's"};
+  return {};
+}
+
+Result<base::SecretBuffer> bundleOf(const std::vector<kms::pki::BundleEntry>& entries,
+                                    const std::vector<kms::pki::Certificate>& authorities,
+                                    const base::SecretText& password) {
+  std::vector<base::Bytes> chain;
+  for (const auto& one : authorities) chain.push_back(one.der);
+  return kms::pki::makeBundle(entries, chain, base::view(password));
+}
+
+}  // namespace
+
+Result<void> Enrolment::getPairs() {
+  if (!recover_ && parsed_.has("no-encryption")) return {};
+  access_.trust.certificate = directory_.file(kSigningPair.certificate);
+  access_.trust.key = directory_.file(kSigningPair.key);
+  auto remote = Remote::connect(access_);
+  if (!remote) return std::move(remote).error();
+  if (auto got = getPair(*remote); !got) return got;
+  return recover_ ? recoverPairs(*remote) : Result<void>();
+}
+
+Result<void> Enrolment::getPair(Remote& remote) {
+  const auto answer = ask(remote, "/v1/encryption", nullptr);
+  if (!answer) return answer.error();
+  auto pair = readPair(answer->document);
+  if (!pair) return std::move(pair).error();
+  if (auto right = checkPair(*pair, user_); !right) return right;
+  // The server has made this key itself, so its word is enough where an authority before this one signed.
+  auto trusted = authorities_;
+  trusted.insert(trusted.end(), pair->issued.chain.begin(), pair->issued.chain.end());
+  if (auto sound =
+          checkIssued(pair->issued.certificate, trusted, {}, pair->key.publicKey(), Profile::Encryption);
+      !sound)
+    return sound;
+  if (auto kept = keepAuthority(trusted); !kept) return kept;
+  const auto key = base::asBytes(base::view(pair->keyText));
+  if (auto kept = directory_.replace(kEncryptionPair, key, pair->issued.text); !kept) return kept;
+  pair_.emplace(*std::move(pair));
+  return {};
+}
+
+Result<void> Enrolment::recoverPairs(Remote& remote) {
+  const auto answer = ask(remote, "/v1/encryption/recover", nullptr);
+  if (!answer) return answer.error();
+  for (const Document& one : answer->document.items()) {
+    auto pair = readPair(one);
+    if (!pair) return std::move(pair).error();
+    if (auto right = checkPair(*pair, user_); !right) return right;
+    const std::string serial = pair->issued.serial;
+    if (serial == pair_->issued.serial) continue;
+    const auto key = base::asBytes(base::view(pair->keyText));
+    if (auto kept = directory_.keepOld(kEncryptionPair, serial, key, pair->issued.text); !kept) return kept;
+    oldPairs_.push_back(*std::move(pair));
+  }
+  return {};
+}
+
+Result<void> Enrolment::writeBundles() {
+  if (parsed_.has("no-pkcs12")) return {};
+  const auto own = key_->encode();
+  if (!own) return own.error();
+  auto signing = bundleOf({{own->bytes(), certificate_->der, user_}}, authorities_, password_.text);
+  if (!signing) return std::move(signing).error();
+  if (auto kept = directory_.writeSecret(kSigningBundle, signing->bytes()); !kept) return kept;
+  if (!pair_) return {};
+  std::vector<base::SecretBuffer> keys;
+  std::vector<kms::pki::BundleEntry> entries;
+  const auto add = [&](const IssuedPair& pair) -> Result<void> {
+    auto key = pair.key.encode();
+    if (!key) return std::move(key).error();
+    keys.push_back(*std::move(key));
+    entries.push_back({keys.back().bytes(), pair.issued.certificate.der,
+                       user_ + ", mail until " + pair.issued.until.substr(0, 10)});
+    return {};
+  };
+  if (auto added = add(*pair_); !added) return added;
+  for (const IssuedPair& pair : oldPairs_)
+    if (auto added = add(pair); !added) return added;
+  auto bundle = bundleOf(entries, authorities_, password_.text);
+  if (!bundle) return std::move(bundle).error();
+  return directory_.writeSecret(kEncryptionBundle, bundle->bytes());
+}
+
+// The password is the only thing that a shell may want to catch.
+Result<void> Enrolment::report() {
+  const std::string serial = base::toHex(certificate_->serial);
+  const std::string until = base::formatTime(certificate_->notAfter);
+  const std::string where = directory_.file("").string();
+  const bool shown = password_.random;
+  Exit printed = Exit::Yes;
+  if (parsed_.has("json")) {
+    Body out;
+    out.text("user", user_).text("serial", serial).text("not_after", until).text("directory", where);
+    if (pair_) out.text("encryption_serial", pair_->issued.serial);
+    if (recover_) out.number("recovered", static_cast<std::int64_t>(oldPairs_.size()));
+    if (shown) out.text("password", base::view(password_.text));
+    printed = printSecretLine(out.json());
+  } else {
+    std::cerr << formatFields({{recover_ ? "recovered" : "enrolled", user_},
+                               {"subject", kms::pki::shownName(certificate_->subject)},
+                               {"serial", serial},
+                               {"until", until},
+                               {"encryption", pair_ ? pair_->issued.serial : ""},
+                               {"old keys", recover_ ? std::to_string(oldPairs_.size()) : ""},
+                               {"files", where}});
+    if (shown) std::cerr << "the password of the .p12 files, shown this once:\n";
+    if (shown) printed = printSecretLine(password_.text);
+  }
+  if (printed == Exit::Yes) return {};
+  return Error{Code::Io, "what was done could not be printed; the same command ends it"};
+}
+
+}  // namespace kmsd::ctl

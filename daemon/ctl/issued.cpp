@@ -1,0 +1,57 @@
+#include "daemon/ctl/issued.h"
+
+#include <algorithm>
+
+#include "daemon/ctl/holder_key.h"
+
+namespace kmsd::ctl {
+namespace {
+
+using base::Code;
+using base::Error;
+
+Error strange(const std::string& what) {
+  return Error{Code::Corrupt, "the server's answer is not that of a kmsd: " + what};
+}
+
+}  // namespace
+
+base::Result<Issued> readIssued(const Document& answer) {
+  auto own = kms::pki::parsePemCertificates(answer.text("certificate"));
+  if (!own) return strange(own.error().what);
+  std::string above;
+  for (const std::string& one : answer.texts("chain")) above += one;
+  auto chain = kms::pki::parsePemCertificates(above);
+  if (!chain) return strange(chain.error().what);
+  Issued issued{answer.text("serial"),
+                answer.text("user"),
+                answer.text("profile"),
+                answer.text("not_after"),
+                kms::pki::pem("CERTIFICATE", own->front().der),
+                std::move(own->front()),
+                *std::move(chain)};
+  // The number names files.
+  if (issued.serial != base::toHex(issued.certificate.serial)) return strange("two serial numbers");
+  return issued;
+}
+
+base::Result<IssuedPair> readPair(const Document& answer) {
+  auto issued = readIssued(answer);
+  if (!issued) return std::move(issued).error();
+  base::SecretText text = answer.secret("key");
+  auto key = parseKeyPem(base::view(text), "the key that the server sent");
+  if (!key) return std::move(key).error();
+  return IssuedPair{*std::move(issued), std::move(text), *std::move(key)};
+}
+
+std::string pemOf(const std::vector<kms::pki::Certificate>& certificates) {
+  std::string text;
+  for (const auto& one : certificates) text += kms::pki::pem("CERTIFICATE", one.der);
+  return text;
+}
+
+bool contains(const std::vector<kms::pki::Certificate>& certificates, const kms::pki::Certificate& one) {
+  return std::ranges::any_of(certificates, [&](const auto& known) { return known.der == one.der; });
+}
+
+}  // namespace kmsd::ctl

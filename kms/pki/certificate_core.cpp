@@ -25,6 +25,13 @@ base::Error certificateRefused() {
           base::Reason::CertificateRefused};
 }
 
+base::Error authorityEnded() {
+  return {base::Code::Unavailable,
+          "the certificate of this server's authority has ended, so that it can issue none; an administrator "
+          "must renew the authority",
+          base::Reason::AuthorityEnded};
+}
+
 base::Error noSuchCertificate() { return {base::Code::NotFound, "there is no certificate with this serial"}; }
 
 void CertificateCore::tell(const std::vector<RevocationChange>& changes) const noexcept {
@@ -62,7 +69,8 @@ base::Result<Draft> draft(CertificateCore& core, Profile profile, Subject subjec
   auto signers = core.authority.current();
   if (!signers) return std::move(signers).error();
   out.authority = (*signers)->number;
-  out.notBefore = *now - core.pki.backdate;
+  if ((*signers)->authority.certificate.notAfter <= *now) return authorityEnded();
+  out.notBefore = std::max(*now - core.pki.backdate, (*signers)->authority.certificate.notBefore);
   out.notAfter =
       std::min(*now + std::min(core.pki.life, row(profile).life), (*signers)->authority.certificate.notAfter);
   CertificateOrder order{profile, std::move(subject), &key, out.serial, out.notBefore, out.notAfter};
@@ -88,6 +96,8 @@ base::Result<CertificateRow> file(CertificateCore& core, Txn& txn, OpenKeys& key
   row.previous = user.newest;
   row.token = how.token;
   row.archived = how.archived;
+  row.line = how.line != 0 ? how.line : draft.sequence;
+  row.grant = how.grant;
   row.issued = draft.issued;
   row.notBefore = draft.notBefore;
   row.notAfter = draft.notAfter;
@@ -108,6 +118,23 @@ base::Result<CertificateRow> file(CertificateCore& core, Txn& txn, OpenKeys& key
   if (!recorded) return std::move(recorded).error();
   core.filed.push_back(row.profile);
   return row;
+}
+
+base::Result<void> requireSound(StoreReader& reader, OpenKeys& keys, const UserRow& user,
+                                const KeyHash& key) {
+  constexpr int kLookedAt = 64;  // newest certificates of the user
+  std::int64_t sequence = user.newest;
+  for (int i = 0; i < kLookedAt && sequence != 0; ++i) {
+    auto row = readCertificate(reader, keys, sequence);
+    if (!row) return std::move(row).error();
+    if (!*row) return corruptRow("a user's certificate is missing");
+    if ((*row)->state == CertificateState::Revoked && (*row)->key == key &&
+        (*row)->reason == RevocationReason::KeyCompromise)
+      return base::Error{base::Code::Invalid,
+                         "this key was reported as compromised, so it gets no certificate; make a new key"};
+    sequence = (*row)->previous;
+  }
+  return {};
 }
 
 bool counts(const CertificateRow& row, base::Time now) noexcept {
@@ -170,6 +197,8 @@ CertificateView viewOf(const CertificateRow& row, const std::string& user, base:
   view.archived = row.archived != 0;
   return view;
 }
+  view.authority = row.authority;
+  view.grant = row.grant;
 
 base::Result<std::string> userNameOf(StoreReader& reader, OpenKeys& keys, const CertificateRow& row) {
   if (row.user == 0) return std::string();

@@ -69,13 +69,15 @@ struct Made {
 // The names that this user's certificates have.
 Subject subjectOf(const CertificateCore& core, const User& user);
 // Signs on this thread. REQUIRES: no Vault::Hold. Errors: Invalid (checkSubject, the key); Unavailable /
-// Sealed; NotFound / NoAuthority.
+// Sealed, AuthorityEnded; NotFound / NoAuthority.
 base::Result<Draft> draft(CertificateCore& core, Profile profile, Subject subject, const PublicKey& key);
 
 // How a draft is filed.
 struct Filing {
   std::int64_t token = 0;
   std::int64_t archived = 0;
+  std::int64_t line = 0;  // 0: it begins one
+  Role grant = Role::None;
   std::optional<Confirm> confirm{};  // none: it counts at once
   std::string actor{};
   std::string detail{};  // for the audit log
@@ -103,6 +105,9 @@ base::Result<void> settleRow(Txn& txn, OpenKeys& keys, CertificateRow& row, base
 // Confirms at the first use.
 base::Result<void> useRow(Txn& txn, OpenKeys& keys, CertificateRow& row, base::Time now);
 
+// Errors: Invalid where one of the user's latest certificates of this key was revoked for its compromise.
+base::Result<void> requireSound(StoreReader& reader, OpenKeys& keys, const UserRow& user, const KeyHash& key);
+
 // Whether it proves now who its holder is.
 bool counts(const CertificateRow& row, base::Time now) noexcept;
 // The row of one that counts. Errors: Denied / CertificateRefused.
@@ -123,6 +128,7 @@ bool isHashOf(base::BytesView hash, base::BytesView data);
 
 base::Error tokenRefused();
 base::Error certificateRefused();
+base::Error authorityEnded();
 base::Error noSuchCertificate();
 
 // Runs `job(txn, keys)`, which gives a Made<T>, and tells the listeners before it replies.

@@ -93,6 +93,7 @@ Result<Made<Claimed>> claim(CertificateCore& core, Txn& txn, OpenKeys& keys, con
   }
   if (confirm == Confirm::Implicit) user.pendingUntil = base::Time{};
   const Filing how{.token = token.sequence,
+                   .grant = token.issuer,
                    .confirm = confirm,
                    .actor = "user " + user.user.name,
                    .detail = " by the " + std::string(tokenKindName(token.kind)) + " token " +
@@ -148,7 +149,11 @@ Result<First> firstLook(CertificateCore& core, const Bearer& bearer) {
     auto judged = look(reader, keys, bearer, now);
     if (!judged) return std::move(judged).error();
     First out{judged->verdict, {}, {}};
-    if (out.verdict == Verdict::Fresh) out.user = judged->found->user.user;
+    if (out.verdict == Verdict::Fresh) {
+      auto sound = requireSound(reader, keys, judged->found->user, bearer.key);
+      if (!sound) return std::move(sound).error();
+      out.user = judged->found->user.user;
+    }
     if (out.verdict != Verdict::Again) return out;
     auto row = claimedRow(reader, keys, judged->found->row, now);
     if (!row) return std::move(row).error();

@@ -24,17 +24,22 @@ Result<void> walk(StoreReader& reader, OpenKeys& keys, const UserRow& user, Visi
   return {};
 }
 
+constexpr int kLookedAt = 256;  // newest certificates of a user: his holder can make as many as he likes
+
 // Active, and with a third of its life left.
 bool goodForLong(const CertificateRow& row, base::Time now) {
   return row.profile == Profile::Encryption && row.archived != 0 && counts(row, now) &&
          now < row.notAfter - (row.notAfter - row.notBefore) / 3;
 }
 
+// Of the holder's own line only: whoever can have a certificate made in a user's name, an issuer, or has one
+// of his enrol tokens, reads nothing by it that was encrypted to the user before.
 Result<std::optional<CertificateRow>> goodPair(StoreReader& reader, OpenKeys& keys, const UserRow& user,
-                                               base::Time now) {
+                                               const CertificateRow& holder, base::Time now) {
   std::optional<CertificateRow> found;
-  auto walked = walk(reader, keys, user, [&](CertificateRow row) -> Result<bool> {
-    if (!goodForLong(row, now)) return true;
+  auto walked = walk(reader, keys, user, [&, left = kLookedAt](CertificateRow row) mutable -> Result<bool> {
+    if (--left == 0) return false;
+    if (row.line != holder.line || !goodForLong(row, now)) return true;
     found = std::move(row);
     return false;
   });
@@ -72,7 +77,7 @@ Result<Wanted> firstLook(CertificateCore& core, const Serial& holder) {
     Wanted out{user->user, {}};
     // A first use must be written: the job looks again.
     if (row->state == CertificateState::Unconfirmed) return out;
-    auto good = goodPair(reader, keys, *user, now);
+    auto good = goodPair(reader, keys, *user, *row, now);
     if (!good) return std::move(good).error();
     if (!*good) return out;
     auto pair = pairOf(core, reader, keys, **good, user->user.name);
@@ -97,7 +102,7 @@ Result<Made<KeyPair>> archive(CertificateCore& core, Txn& txn, OpenKeys& keys, c
   if (auto used = useRow(txn, keys, *row, *now); !used) return std::move(used).error();
   auto user = readUser(txn, keys, row->user);
   if (!user) return std::move(user).error();
-  auto good = goodPair(txn, keys, *user, *now);
+  auto good = goodPair(txn, keys, *user, *row, *now);
   if (!good) return std::move(good).error();
   const std::string actor = "user " + user->user.name;
   if (!*good) {
@@ -106,7 +111,11 @@ Result<Made<KeyPair>> archive(CertificateCore& core, Txn& txn, OpenKeys& keys, c
     if (!copy) return std::move(copy).error();
     archived.key = *std::move(copy);
     if (auto in = insertArchived(txn, keys, archived); !in) return std::move(in).error();
-    const Filing how{.archived = made.draft.sequence, .actor = actor, .detail = " with its key"};
+    const Filing how{.archived = made.draft.sequence,
+                     .line = row->line,
+                     .grant = row->grant,
+                     .actor = actor,
+                     .detail = " with its key"};
     auto filed = file(core, txn, keys, made.draft, *user, how, *now);
     if (!filed) return std::move(filed).error();
     auto recorded =

@@ -21,7 +21,7 @@ Result<Made<CertificateRow>> fileIssued(CertificateCore& core, Txn& txn, OpenKey
   if (!user) return std::move(user).error();
   if (!*user) return noSuchUser(name);
   if (auto allowed = checkIssuer(by, (*user)->user); !allowed) return std::move(allowed).error();
-  auto row = file(core, txn, keys, made, **user, Filing{.actor = by.name}, *now);
+  auto row = file(core, txn, keys, made, **user, Filing{.grant = by.role, .actor = by.name}, *now);
   if (!row) return std::move(row).error();
   return Made<CertificateRow>{*std::move(row), {}};
 }
@@ -50,8 +50,10 @@ Result<Holder> holderOf(const CertificateCore& core, StoreReader& reader, OpenKe
       now < last.issued + core.pki.confirmWindow && state != CertificateState::Revoked &&
       state != CertificateState::Held)
     out.again = *std::move(newest);
-  if (!out.again && now < out.old.issued + core.pki.renewFrom)
+  if (out.again) return out;
+  if (now < out.old.issued + core.pki.renewFrom)
     return base::Error{base::Code::Denied, "it is too early to renew this certificate"};
+  if (auto sound = requireSound(reader, keys, out.user, key); !sound) return std::move(sound).error();
   return out;
 }
 
@@ -65,8 +67,11 @@ Result<Made<CertificateRow>> fileRenewed(CertificateCore& core, Txn& txn, OpenKe
   if (auto used = useRow(txn, keys, holder->old, *now); !used) return std::move(used).error();
   auto user = readUser(txn, keys, holder->old.user);
   if (!user) return std::move(user).error();
-  const Filing how{
-      .confirm = confirm, .actor = "user " + user->user.name, .detail = " in place of " + serialText(old)};
+  const Filing how{.line = holder->old.line,
+                   .grant = holder->old.grant,
+                   .confirm = confirm,
+                   .actor = "user " + user->user.name,
+                   .detail = " in place of " + serialText(old)};
   auto row = file(core, txn, keys, made, *user, how, *now);
   if (!row) return std::move(row).error();
   return Made<CertificateRow>{*std::move(row), {}};

@@ -12,8 +12,8 @@ constexpr std::uint8_t kVersion = 1;
 bool wellFormed(const CertificateRow& row, std::uint8_t implicit) {
   return row.state >= CertificateState::Active && row.state <= CertificateState::Held &&
          row.profile >= Profile::Authority && row.profile <= Profile::Cmp && implicit <= 1 &&
-         row.reason <= RevocationReason::PrivilegeWithdrawn && static_cast<std::uint8_t>(row.reason) != 7 &&
-         !row.der.empty();
+         row.grant <= Role::Admin && row.reason <= RevocationReason::PrivilegeWithdrawn &&
+         static_cast<std::uint8_t>(row.reason) != 7 && !row.der.empty();
 }
 
 template <class Array>
@@ -35,9 +35,10 @@ base::Bytes encodeCertificate(const CertificateRow& row) {
   out.u8(static_cast<std::uint8_t>(row.profile));
   out.u8(static_cast<std::uint8_t>(row.reason));
   out.u8(row.implicit ? 1 : 0);
+  out.u8(static_cast<std::uint8_t>(row.grant));
   out.raw(row.serial);
   for (const std::int64_t number :
-       {row.user, row.authority, row.previous, row.token, row.archived, row.revocation})
+       {row.user, row.authority, row.previous, row.token, row.archived, row.revocation, row.line})
     putNumber(out, number);
   for (const base::Time time : {row.issued, row.notBefore, row.notAfter, row.confirmBy, row.revokedAt})
     putTime(out, time);
@@ -55,9 +56,10 @@ base::Result<CertificateRow> decodeCertificate(base::BytesView plain) {
   row.reason = static_cast<RevocationReason>(in.u8());
   const auto implicit = in.u8();
   row.implicit = implicit == 1;
+  row.grant = static_cast<Role>(in.u8());
   takeInto(in, row.serial);
   for (std::int64_t* number :
-       {&row.user, &row.authority, &row.previous, &row.token, &row.archived, &row.revocation})
+       {&row.user, &row.authority, &row.previous, &row.token, &row.archived, &row.revocation, &row.line})
     *number = takeNumber(in);
   for (base::Time* time : {&row.issued, &row.notBefore, &row.notAfter, &row.confirmBy, &row.revokedAt})
     *time = takeTime(in);

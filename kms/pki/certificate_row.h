@@ -6,9 +6,10 @@
 // serial, which is compared. A user's certificates are a chain from the newest on, which begins in the user's
 // row.
 //
-// plain := version{1}=1 state{1} profile{1} reason{1} implicit{1} serial{16} user{8} authority{8} previous{8}
-//          token{8} archived{8} revocation{8} issued{8} notBefore{8} notAfter{8} confirmBy{8} revokedAt{8}
-//          key{32} der          der: u32 length, bytes; integers little-endian, times in seconds
+// plain := version{1}=1 state{1} profile{1} reason{1} implicit{1} grant{1} serial{16} user{8} authority{8}
+//          previous{8} token{8} archived{8} revocation{8} line{8} issued{8} notBefore{8} notAfter{8}
+//          confirmBy{8} revokedAt{8} key{32} der
+//          der: u32 length, bytes; integers little-endian, times in seconds
 #pragma once
 
 #include "kms/pki/certificate.h"
@@ -44,6 +45,10 @@ struct CertificateRow {
   base::Time revokedAt{};
   RevocationReason reason = RevocationReason::Unspecified;
   std::int64_t revocation = 0;  // row of Table::Revocations; 0: none
+  // The certificate that this line began with: by a token, or by an issuer. Renewals and encryption pairs are
+  // of the line of the one they were got with, so that nobody gets a pair by a line that he began himself.
+  std::int64_t line = 0;
+  Role grant = Role::Admin;  // most that it lets its holder do: the role of whoever granted the line
   KeyHash key{};
   base::Bytes der;
   std::uint32_t revision = 0;

@@ -63,6 +63,8 @@ struct CertificateView {
   base::Time revokedAt{};
   base::Bytes certificate;
   bool archived = false;
+  std::int64_t authority = 0;  // number of the one that signed
+  Role grant = Role::None;  // most that it lets its holder do, however high the user stands now
 };
 
 // What a user had that was revoked.
@@ -95,8 +97,8 @@ class CertificateService {
 
   // By the bearer of a one-time token; nobody else is asked who he is. Errors: Denied / TokenRefused (unknown
   // user, wrong, used, expired token, another key: alike, and counted; see holdBack); Invalid (no token's
-  // form, a user whose name is no common name); Denied (foreign names); Conflict (the user was changed
-  // meanwhile); Unavailable / ClockBack.
+  // form, a user whose name is no common name, a key that was reported as compromised); Denied (foreign
+  // names); Conflict (the user was changed meanwhile); Unavailable / ClockBack, AuthorityEnded.
   void enrol(EnrolOrder order, Reply<IssuedCertificate> reply);
   // The client has taken (or rejected) what it enrolled; the protocol has made sure that it is the one.
   // Rejected: revoked, and the token may be used again. Confirming again is no error. `certificateHash`:
@@ -118,10 +120,12 @@ class CertificateService {
              Reply<IssuedCertificate> reply);
   // By the holder, who has shown the key of the active certificate `old`, which goes on. The same key gets
   // the same certificate again for as long as a token's claim lasts. Errors: Denied / CertificateRefused;
-  // Denied (foreign names, or before PkiPolicy::renewFrom); Conflict; Unavailable / ClockBack.
+  // Denied (foreign names, or before PkiPolicy::renewFrom); Invalid (a key that was reported as compromised);
+  // Conflict; Unavailable / ClockBack, AuthorityEnded.
   void renew(const Serial& old, CertificateRequest request, Confirm confirm, Reply<IssuedCertificate> reply);
-  // The encryption pair of the user who holds the active signing certificate: the last one that has a third
-  // of its life left, else a new one, which takes as long as making a key. Errors: Denied /
+  // The encryption pair of the user who holds the active signing certificate: the last one of its line (it,
+  // or one that it renewed, was given it before) that has a third of its life left, else a new one, which
+  // takes as long as making a key. Pairs of other lines are for recover() alone. Errors: Denied /
   // CertificateRefused; Conflict; Unavailable / ClockBack.
   void encryptionPair(const Serial& holder, Reply<KeyPair> reply);
   // Every pair that this user ever had, the newest first, for the active signing certificate that was got

@@ -77,7 +77,8 @@ void refuseSecret(const CmpExchangePtr& exchange, std::chrono::seconds delay) {
 }
 
 bool isOurs(const base::Error& error) noexcept {
-  if (error.reason == base::Reason::ClockBack) return false;  // CMP has a word for it
+  // CMP has words for these.
+  if (error.reason == base::Reason::ClockBack || error.reason == base::Reason::AuthorityEnded) return false;
   if (error.reason == base::Reason::NoAuthority) return true;
   switch (error.code) {
     case base::Code::Invalid:

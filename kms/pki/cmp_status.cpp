@@ -16,6 +16,7 @@ void bit(Der& der, unsigned number) {
 CmpRefusal refusalOf(const base::Error& error) {
   if (error.reason == base::Reason::ClockBack)
     return {CmpFailure::TimeNotAvailable, "the server's clock is wrong; try again when it is set"};
+  if (error.reason == base::Reason::AuthorityEnded) return {CmpFailure::SystemUnavail, error.what};
   switch (error.code) {
     case base::Code::Invalid:
       return {CmpFailure::BadCertTemplate, error.what};

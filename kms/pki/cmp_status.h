@@ -28,6 +28,7 @@ enum class CmpFailure : std::uint8_t {
   SignerNotTrusted = 20,
   UnsupportedVersion = 22,
   NotAuthorized = 23,
+  SystemUnavail = 24,
   SystemFailure = 25
 };
 

@@ -1,4 +1,6 @@
 // Encryption pairs: made by the server, kept for ever, and recovered.
+#include <set>
+
 #include "tests/unit/pki/service_fixture.h"
 
 namespace tests {
@@ -60,6 +62,38 @@ TEST_F(Escrow, ANewOneComesWhenTheLastIsRevokedOrOld) {
   ASSERT_OK(third);
   EXPECT_NE(third->certificate.serial, second->certificate.serial);
   EXPECT_EQ(rowsIn(kms::Table::Archive), 3U);
+}
+
+// Whoever can have a certificate made in alice's name cannot read by it what was encrypted to her before:
+// that takes a recover token, and the approvals for it.
+TEST_F(Escrow, APairIsGivenAgainToItsOwnLineOnly) {
+  auto pair = encryptionPair(holder);
+  ASSERT_OK(pair);
+  std::vector<pki::Serial> others;
+  auto byIssuer = issue(issuer, "alice", Profile::Signing, newKey());
+  ASSERT_OK(byIssuer);
+  others.push_back(byIssuer->serial);
+  others.push_back(enrolled("alice", newKey()).serial);
+  others.push_back(recoverer());
+  auto ofAnother = renew(byIssuer->serial, newKey());
+  ASSERT_OK(ofAnother);
+  std::set<pki::Serial> given{pair->certificate.serial};
+  for (const pki::Serial& other : others) {
+    auto own = encryptionPair(other);
+    ASSERT_OK(own);
+    EXPECT_TRUE(given.insert(own->certificate.serial).second) << "another line's pair";
+    EXPECT_EQ(encryptionPair(other)->certificate.serial, own->certificate.serial);
+    expectWhole(*own);
+  }
+  EXPECT_EQ(encryptionPair(ofAnother->serial)->certificate.serial,
+            encryptionPair(byIssuer->serial)->certificate.serial);
+  auto renewed = renew(holder, newKey());
+  ASSERT_OK(renewed);
+  auto later = renew(renewed->serial, newKey());
+  ASSERT_OK(later);
+  EXPECT_EQ(encryptionPair(later->serial)->certificate.serial, pair->certificate.serial);
+  EXPECT_EQ(encryptionPair(holder)->certificate.serial, pair->certificate.serial);
+  EXPECT_EQ(rowsIn(kms::Table::Archive), 4U);
 }
 
 TEST_F(Escrow, OneThatAnIssuerMadeForTheUsersOwnKeyHasNoKeyHere) {

@@ -148,6 +148,53 @@ TEST_F(Renew, RenewingIsTheFirstUseOfAnImplicitOne) {
   EXPECT_EQ(recorded(kms::Event::TokenUsed), 1U);
 }
 
+// As with tokens: whoever rises later has the rights of it by what is granted to him then.
+TEST_F(Renew, ItsHolderMayDoNoMoreThanWhoeverGrantedIt) {
+  const auto grantOf = [&](const pki::IssuedCertificate& one) {
+    auto view = service->authenticate(one.certificate, one.profile);
+    EXPECT_OK(view);
+    return view ? view->grant : kms::Role::None;
+  };
+  auto byIssuer = issue(issuer, "alice", Profile::Client, newKey());
+  auto byAdmin = issue(admin, "alice", Profile::Client, newKey());
+  ASSERT_OK(byIssuer);
+  ASSERT_OK(byAdmin);
+  EXPECT_EQ(grantOf(*byIssuer), kms::Role::Issuer);
+  EXPECT_EQ(grantOf(*byAdmin), kms::Role::Admin);
+  auto token = issueAs(issuer, {.user = "alice", .kind = kms::TokenKind::Enrol});
+  ASSERT_OK(token);
+  auto enrolled = enrol("alice", std::string(base::view(token->token)), own, Confirm::Implicit);
+  ASSERT_OK(enrolled);
+  EXPECT_EQ(grantOf(*enrolled), kms::Role::Issuer);
+  auto renewed = renew(enrolled->serial, next);
+  ASSERT_OK(renewed);
+  EXPECT_EQ(grantOf(*renewed), kms::Role::Issuer);
+  restartAll();
+  EXPECT_EQ(grantOf(*renewed), kms::Role::Issuer);
+}
+
+TEST_F(Renew, AnAuthorityThatHasEndedIssuesNothing) {
+  const auto old = enrolled("alice", own);
+  const std::string token = enrolToken("alice");
+  base::Time end;
+  {
+    auto hold = authority->current();
+    ASSERT_OK(hold);
+    end = (*hold)->authority.certificate.notAfter;
+  }
+  clock.advance(end - clock.now() - std::chrono::seconds(1));
+  const std::string last = enrolToken("alice");
+  EXPECT_OK(issue(admin, "alice", Profile::Client, next));
+  const std::size_t rows = rowsIn(kms::Table::Certificates);
+  for (const auto later : {std::chrono::seconds(1), std::chrono::seconds(299), std::chrono::seconds(3600)}) {
+    clock.advance(later);
+    EXPECT_REASON(issue(admin, "alice", Profile::Client, next), Reason::AuthorityEnded);
+    EXPECT_REASON(enrol("alice", last, next), Reason::AuthorityEnded);
+  }
+  EXPECT_EQ(rowsIn(kms::Table::Certificates), rows);
+  EXPECT_TRUE(users->show("alice")->pending) << "the token is not used up";
+}
+
 TEST_F(Renew, OnlyTheCertificateItselfAuthenticates) {
   const auto issued = enrolled("alice", own);
   EXPECT_REASON(service->authenticate(issued.certificate, Profile::Client), Reason::CertificateRefused);

@@ -42,6 +42,8 @@ pki::CertificateRow certificate() {
   row.token = 4;
   row.archived = 5;
   row.revocation = 6;
+  row.line = 7;
+  row.grant = kms::Role::Verifier;
   row.issued = at(10);
   row.notBefore = at(11);
   row.notAfter = at(12);
@@ -103,6 +105,8 @@ TEST(CertificateRow, ComesBackWhole) {
   EXPECT_EQ(back->token, 4);
   EXPECT_EQ(back->archived, 5);
   EXPECT_EQ(back->revocation, 6);
+  EXPECT_EQ(back->line, 7);
+  EXPECT_EQ(back->grant, kms::Role::Verifier);
   EXPECT_EQ(back->issued, at(10));
   EXPECT_EQ(back->notBefore, at(11));
   EXPECT_EQ(back->notAfter, at(12));
@@ -116,7 +120,7 @@ TEST(CertificateRow, ComesBackWhole) {
 
 TEST(CertificateRow, IsBounded) {
   expectBounded(pki::encodeCertificate(certificate()), pki::decodeCertificate);
-  for (const auto& [at, value] : {std::pair{1, 0}, {1, 5}, {2, 0}, {2, 8}, {3, 7}, {3, 10}, {4, 2}}) {
+  for (const auto& [at, value] : {std::pair{1, 0}, {1, 5}, {2, 0}, {2, 8}, {3, 7}, {3, 10}, {4, 2}, {5, 5}}) {
     Bytes bad = pki::encodeCertificate(certificate());
     bad[static_cast<std::size_t>(at)] = static_cast<std::byte>(value);
     EXPECT_FALSE(pki::decodeCertificate(bad)) << at << " " << value;
@@ -191,7 +195,25 @@ TEST(AuthorityRow, ComesBackWholeAndIsBounded) {
   waiting.state = pki::AuthorityState::Waiting;
   EXPECT_FALSE(pki::decodeAuthority(pki::encodeAuthority(waiting)));
   waiting.certificate.clear();
-  EXPECT_TRUE(pki::decodeAuthority(pki::encodeAuthority(waiting)));
+  waiting.chain.clear();
+  EXPECT_FALSE(pki::decodeAuthority(pki::encodeAuthority(waiting))) << "what does it wait for?";
+  waiting.request = bytes(200, 9);
+  auto asked = pki::decodeAuthority(pki::encodeAuthority(waiting));
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->request, waiting.request);
+  auto linked = authority();
+  linked.newWithOld = bytes(504, 10);
+  EXPECT_FALSE(pki::decodeAuthority(pki::encodeAuthority(linked))) << "both links or none";
+  linked.oldWithNew = bytes(505, 11);
+  const auto text = pki::encodeAuthority(linked);
+  auto both = pki::decodeAuthority(text);
+  ASSERT_TRUE(both);
+  EXPECT_EQ(both->newWithOld, linked.newWithOld);
+  EXPECT_EQ(both->oldWithNew, linked.oldWithNew);
+  for (std::size_t size = 0; size < text.size(); ++size)
+    ASSERT_FALSE(pki::decodeAuthority(base::BytesView(text).first(size))) << size;
+  linked.request = bytes(200, 9);
+  EXPECT_FALSE(pki::decodeAuthority(pki::encodeAuthority(linked))) << "it waits for nothing";
   auto bare = authority();
   bare.cmpKey.clear();
   EXPECT_FALSE(pki::decodeAuthority(pki::encodeAuthority(bare)));
@@ -202,10 +224,12 @@ TEST(Formats, CertificateRow) {
   pki::CertificateRow row;
   row.state = static_cast<pki::CertificateState>(std::stoi(x["state"]));
   row.profile = *pki::parseProfile(x["profile"]);
+  row.grant = *kms::parseRole(x["grant"]);
   row.serial = *pki::parseSerial(x["serial"]);
   row.user = std::stoll(x["user"]);
   row.authority = std::stoll(x["authority"]);
   row.token = std::stoll(x["token"]);
+  row.line = std::stoll(x["line"]);
   row.issued = *base::parseTime(x["issued"]);
   row.notBefore = *base::parseTime(x["not before"]);
   row.notAfter = *base::parseTime(x["not after"]);
@@ -250,6 +274,16 @@ TEST(Formats, AuthorityRow) {
   row.ocspKey = secret("ocsp key");
   row.cmpCertificate = fromHex(x["cmp certificate"]);
   row.cmpKey = secret("cmp key");
+  EXPECT_EQ(base::toHex(pki::encodeAuthority(row)), x["row"]);
+  EXPECT_TRUE(pki::decodeAuthority(fromHex(x["row"])));
+}
+
+TEST(Formats, WaitingAuthorityRow) {
+  Example x = workedExample("waiting authority row");
+  pki::AuthorityRow row;
+  row.state = static_cast<pki::AuthorityState>(std::stoi(x["state"]));
+  row.key = *base::SecretBuffer::copyOf(fromHex(x["key"]));
+  row.request = fromHex(x["request"]);
   EXPECT_EQ(base::toHex(pki::encodeAuthority(row)), x["row"]);
   EXPECT_TRUE(pki::decodeAuthority(fromHex(x["row"])));
 }

@@ -100,9 +100,37 @@ constexpr ProseSection kKmsdMore[] = {
 
 constexpr ProseItem kKmsctlFiles[] = {
     {"/run/kms/kms.sock", "The Unix socket, where --server names no other address."},
+    {"DIR/key.pem, DIR/cert.pem", "In the directory of *kmsctl enrol*: the signing key and its certificate."},
+    {"DIR/encryption-key.pem, DIR/encryption-cert.pem", "The pair that mail is encrypted to."},
+    {"DIR/ca.pem", "The authority's certificate, those above it, and those that it took the place of."},
+    {"DIR/signing.p12, DIR/encryption.p12", "The same as PKCS#12, for mail programs."},
+    {"DIR/old/SERIAL-NAME",
+     "What stood under NAME before it was renewed, and the recovered keys. Mail that was encrypted to an old "
+     "pair is read with these."},
+};
+
+constexpr ProseItem kKmsctlCertificates[] = {
+    {"Whose the server is",
+     "is found out before a token is sent. With *--ca-sha256* the server must have this authority. Without "
+     "it "
+     "the server is asked by CMP who the authority is, and must answer under a MAC that only who knows the "
+     "token can make. On https a server whose TLS certificate is the authority's own needs no *--ca*."},
+    {"What is got",
+     "is checked before it is kept: that the key fits, that the chain leads to this authority, the user, the "
+     "times, and what it may be used for. Only then is the certificate confirmed; one that is never "
+     "confirmed "
+     "is revoked after an hour, and the token can be used again until it expires."},
+    {"A run that was broken off",
+     "is ended by the same command with the same DIR: the token is bound to the key in it. What is in DIR is "
+     "never overwritten; *--force* moves it to DIR/old."},
+    {"Renewal",
+     "is due when two thirds of a certificate's life are over. *kmsctl renew* then replaces the file in one "
+     "step, with the same signing key unless *--new-key* asks for another, and a new pair for encryption. It "
+     "is made for cron(8): earlier it only says when."},
 };
 
 constexpr ProseSection kKmsctlMore[] = {
+    {"CERTIFICATES", "", kKmsctlCertificates},
     {"FILES", "", kKmsctlFiles},
     {"SECURITY",
      "A token that is given as an argument can be seen by every user of this host while the command runs. "
@@ -119,7 +147,10 @@ constexpr ProseSection kKmsctlMore[] = {
      "    kmsctl token verify - <<<\"$TOKEN\" && echo active\n\n"
      "Seal the server now, and open it again with the inserted medium:\n\n"
      "    kmsctl seal\n"
-     "    kmsctl unseal",
+     "    kmsctl unseal\n\n"
+     "Get certificates with a one-time token, and renew them each night from then on:\n\n"
+     "    kmsctl --server https://kms:8443 enrol --user alice --out alice\n"
+     "    kmsctl --server https://kms:8443 renew --dir alice",
      {}},
 };
 

@@ -6,7 +6,7 @@
 
 namespace kmsd::help {
 
-inline constexpr std::string_view kDate = "2026-11-22";  // of the last change of the prose
+inline constexpr std::string_view kDate = "2026-11-23";  // of the last change of the prose
 
 struct ProseItem {
   std::string_view term;

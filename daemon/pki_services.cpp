@@ -24,7 +24,7 @@ base::Result<std::unique_ptr<PkiServices>> PkiServices::create(
   out->desk_ =
       kms::pki::makeCmpBackend(*out->certificates_, *out->authority_, users, [status = out->status_.get()] {
         const auto list = status->full();
-        return list ? list->der : base::Bytes{};
+        return list && list->der.size() <= kms::pki::kMostCrlByCmp ? list->der : base::Bytes{};
       });
   auto cmp = kms::pki::CmpServer::create(*out->desk_, clock, rng);
   if (!cmp) return std::move(cmp).error();

@@ -32,7 +32,7 @@ class CmpServer {
   // own messages. An error is for HTTP: Invalid (no PKIMessage: 400), or our own trouble, as all services
   // give it: Unavailable / Sealed, NotFound / NoAuthority, Corrupt, Io, Internal. REQUIRES: the caller holds
   // no Vault::Hold and no Authority::Hold. Takes up to 100 ms of this thread's time where a client asks for
-  // the most iterations.
+  // the most iterations; for strangers, a tenth of the time at most (CmpBudget).
   void handle(base::BytesView request, Reply<CmpAnswer> reply);
   // Whether the request asks for more than kFewIterations, as a millisecond or two of handle()'s time. Pure
   // and bounded; false for what is no request, too.

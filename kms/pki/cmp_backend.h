@@ -10,6 +10,8 @@
 
 namespace kms::pki {
 
+inline constexpr std::size_t kMostCrlByCmp = 4 * 1024 * 1024;  // bytes; longer ones are for HTTP
+
 class CmpBackend {
  public:
   virtual ~CmpBackend() = default;
@@ -35,7 +37,8 @@ class CmpBackend {
   // Calls `use` with what the current authority signs with; it must be short and call nothing of the above.
   // Errors: those of `use`; Unavailable / Sealed; NotFound / NoAuthority.
   virtual base::Result<void> withSigners(const std::function<base::Result<void>(const Signers&)>& use) = 0;
-  // The last full CRL, DER; empty: there is none yet.
+  // The last full CRL, DER; empty: there is none yet, or it is longer than kMostCrlByCmp. Called inside
+  // `use`.
   virtual base::Bytes crl() = 0;
 };
 

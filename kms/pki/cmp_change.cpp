@@ -7,7 +7,6 @@ namespace kms::pki {
 namespace {
 
 constexpr std::size_t kNewestMost = 100;  // certificates of a user among which one is confirmed
-constexpr std::chrono::seconds kSkewMost = std::chrono::hours(1);
 
 // The nonce of the answer that is confirmed, whichever it was.
 bool isOurNonce(const CmpExchange& x) {
@@ -24,13 +23,6 @@ bool hasHash(const CertificateView& certificate, const CertConf& asked) {
   if (digest == nullptr) return false;
   const auto hash = digestOf(digest, certificate.certificate);
   return hash && std::ranges::equal(*hash, asked.hash);
-}
-
-// Holds can be taken back, so that a message of long ago would do something again.
-bool isFresh(const CmpExchange& x) {
-  if (!x.in.time) return false;
-  const auto now = x.core.clock.now();
-  return *x.in.time > now - kSkewMost && *x.in.time < now + kSkewMost;
 }
 
 void refuseRevocation(const CmpExchangePtr& exchange, const CmpRefusal& refusal) {
@@ -94,6 +86,7 @@ void handleRevocation(const CmpExchangePtr& exchange) {
   if (!asked) return refuse(exchange, why);
   const bool passing =
       asked->reason == RevocationReason::Hold || asked->reason == RevocationReason::RemoveFromCrl;
+  // Holds can be taken back.
   if (passing && !isFresh(x))
     return refuseRevocation(exchange,
                             {CmpFailure::BadTime, "the message is not of this hour; set the clock"});
@@ -120,12 +113,11 @@ void handleInformation(const CmpExchangePtr& exchange) {
   CmpExchange& x = *exchange;
   CmpRefusal why;
   std::optional<base::Bytes> body;
-  const base::Bytes crl = x.core.backend.crl();
   const auto read = x.core.backend.withSigners([&](const Signers& signers) -> base::Result<void> {
     CmpInformation known;
     known.chain.assign(signers.chain.begin(), signers.chain.end());
     known.root = rootOf(signers);
-    known.crl = crl;
+    known.crl = [&] { return x.core.backend.crl(); };
     body = informationBody(x.in.content, known, why);
     return {};
   });

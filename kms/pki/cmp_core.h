@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "kms/pki/cmp.h"
+#include "kms/pki/cmp_budget.h"
 #include "kms/pki/cmp_protection.h"
 #include "kms/pki/cmp_reply.h"
 
@@ -13,11 +14,12 @@ namespace kms::pki {
 class CmpCore {
  public:
   CmpCore(CmpBackend& b, const base::Clock& c, base::Rng& r, base::SecretBuffer key)
-      : backend(b), clock(c), rng(r), nonceKey(std::move(key)) {}
+      : backend(b), clock(c), rng(r), nonceKey(std::move(key)), budget(c) {}
   CmpBackend& backend;
   const base::Clock& clock;
   base::Rng& rng;
   const base::SecretBuffer nonceKey;  // 32 random bytes of this process
+  CmpBudget budget;
 };
 
 // How the answer to a MAC is protected: the client's parameters with a salt of ours. The key is made before
@@ -51,6 +53,9 @@ void answering(const CmpExchangePtr& exchange, Work work);
 
 // Who asks, then `then`; refuses what is not verified.
 void verify(const CmpExchangePtr& exchange, const std::function<void()>& then);
+// Whether it says that it was made in this hour. What would do something again must be: whoever reads a
+// message of long ago off the wire can send it once more.
+bool isFresh(const CmpExchange& exchange);
 
 void handleEnrolment(const CmpExchangePtr& exchange);  // ir, cr, p10cr, kur
 void handleConfirmation(const CmpExchangePtr& exchange);

@@ -14,12 +14,18 @@ CmpBody answerType(CmpBody type) {
   return type == CmpBody::Kur ? CmpBody::Kup : CmpBody::Cp;
 }
 
-std::optional<CrmfRequest> readRequest(const CmpMessage& in, CmpRefusal& why) {
+std::optional<CrmfRequest> askedIn(const CmpMessage& in, CmpRefusal& why) {
   if (in.type != CmpBody::P10cr) return parseCrmf(in.content, why);
-  auto request = parseRequest(in.content);
-  if (request) return CrmfRequest{.request = *std::move(request), .id = kNoId, .validity = false, .old = {}};
-  why = {CmpFailure::BadCertTemplate, request.error().what};
-  return std::nullopt;
+  auto request = readRequest(in.content);
+  if (!request) {
+    why = {CmpFailure::BadCertTemplate, request.error().what};
+    return std::nullopt;
+  }
+  if (const auto good = checkProof(in.content, request->key); !good) {
+    why = {CmpFailure::BadPop, good.error().what};
+    return std::nullopt;
+  }
+  return CrmfRequest{.request = *std::move(request), .id = kNoId, .validity = false, .old = {}};
 }
 
 bool isThis(const CertId& id, base::BytesView certificate) {
@@ -76,8 +82,11 @@ void grant(const CmpExchangePtr& exchange, const Asked& asked, const IssuedCerti
 void handleEnrolment(const CmpExchangePtr& exchange) {
   CmpExchange& x = *exchange;
   CmpRefusal why;
-  auto request = readRequest(x.in, why);
+  auto request = askedIn(x.in, why);
   if (!request) return refuse(exchange, why);
+  if (x.holder && !isFresh(x))
+    return refuseRequest(exchange, request->id,
+                         {CmpFailure::BadTime, "the message is not of this hour; set the clock"});
   if (!mayUpdate(x, *request, why)) return refuseRequest(exchange, request->id, why);
   const Asked asked{{request->id.begin(), request->id.end()}, request->validity, request->request.subject};
   const auto reply = [exchange, asked](const base::Result<IssuedCertificate>& issued) {

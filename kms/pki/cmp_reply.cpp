@@ -43,10 +43,10 @@ base::Bytes certResponse(CmpBody type, base::BytesView id, const std::vector<bas
 void writeValue(Der& der, std::string_view type, base::BytesView given, const CmpInformation& known) {
   if (type == oid::kCaCerts && !known.chain.empty()) {
     all(der, known.chain);
-  } else if (type == oid::kCurrentCrl && !known.crl.empty()) {
-    der.raw(known.crl);
-  } else if (type == oid::kCrlStatusList && !known.crl.empty()) {
-    all(der, {known.crl});
+  } else if (type == oid::kCurrentCrl) {
+    der.raw(known.crl());
+  } else if (type == oid::kCrlStatusList) {
+    if (const base::Bytes crl = known.crl(); !crl.empty()) all(der, {crl});
   } else if (type == oid::kRootCaCert && !known.root.empty() && !std::ranges::equal(given, known.root)) {
     all(der, {known.root});  // RootCaKeyUpdateContent: newWithNew
   }
@@ -105,11 +105,14 @@ std::optional<base::Bytes> informationBody(base::BytesView content, const CmpInf
   DerReader list = outer.enter(kSequence);
   bool ok = outer.done();
   Der answers;
-  for (std::size_t count = 0; ok && list.more(); ++count) {
+  std::vector<std::string_view> asked;
+  while (ok && list.more()) {
     DerReader question = list.enter(kSequence);
     const auto type = base::asText(question.value(kOid));
     const auto given = question.more() ? question.any() : base::BytesView{};
-    ok = question.done() && count < kMostQuestions;
+    ok = question.done() && asked.size() < kMostQuestions && std::ranges::find(asked, type) == asked.end();
+    asked.push_back(type);
+    if (!ok) break;
     answers.sequence([&] {
       answers.oid(answerTo(type));
       writeValue(answers, type, given, known);

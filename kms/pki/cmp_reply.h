@@ -1,6 +1,7 @@
 // The bodies of our answers (RFC 4210, section 5.3), DER.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "kms/pki/cmp_crmf.h"
@@ -23,13 +24,15 @@ base::Bytes revocationRefusalBody(const CmpRefusal& refusal);
 base::Bytes confirmBody();  // pkiconf
 base::Bytes errorBody(const CmpRefusal& refusal);
 
-// What genm may ask for. `root`: self-signed; `crl`: the last one; empty: there is none.
+// What genm may ask for. `root`: self-signed; `crl`: gives the last one, where it is asked for; empty: there
+// is none, or it is too long.
 struct CmpInformation {
   std::vector<base::BytesView> chain;
   base::BytesView root;
-  base::BytesView crl;
+  std::function<base::Bytes()> crl;
 };
-// genp; information that is not known or not there is answered without a value. Pure and bounded.
+// genp; information that is not known or not there is answered without a value; the same is asked for only
+// once. Pure but for `crl`, and bounded.
 std::optional<base::Bytes> informationBody(base::BytesView content, const CmpInformation& known,
                                            CmpRefusal& why);
 

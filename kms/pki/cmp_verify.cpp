@@ -9,6 +9,7 @@ namespace kms::pki {
 namespace {
 
 constexpr std::size_t kSaltSize = 16;
+constexpr std::chrono::seconds kSkewMost = std::chrono::hours(1);
 
 // The key that verifies the message, of the two forms that the user may have typed: XXXX-XXXX-XXXX or without
 // dashes. Both are always tried. Errors: Internal.
@@ -46,6 +47,9 @@ void verifyMac(const CmpExchangePtr& exchange, const std::function<void()>& then
   CmpExchange& x = *exchange;
   const auto pbm = parsePbm(x.in.algorithm);
   if (!pbm) return refuse(exchange, {CmpFailure::BadAlg, pbm.error().what});
+  if (!x.core.budget.take(pbm->iterations))
+    return refuse(exchange, {CmpFailure::SystemUnavail,
+                             "too many ask for a MAC of many iterations; use 1,000 or less, or try again"});
   const std::string user = userIn(x.in.senderKid);
   auto secret = x.core.backend.sharedSecret(user);
   if (!secret) return fail(exchange, secret.error());
@@ -56,6 +60,7 @@ void verifyMac(const CmpExchangePtr& exchange, const std::function<void()>& then
     return x.core.backend.refuse(user, [exchange](std::chrono::seconds delay) {
       answering(exchange, [&] { refuseSecret(exchange, delay); });
     });
+  x.core.budget.giveBack(pbm->iterations);
   auto mac = macOfAnswers(x.core, *pbm, view(**typed));
   if (!mac) return fail(exchange, mac.error());
   x.user = user;
@@ -83,6 +88,12 @@ void verifySignature(const CmpExchangePtr& exchange, const std::function<void()>
 }
 
 }  // namespace
+
+bool isFresh(const CmpExchange& x) {
+  if (!x.in.time) return false;
+  const auto now = x.core.clock.now();
+  return *x.in.time > now - kSkewMost && *x.in.time < now + kSkewMost;
+}
 
 void verify(const CmpExchangePtr& exchange, const std::function<void()>& then) {
   const CmpMessage& in = exchange->in;

@@ -156,12 +156,13 @@ class DerWriter {
 
   // Puts the length in front of what begins at `at`.
   void length(std::size_t size, std::size_t at) {
-    std::byte bytes[4];
+    std::byte bytes[5];
     std::size_t count = 0;
     if (size < 0x80) {
       bytes[count++] = static_cast<std::byte>(size);
     } else {
-      const unsigned wide = size > 0xFFFF ? 3 : size > 0xFF ? 2 : 1;
+      unsigned wide = 1;  // bytes, to 4 GiB
+      while (wide < 4 && size >> (8U * wide) != 0) ++wide;
       bytes[count++] = static_cast<std::byte>(0x80U | wide);
       for (unsigned i = wide; i-- > 0;) bytes[count++] = static_cast<std::byte>(size >> (8U * i));
     }

@@ -102,6 +102,23 @@ base::Result<void> readAttributes(DerReader attributes, CertificateRequest& requ
   return {};
 }
 
+struct Parts {
+  base::BytesView info;
+  base::BytesView algorithm;
+  base::BytesView signature;
+};
+
+std::optional<Parts> partsOf(base::BytesView der) {
+  DerReader outer(der);
+  DerReader whole = outer.enter(kSequence);
+  Parts parts;
+  parts.info = whole.element(kSequence);
+  parts.algorithm = whole.element(kSequence);
+  parts.signature = whole.bits();
+  if (!outer.done() || !whole.done()) return std::nullopt;
+  return parts;
+}
+
 bool sameName(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
@@ -114,15 +131,11 @@ bool among(const std::vector<std::string>& names, std::string_view name) {
 
 }  // namespace
 
-base::Result<CertificateRequest> parseRequest(base::BytesView der) {
+base::Result<CertificateRequest> readRequest(base::BytesView der) {
   if (der.size() > kMostDer) return malformed("it is larger than 64 KiB");
-  DerReader outer(der);
-  DerReader whole = outer.enter(kSequence);
-  const auto info = whole.element(kSequence);
-  const auto algorithm = whole.element(kSequence);
-  const auto signature = whole.bits();
-  if (!outer.done() || !whole.done()) return malformed("its DER is malformed");
-  DerReader infoReader(info);
+  const auto parts = partsOf(der);
+  if (!parts) return malformed("its DER is malformed");
+  DerReader infoReader(parts->info);
   DerReader fields = infoReader.enter(kSequence);
   if (fields.small() != 0) return malformed("its version is unknown");
   const auto subject = fields.element(kSequence);
@@ -135,9 +148,21 @@ base::Result<CertificateRequest> parseRequest(base::BytesView der) {
   CertificateRequest request{.key = *std::move(key), .subject = {subject.begin(), subject.end()}};
   if (auto good = readSubject(request); !good) return std::move(good).error();
   if (auto good = readAttributes(attributes, request); !good) return std::move(good).error();
-  // Last, as it costs most.
-  if (auto good = request.key.verify(algorithm, info, signature); !good)
+  return request;
+}
+
+base::Result<void> checkProof(base::BytesView der, const PublicKey& key) {
+  const auto parts = partsOf(der);
+  if (!parts) return malformed("its DER is malformed");
+  if (auto good = key.verify(parts->algorithm, parts->info, parts->signature); !good)
     return invalid("the request is not signed by its key: " + good.error().what);
+  return {};
+}
+
+base::Result<CertificateRequest> parseRequest(base::BytesView der) {
+  auto request = readRequest(der);
+  if (!request) return request;
+  if (auto good = checkProof(der, request->key); !good) return std::move(good).error();  // costs most
   return request;
 }
 

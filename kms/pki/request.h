@@ -24,6 +24,9 @@ struct CertificateRequest {
 // an extension that asks for more than a user's certificate has (CA:TRUE, certificate or CRL signing, OCSP
 // signing).
 base::Result<CertificateRequest> parseRequest(base::BytesView der);
+// Its two halves: all but the signature, and the signature of what the first half has read.
+base::Result<CertificateRequest> readRequest(base::BytesView der);
+base::Result<void> checkProof(base::BytesView der, const PublicKey& key);
 // PEM ("CERTIFICATE REQUEST" or "NEW CERTIFICATE REQUEST") or DER.
 base::Result<CertificateRequest> parseRequestText(base::BytesView text);
 

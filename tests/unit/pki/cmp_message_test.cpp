@@ -1,66 +1,11 @@
 // CMP with messages that no good client sends.
 #include "kms/pki/cmp_oids.h"
-#include "tests/unit/pki/cmp_fixture.h"
-#include "tests/unit/pki/cmp_wire.h"
+#include "tests/unit/pki/cmp_say.h"
 
 namespace tests {
 namespace {
 
 using namespace kms::pki;
-
-constexpr auto failure(CmpFailure bit) { return std::optional(static_cast<unsigned>(bit)); }
-
-class CmpWire : public CmpTest {
- protected:
-  void SetUp() override {
-    CmpTest::SetUp();
-    secret = token("alice");
-  }
-  static PrivateKey newKey(KeyKind kind = KeyKind::EcdsaP256) {
-    auto own = PrivateKey::generate(kind);
-    EXPECT_OK(own);
-    return *std::move(own);
-  }
-  Heard say(const Wire& wire) {
-    auto answered = post(messageOf(wire));
-    EXPECT_OK(answered);
-    return hear(answered ? std::move(answered->message) : base::Bytes{});
-  }
-  Wire asAlice(CmpBody type, base::Bytes content) const {
-    Wire wire;
-    wire.type = type;
-    wire.content = std::move(content);
-    wire.user = "alice";
-    wire.secret = secret;
-    wire.time = clock.now();
-    return wire;
-  }
-  static Wire asHolder(CmpBody type, base::Bytes content, const PrivateKey& own, base::Bytes certificate) {
-    Wire wire;
-    wire.type = type;
-    wire.content = std::move(content);
-    wire.key = &own;
-    wire.certificate = std::move(certificate);
-    return wire;
-  }
-  // An active certificate of alice for this key.
-  base::Bytes enrolled(const PrivateKey& own) {
-    auto heard = say(asAlice(CmpBody::Ir, crmfOf(own, "alice")));
-    EXPECT_FALSE(heard.certificate.empty());
-    auto conf = asAlice(CmpBody::CertConf, certConfOf(hashOf(heard.certificate)));
-    conf.recipNonce = nonceOf(heard);
-    EXPECT_EQ(say(conf).message.type, CmpBody::PkiConf);
-    return heard.certificate;
-  }
-  static base::Bytes nonceOf(const Heard& heard) {
-    return {heard.message.senderNonce.begin(), heard.message.senderNonce.end()};
-  }
-  static base::Bytes hashOf(base::BytesView certificate) {
-    return *digestOf(confirmationDigest(certificate), certificate);
-  }
-
-  std::string secret;
-};
 
 TEST_F(CmpWire, AnswersUnderTheSecretWithAFreshSalt) {
   const auto own = newKey();

@@ -78,16 +78,19 @@ base::Bytes messageOf(const Wire& wire) {
   const base::Bytes covered = cmpProtectedPart(header, body.view());
   std::vector<base::BytesView> extra;
   if (wire.key != nullptr) extra.emplace_back(wire.certificate);
-  const base::Bytes protection =
+  base::Bytes protection =
       wire.key != nullptr ? *wire.key->sign(covered) : macOf(algorithm, wire.secret, covered);
+  if (wire.bare) protection.clear();
   return writeCmpMessage(header, body.view(), protection, extra);
 }
 
-base::Bytes crmfOf(const PrivateKey& key, const std::string& name, base::BytesView extra) {
+base::Bytes crmfOf(const PrivateKey& key, const std::string& name, base::BytesView extra,
+                   base::BytesView before) {
   Der request;
   request.sequence([&] {
     request.small(0);
     request.sequence([&] {
+      request.raw(before);
       request.nest(contextTag(5), [&] {
         request.sequence([&] {
           request.nest(kSet, [&] {

@@ -25,11 +25,14 @@ struct Wire {
   // or signed.
   const kms::pki::PrivateKey* key = nullptr;
   base::Bytes certificate{};
+  bool bare = false;  // or neither
 };
 base::Bytes messageOf(const Wire& wire);
 
-// CertReqMessages of one request for this key. `extra`: further fields of the template, DER.
-base::Bytes crmfOf(const kms::pki::PrivateKey& key, const std::string& name, base::BytesView extra = {});
+// CertReqMessages of one request for this key. `extra`, `before`: further fields of the template, DER, behind
+// the key and before the name.
+base::Bytes crmfOf(const kms::pki::PrivateKey& key, const std::string& name, base::BytesView extra = {},
+                   base::BytesView before = {});
 base::Bytes certConfOf(base::BytesView hash, unsigned status = 0);
 base::Bytes revocationOf(base::BytesView certificate, kms::pki::RevocationReason reason);
 base::Bytes informationOf(const std::vector<std::string_view>& types);

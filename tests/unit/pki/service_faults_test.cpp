@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "tests/support/faulty_store.h"
+#include "tests/support/meanwhile_store.h"
 #include "tests/unit/pki/service_fixture.h"
 
 namespace tests {
@@ -141,21 +142,6 @@ TEST_F(CertificateFaults, AJobThatRunsAgainBeginsAnew) {
   EXPECT_EQ(recorded(kms::Event::CertificateIssued), 2U);
   serveOver(*store);
 }
-
-// Something happens between the signature and the job that files it.
-class MeanwhileStore final : public kms::Store {
- public:
-  explicit MeanwhileStore(kms::Store& inner) : inner_(inner) {}
-  base::Result<void> read(const ReadJob& job) override { return inner_.read(job); }
-  void write(WriteJob job, Done done) override {
-    if (auto now = std::exchange(meanwhile, nullptr)) now();
-    inner_.write(std::move(job), std::move(done));
-  }
-  std::function<void()> meanwhile;
-
- private:
-  kms::Store& inner_;
-};
 
 TEST_F(CertificateFaults, WhatChangesBeforeItIsFiledCounts) {
   MeanwhileStore store2(*store);

@@ -21,7 +21,8 @@ OcspQuestion questionOf(DerReader& in, bool& ok) {
   DerReader id = outer.enter(kSequence);
   DerReader algorithm = id.enter(kSequence);
   const auto hash = base::asText(algorithm.value(kOid));
-  if (algorithm.more()) algorithm.any();  // NULL, or nothing
+  // Nothing else, of any size: it is repeated in the answer, which may be kept.
+  if (algorithm.more()) ok = algorithm.value(kNull).empty() && ok;
   question.issuerName = copy(id.value(kOctetString));
   question.issuerKey = copy(id.value(kOctetString));
   const auto serial = id.value(kInteger);

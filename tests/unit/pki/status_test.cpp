@@ -1,8 +1,11 @@
 // CRLs and OCSP answers of a server: right after a revocation, over restarts, and while sealed.
 #include "kms/pki/status_service.h"
 
+#include <array>
 #include <fstream>
 
+#include "kms/pki/der.h"
+#include "kms/pki/ocsp.h"
 #include "tests/support/run.h"
 #include "tests/support/server.h"
 #include "tests/unit/pki/service_fixture.h"
@@ -108,6 +111,45 @@ TEST_F(StatusTest, AHoldComesAndGoes) {
   put("delta", status->delta()->der);
   const Ran delta = openssl({"crl", "-inform", "DER", "-in", file("delta"), "-noout", "-text"});
   EXPECT_NE(delta.out.find("Delta CRL Indicator"), std::string::npos) << delta.out << delta.err;
+}
+
+// It would be repeated in the answer, and kept with it: of any size, and as often as it differs.
+TEST_F(StatusTest, AStrangerPutsNothingOfHisOwnIntoTheAnswer) {
+  const auto issued = enrolled("alice", newKey());
+  const auto good = request(issued.certificate, false);
+  ASSERT_TRUE(pki::parseOcspQuery(good));
+  const auto id = pki::parseOcspQuery(good)->questions.front().certId;
+  pki::DerReader outer(id);
+  pki::DerReader fields = outer.enter(pki::kSequence);
+  const auto algorithm = pki::DerReader(fields.value(pki::kSequence)).value(pki::kOid);
+  const auto rest = std::array{fields.any(), fields.any(), fields.any()};
+  const auto with = [&](base::BytesView parameters) {
+    pki::Der der;
+    der.sequence([&] {
+      der.sequence([&] {
+        der.sequence([&] {
+          der.sequence([&] {
+            der.sequence([&] {
+              der.sequence([&] {
+                der.element(pki::kOid, algorithm);
+                der.raw(parameters);
+              });
+              for (const auto field : rest) der.raw(field);
+            });
+          });
+        });
+      });
+    });
+    return bool(pki::parseOcspQuery(der.view()));
+  };
+  pki::Der long_;
+  long_.element(pki::kOctetString, base::Bytes(50'000));
+  pki::Der null;
+  null.null();
+  EXPECT_TRUE(with({}));
+  EXPECT_TRUE(with(null.view()));
+  EXPECT_FALSE(with(long_.view()));
+  EXPECT_FALSE(with(base::asBytes(std::string_view("\x05\x01\x00", 3))));
 }
 
 TEST_F(StatusTest, WhatWasNeverIssuedIsUnknown) {

@@ -126,8 +126,30 @@ base::Result<Key> readEc(DerReader parameters, base::BytesView bits) {
   return made;
 }
 
+// Under keys of these points, of an order of 8 or less, anybody can sign anything. Each is looked for in
+// every form in which it is read; the sign is in the highest bit.
+bool hasSmallOrder(base::BytesView point) {
+  using namespace std::string_view_literals;
+  constexpr std::string_view kEighths[] = {
+      "\x26\xE8\x95\x8F\xC2\xB2\x27\xB0\x45\xC3\xF4\x89\xF2\xEF\x98\xF0"
+      "\xD5\xDF\xAC\x05\xD3\xC6\x33\x39\xB1\x38\x02\x88\x6D\x53\xFC\x05"sv,
+      "\xC7\x17\x6A\x70\x3D\x4D\xD8\x4F\xBA\x3C\x0B\x76\x0D\x10\x67\x0F"
+      "\x2A\x20\x53\xFA\x2C\x39\xCC\xC6\x4E\xC7\xFD\x77\x92\xAC\x03\x7A"sv};
+  base::Bytes y(point.begin(), point.end());
+  y.back() &= std::byte{0x7F};
+  if (base::asText(y) == kEighths[0] || base::asText(y) == kEighths[1]) return true;
+  const auto between = [&](unsigned value) {
+    return std::all_of(y.begin() + 1, y.end() - 1, [=](std::byte b) { return b == std::byte(value); });
+  };
+  const auto first = std::to_integer<unsigned>(y.front());
+  if (between(0) && y.back() == std::byte{0}) return first <= 1;
+  // p - 1; p and p + 1, which are read as 0 and 1 (p = 2^255 - 19)
+  return between(0xFF) && y.back() == std::byte{0x7F} && first >= 0xEC && first <= 0xEE;
+}
+
 base::Result<Key> readEd25519(const DerReader& parameters, base::BytesView bits) {
   if (!parameters.done() || bits.size() != kEd25519Size) return invalid("the Ed25519 key is malformed");
+  if (hasSmallOrder(bits)) return invalid("the Ed25519 key is one for which everybody can sign");
   base::Bytes point(bits.begin(), bits.end());
   OSSL_PARAM data[] = {OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, raw(point), point.size()),
                        OSSL_PARAM_construct_end()};

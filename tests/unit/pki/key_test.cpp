@@ -226,6 +226,41 @@ TEST_F(ForeignKeyTest, EveryByteOfAPublicKeyCounts) {
   EXPECT_FALSE(PublicKey::parse(der));
 }
 
+TEST(EdwardsKey, ForWhichEverybodyCanSignIsRefused) {
+  const auto keyOf = [](base::BytesView point) {
+    Der der;
+    der.sequence([&] {
+      der.sequence([&] { der.oid(std::string_view("\x2B\x65\x70")); });
+      der.bits(point);
+    });
+    return PublicKey::parse(der.view());
+  };
+  const auto good = PrivateKey::generate(KeyKind::Ed25519);
+  EXPECT_TRUE(PublicKey::parse(good->publicKey().spki()));
+  // 1 as the y of the point: its signature of everything is 1 and 0.
+  base::Bytes low(32);
+  for (const auto& [first, between, last] :
+       {std::array{0, 0, 0}, {1, 0, 0}, {0xEC, 0xFF, 0x7F}, {0xED, 0xFF, 0x7F}, {0xEE, 0xFF, 0x7F}}) {
+    low.assign(32, static_cast<std::byte>(between));
+    low.front() = static_cast<std::byte>(first);
+    for (const int sign : {0, 0x80}) {
+      low.back() = static_cast<std::byte>(last | sign);
+      const auto key = keyOf(low);
+      ASSERT_FALSE(key) << first;
+      EXPECT_NE(key.error().what.find("everybody"), std::string::npos) << key.error().what;
+    }
+  }
+  for (const char* eighth : {"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+                             "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+                             "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+                             "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa"}) {
+    base::Bytes point;
+    for (std::size_t i = 0; i < 64; i += 2)
+      point.push_back(static_cast<std::byte>(std::stoi(std::string(eighth + i, 2), nullptr, 16)));
+    EXPECT_FALSE(keyOf(point)) << eighth;
+  }
+}
+
 TEST(Signature, ForeignAndMismatchedAlgorithmsAreRefused) {
   const auto key = PrivateKey::generate(KeyKind::EcdsaP256);
   const auto edwards = PrivateKey::generate(KeyKind::Ed25519);

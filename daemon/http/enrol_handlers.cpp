@@ -4,6 +4,7 @@
 #include "daemon/http/handlers.h"
 #include "daemon/metrics.h"
 #include "daemon/pki_services.h"
+#include "kms/tokens/fields.h"
 #include "kms/tokens/token_text.h"
 
 namespace kmsd::http {
@@ -25,10 +26,13 @@ bool isToken(const kms::pki::SharedSecret& secret, const base::SecretText& given
          base::equalConstantTime(base::asBytes(base::view(*plain)), base::asBytes(base::view(secret.plain)));
 }
 
-// A confirmation whose answer was lost comes again when the token is used up. Nothing is changed by it.
+// A confirmation whose answer was lost comes again when the token is used up. Nothing is changed by it, and
+// it is answered as the one with the right token would be, so that nobody can try tokens by it.
 bool confirmedBefore(PkiServices& pki, const EnrolConfirmation& word) {
-  const auto state = pki.certificates().lookUp(word.serial);
-  return word.accepted && state && *state == kms::pki::CertificateState::Active;
+  static const kms::Actor server{"kmsd", kms::Role::Admin, std::nullopt};
+  const auto view = pki.certificates().show(server, word.serial);
+  return word.accepted && view && view->user == word.user &&
+         view->state == kms::pki::CertificateState::Active;
 }
 
 void refuseToken(kms::pki::CmpBackend& desk, const std::string& user, const Respond& respond) {
@@ -67,6 +71,8 @@ void postEnrol(Call& call, const Respond& respond) {
 void postEnrolConfirm(Call& call, const Respond& respond) {
   auto word = parseEnrolConfirm(base::view(call.request.body));
   if (!word) return respond(problem(word.error()));
+  // No other name is looked for, counted or put on record.
+  if (auto name = kms::checkUserName(word->user, kms::Policy{}); !name) return respond(problem(name.error()));
   PkiServices& pki = *call.api.pki;
   const auto secret = pki.desk().sharedSecret(word->user);
   if (!secret) return respond(problem(secret.error()));

@@ -139,6 +139,20 @@ TEST_F(CertificateRoutes, WhoHasNoRightTokenLearnsNothing) {
   }
 }
 
+TEST_F(CertificateRoutes, AConfirmationIsNoWayToTryTokens) {
+  const std::string other = certificateOf("vera");
+  auto shown = json(as(0, "GET", "/v1/certificates/" + other));
+  jsn::object veras{{"serial", other}, {"certificate", shown["certificate"]}};
+  const std::string token = enrolToken("alice");
+  EXPECT_EQ(code(confirm("alice", "0000-0000-0000", veras)), "token_refused")
+      << "another's certificate says nothing of a token";
+  EXPECT_EQ(confirm("alice", token, veras).status, 404);
+  for (unsigned i = 0; i < policy.freeTries; ++i) confirm("alice", "0000-0000-0000", veras);
+  EXPECT_GT(confirm("alice", "0000-0000-0000", veras).delay.count(), 0) << "wrong ones are counted";
+  const Response longName = confirm(std::string(50'000, 'x'), "0000-0000-0000", veras);
+  EXPECT_EQ(longName.status, 400) << "no name that nobody can have is remembered";
+}
+
 TEST_F(CertificateRoutes, HoldersListRenewAndRevokeTheirOwn) {
   const std::string serial = certificateOf("alice");
   auto shown = json(as(kAlice, "GET", "/v1/certificates/" + serial));

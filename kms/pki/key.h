@@ -75,7 +75,7 @@ class PrivateKey {
   base::Result<base::Bytes> sign(base::BytesView data) const;
   // The AlgorithmIdentifier of sign(), DER.
   base::BytesView algorithm() const noexcept;
-  // For kms/pki alone.
+  // For kms/pki, and for TLS.
   evp_pkey_st* raw() const noexcept { return key_.get(); }
 
  private:

@@ -103,7 +103,7 @@ void OcspResponder::keep(const OcspQuery& query, const base::Bytes& answer, Ocsp
   }
   auto& same = kept_[nameOf(*question.serial)];
   size_ -= std::erase_if(same, [&](const Kept& one) { return one.certId == question.certId; });
-  same.push_back({question.certId, answer, until});
+  same.push_back({question.certId, answer, state, until});
   ++size_;
 }
 

@@ -53,6 +53,11 @@ class OwnTls : public ::testing::Test {
     std::ofstream(file("shown.pem")) << ran.out;
     return run({"openssl", "x509", "-noout", "-serial", "-in", file("shown.pem")}).out;
   }
+  Ran kmsctl(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), {std::string(KEYDISK_BINARY_DIR) + "/kmsctl", "--server",
+                                         "https://localhost:" + port_, "--ca", web("ca.pem")});
+    return run(arguments);
+  }
   bool logs(const std::string& text) {
     return waitUntil([&] { return server_.log().find(text) != std::string::npos; });
   }
@@ -70,8 +75,7 @@ TEST_F(OwnTls, CurlOpensslAndKmsctlTrustItByTheAuthority) {
   EXPECT_NE(shown(), "");
   EXPECT_EQ(run({"curl", "-sS", "-m", "20", "https://localhost:" + port_ + "/v1/health"}).exit, 60)
       << "whoever does not know the authority";
-  const Ran asked = run({std::string(KEYDISK_BINARY_DIR) + "/kmsctl", "--server",
-                         "https://localhost:" + port_, "--ca", web("ca.pem"), "status"});
+  const Ran asked = kmsctl({"status"});
   EXPECT_EQ(asked.exit, 0) << asked.err;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(server_.data()))
     if (entry.is_regular_file() && entry.path().extension() == ".key") ADD_FAILURE() << entry.path();
@@ -83,6 +87,9 @@ TEST_F(OwnTls, IsRefusedWhileSealedAndTheSameAfterwards) {
   ASSERT_EQ(server_.ctl({"seal"}).exit, 0);
   EXPECT_EQ(status(), "");
   EXPECT_EQ(shown(), "");
+  const Ran asked = kmsctl({"status"});
+  EXPECT_EQ(asked.exit, 7);
+  EXPECT_NE(asked.err.find("while it is unsealed"), std::string::npos) << asked.err;
   EXPECT_TRUE(logs("failed: this server has no certificate to show: it is sealed")) << server_.log();
   ASSERT_EQ(server_.ctl({"unseal"}).exit, 0);
   server_.expectState("unsealed", "");

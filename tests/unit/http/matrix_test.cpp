@@ -58,6 +58,14 @@ open   POST  /v1/tokens/bulk      | 401  403  403  400  400  400   | 403  403  4
 sealed POST  /v1/tokens/bulk      | 503  503  503  503  503  503   | 503  503  503  503  503  503     | 503  503  503  503  503  503   | 403  403
 open   POST  /v1/tokens/bulk-revoke | 401  400  400  400  400  400 | 400  400  400  400  400  400     | 401  400  400  400  400  401   | 403  403
 sealed POST  /v1/tokens/bulk-revoke | 503  503  503  503  503  503 | 503  503  503  503  503  503     | 503  503  503  503  503  503   | 403  403
+open   GET   /v1/approvals | 401  403  403  403  200  200   | 403  403  403  403  200  403     | 401  403  403  403  200  401   | 403  403
+sealed GET   /v1/approvals | 503  503  503  503  503  503   | 503  503  503  503  503  503     | 503  503  503  503  503  503   | 403  403
+open   GET   /v1/approvals/{id} | 401  403  403  403  404  404   | 403  403  403  403  404  403     | 401  403  403  403  404  401   | 403  403
+sealed GET   /v1/approvals/{id} | 503  503  503  503  503  503   | 503  503  503  503  503  503     | 503  503  503  503  503  503   | 403  403
+open   POST  /v1/approvals/{id}/approve | 401  403  403  403  400  400   | 403  403  403  403  400  403     | 401  403  403  403  400  401   | 403  403
+sealed POST  /v1/approvals/{id}/approve | 503  503  503  503  503  503   | 503  503  503  503  503  503     | 503  503  503  503  503  503   | 403  403
+open   POST  /v1/approvals/{id}/cancel | 401  403  403  403  400  400   | 403  403  403  403  400  403     | 401  403  403  403  400  401   | 403  403
+sealed POST  /v1/approvals/{id}/cancel | 503  503  503  503  503  503   | 503  503  503  503  503  503     | 503  503  503  503  503  503   | 403  403
 open   POST  /oauth2/introspect   | 401  200  200  200  200  200   | 200  200  200  200  200  200     | 401  200  200  200  200  401   | 403  403
 sealed POST  /oauth2/introspect   | 503  503  503  503  503  503   | 503  503  503  503  503  503     | 503  503  503  503  503  503   | 403  403
 open   POST  /oauth2/revoke       | 401  200  200  200  200  200   | 200  200  200  200  200  200     | 401  200  200  200  200  401   | 403  403
@@ -74,6 +82,8 @@ open   GET   /v1/certificates/{serial} | 401  200  403  200  200  200 | 403  403
 sealed GET   /v1/certificates/{serial} | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 403  403
 open   POST  /v1/certificates/{serial}/revoke | 401  400  400  400  400  400 | 400  400  400  400  400  400 | 401  400  400  400  400  401 | 403  403
 sealed POST  /v1/certificates/{serial}/revoke | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 403  403
+open   POST  /v1/certificates/bulk-revoke | 401  403  403  400  400  400   | 403  403  403  400  400  403     | 401  403  403  400  400  401   | 403  403
+sealed POST  /v1/certificates/bulk-revoke | 503  503  503  503  503  503   | 503  503  503  503  503  503     | 503  503  503  503  503  503   | 403  403
 open   POST  /v1/certificates/renew | 401  400  400  400  400  400 | 400  400  400  400  400  400 | 401  400  400  400  400  401 | 403  403
 sealed POST  /v1/certificates/renew | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 503  503  503  503  503  503 | 403  403
 open   POST  /v1/encryption | 401  400  400  400  400  400 | 400  400  400  400  400  400 | 401  400  400  400  400  401 | 403  403
@@ -154,6 +164,7 @@ class Matrix : public Api {
   Request request(const Line& line) const {
     std::string path = line.path;
     if (path.ends_with("{name}")) path.replace(path.size() - 6, 6, "alice");
+    if (const auto at = path.find("{id}"); at != path.npos) path.replace(at, 4, "0TBX8R014D2G");
     if (const auto at = path.find("{serial}"); at != path.npos) path.replace(at, 8, serial_);
     Request request = make(line.method, path, line.method == "GET" ? "" : R"({"no_such_field":1})");
     if (path == "/ocsp") request.contentType = "application/ocsp-request";

@@ -50,15 +50,55 @@ std::optional<base::Time> PkiServices::authorityEnd() const {
 }
 
 base::Result<void> PkiServices::init(kms::pki::KeyKind key, const std::string& name, const kms::Actor& by) {
-  kms::pki::AuthorityPlan plan;
-  plan.key = key;
-  plan.organisation = options_.organisation;
-  if (!name.empty()) plan.commonName = name;
-  plan.addresses = options_.addresses;
-  auto made = kms::pki::createAuthority(vault_, store_, *authority_, clock_, policy_, rng_, plan, by);
+  kms::pki::AuthorityPlan first = plan(name);
+  first.key = key;
+  auto made = kms::pki::createAuthority(vault_, store_, *authority_, clock_, policy_, rng_, first, by);
   if (!made) return std::move(made).error();
   status_->refresh();
   return {};
 }
+
+kms::pki::AuthorityTools PkiServices::tools() noexcept {
+  return {vault_, store_, *authority_, clock_, policy_, rng_};
+}
+
+kms::pki::AuthorityPlan PkiServices::plan(const std::string& name) const {
+  kms::pki::AuthorityPlan out;
+  out.organisation = options_.organisation;
+  if (!name.empty()) out.commonName = name;
+  out.addresses = options_.addresses;
+  return out;
+}
+
+base::Result<base::Bytes> PkiServices::request(kms::pki::KeyKind key, const std::string& name, bool replace,
+                                               const kms::Actor& by) {
+  kms::pki::AuthorityPlan asked = plan(name);
+  asked.key = key;
+  return kms::pki::requestSubordinate(tools(), asked, replace, by);
+}
+
+base::Result<base::Bytes> PkiServices::requested(const kms::Actor& by) {
+  return kms::pki::pendingRequest(tools(), by);
+}
+
+base::Result<void> PkiServices::install(const std::vector<kms::pki::Certificate>& chain,
+                                        const kms::Actor& by) {
+  if (authority_->current())
+    if (auto may = mayRollOver(by); !may) return may;
+  auto made = kms::pki::installSubordinate(tools(), chain, plan({}), by);
+  if (!made) return std::move(made).error();
+  status_->refresh();
+  return {};
+}
+
+base::Result<void> PkiServices::rollover(std::optional<kms::pki::KeyKind> key, const kms::Actor& by) {
+  if (auto may = mayRollOver(by); !may) return may;
+  auto made = kms::pki::rolloverAuthority(tools(), key, plan({}), by);
+  if (!made) return std::move(made).error();
+  status_->refresh();
+  return {};
+}
+
+base::Result<void> PkiServices::mayRollOver(const kms::Actor& by) { return kms::pki::checkAdmin(by); }
 
 }  // namespace kmsd

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "kms/pki/authority_make.h"
+#include "kms/pki/authority_change.h"
 #include "kms/pki/certificate_service.h"
 #include "kms/pki/cmp.h"
 #include "kms/pki/server_certificate.h"
@@ -47,9 +47,26 @@ class PkiServices {
   // as kms::pki::createAuthority.
   base::Result<void> init(kms::pki::KeyKind key, const std::string& name, const kms::Actor& by);
 
+  // A key for which another authority makes the certificate, and that certificate. Errors: as
+  // kms::pki::requestSubordinate, pendingRequest and installSubordinate; of install() also as mayRollOver(),
+  // where there is an authority already.
+  base::Result<base::Bytes> request(kms::pki::KeyKind key, const std::string& name, bool replace,
+                                    const kms::Actor& by);
+  base::Result<base::Bytes> requested(const kms::Actor& by);
+  base::Result<void> install(const std::vector<kms::pki::Certificate>& chain, const kms::Actor& by);
+  // A new key in the place of a current authority that signed itself; none: of the same kind. Errors: as
+  // mayRollOver() and kms::pki::rolloverAuthority.
+  base::Result<void> rollover(std::optional<kms::pki::KeyKind> key, const kms::Actor& by);
+
  private:
   PkiServices(kms::Vault& vault, kms::Store& store, const base::Clock& clock, base::Rng& rng,
               const kms::Policy& policy, PkiOptions options);
+
+  // The one place where it is decided whether another authority may take the place of the current one now.
+  // Errors: Denied / Forbidden (admins only).
+  base::Result<void> mayRollOver(const kms::Actor& by);
+  kms::pki::AuthorityTools tools() noexcept;
+  kms::pki::AuthorityPlan plan(const std::string& name) const;
 
   kms::Vault& vault_;
   kms::Store& store_;

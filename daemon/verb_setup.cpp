@@ -123,7 +123,10 @@ constexpr OptionSpec kOptions[] = {
     {"ca-key", "KIND", "the key of the certificate authority", "ecdsa-p256", false, false, false,
      "ecdsa-p256 ecdsa-p384 rsa-3072 rsa-4096 ed25519"},
     {"ca-name", "NAME", "the common name of the certificate authority", "keydisk CA"},
-    {"no-ca", "", "make no certificate authority; 'kmsctl ca init' makes one later", "", false, false, true},
+    {"no-ca", "",
+     "make no certificate authority; 'kmsctl ca init' makes one later, and 'kmsctl ca request' one that "
+     "another authority signs",
+     "", false, false, true},
     {"format", "", "use media that hold other data: the data are lost", "", false, false, true},
     {"destroy-key", "ID", "use the medium that holds this key (its medium id, or 'unnamed'): the key is lost",
      "", true, false, true},

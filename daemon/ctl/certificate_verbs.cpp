@@ -86,29 +86,6 @@ Exit runList(const Parsed& parsed) {
   return Exit::Yes;
 }
 
-Exit printAuthority(const Parsed& parsed, const Document& authority) {
-  if (parsed.has("json")) return printSecretLine(authority.json());
-  std::cout << formatFields({{"subject", authority.text("subject")},
-                             {"sha256", authority.text("sha256")},
-                             {"from", authority.text("not_before")},
-                             {"until", authority.text("not_after")}})
-            << authority.text("certificate");
-  return Exit::Yes;
-}
-
-Exit runCaShow(const Parsed& parsed) {
-  return callThen(parsed, "GET", "/v1/ca", nullptr,
-                  [&](const Answer& answer) { return printAuthority(parsed, answer.document); });
-}
-
-Exit runCaInit(const Parsed& parsed) {
-  Body body;
-  body.text("key", parsed.text("kind"));
-  if (parsed.has("name")) body.text("name", parsed.text("name"));
-  return callThen(parsed, "POST", "/v1/ca", &body,
-                  [&](const Answer& answer) { return printAuthority(parsed, answer.document); });
-}
-
 Exit runCrlShow(const Parsed& parsed) {
   return callThen(parsed, "GET", "/v1/ca", nullptr, [&](const Answer& answer) {
     const auto crl = answer.document.part("crl");
@@ -145,12 +122,6 @@ constexpr std::array kRevokeOptions = {
                "where it ended"},
 };
 constexpr std::array kListOptions = {OptionSpec{"user", "U", "only this user's"}};
-constexpr std::array kInitOptions = {
-    OptionSpec{"kind", "K", "its key", "ecdsa-p256", false, false, false,
-               "ecdsa-p256 ecdsa-p384 rsa-3072 rsa-4096 ed25519"},
-    OptionSpec{"name", "N", "its common name; the server's default is keydisk CA"},
-};
-
 constexpr std::array kVerbs = {
     VerbSpec{"cert issue",
              "issues a certificate for a user and a request, without a token",
@@ -178,20 +149,6 @@ constexpr std::array kVerbs = {
              "kmsctl cert revoke 5eb2a35f86a3c4d06e0f2e6f0a1c9b7d --reason hold # until --reason release\n"
              "kmsctl cert revoke --users-file leavers --reason cessation-of-operation --report report",
              runRevoke},
-    VerbSpec{"ca show",
-             "shows the certificate authority, and its certificate in PEM",
-             {},
-             {},
-             "kmsctl ca show            # sha256 is what 'kmsctl enrol --ca-sha256' takes\n"
-             "kmsctl --json ca show",
-             runCaShow},
-    VerbSpec{"ca init",
-             "makes the certificate authority of a server that has none",
-             {},
-             kInitOptions,
-             "kmsctl ca init                                   # ECDSA P-256\n"
-             "kmsctl ca init --kind rsa-4096 --name 'Acme CA'   # takes some seconds",
-             runCaInit},
     VerbSpec{"crl show",
              "shows when the CRL was made and until when it holds",
              {},

@@ -24,7 +24,7 @@ std::span<const VerbSpec> allVerbs() {
   static const std::vector<VerbSpec> kVerbs = [] {
     std::vector<VerbSpec> all;
     for (const auto verbs : {serverVerbs(), userVerbs(), tokenVerbs(), approvalVerbs(), enrolVerbs(),
-                             renewVerbs(), certificateVerbs(), auditVerbs()}) {
+                             renewVerbs(), certificateVerbs(), authorityVerbs(), auditVerbs()}) {
       all.insert(all.end(), verbs.begin(), verbs.end());
     }
     return all;

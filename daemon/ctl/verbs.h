@@ -1,5 +1,5 @@
 // The verbs of kmsctl: server_verbs.cpp, user_verbs.cpp, token_verbs.cpp, audit_verbs.cpp,
-// certificate_verbs.cpp, approval_verbs.cpp, enrol_verb.cpp.
+// certificate_verbs.cpp, enrol_verb.cpp, renew_verb.cpp, approval_verbs.cpp, authority_verbs.cpp.
 #pragma once
 
 #include <span>
@@ -13,6 +13,7 @@ std::span<const VerbSpec> userVerbs() noexcept;
 std::span<const VerbSpec> tokenVerbs() noexcept;
 std::span<const VerbSpec> auditVerbs() noexcept;
 std::span<const VerbSpec> certificateVerbs() noexcept;
+std::span<const VerbSpec> authorityVerbs() noexcept;
 std::span<const VerbSpec> enrolVerbs() noexcept;
 std::span<const VerbSpec> renewVerbs() noexcept;
 std::span<const VerbSpec> approvalVerbs() noexcept;

@@ -72,12 +72,15 @@ json::object pairObject(const kms::pki::KeyPair& pair, const json::storage_ptr& 
   return out;
 }
 
-json::object authorityObject(base::BytesView der, const kms::pki::Certificate& parsed) {
-  return {{"sha256", hashOf(der)},
-          {"subject", kms::pki::shownName(parsed.subject)},
-          {"not_before", base::formatTime(parsed.notBefore)},
-          {"not_after", base::formatTime(parsed.notAfter)},
-          {"certificate", certificatePem(der)}};
+base::Result<json::object> authorityObject(const kms::pki::PublishedAuthority& one) {
+  const auto parsed = kms::pki::parseCertificate(one.certificate);
+  if (!parsed) return parsed.error();
+  return json::object{{"number", one.number},
+                      {"sha256", hashOf(one.certificate)},
+                      {"subject", kms::pki::shownName(parsed->subject)},
+                      {"issuer", kms::pki::shownName(parsed->issuer)},
+                      {"not_before", base::formatTime(parsed->notBefore)},
+                      {"not_after", base::formatTime(parsed->notAfter)}};
 }
 
 }  // namespace
@@ -119,22 +122,31 @@ base::SecretText confirmedJson(const kms::pki::Serial& serial, bool accepted) {
       json::object{{"serial", kms::pki::serialText(serial)}, {"status", accepted ? "active" : "revoked"}});
 }
 
-base::Result<base::SecretText> authorityJson(const std::vector<base::Bytes>& certificates,
+base::Result<base::SecretText> authorityJson(const std::vector<kms::pki::PublishedAuthority>& all,
                                              const kms::pki::PublishedList* list) {
-  json::array all;
-  json::object out;
-  for (const base::Bytes& der : certificates) {
-    const auto parsed = kms::pki::parseCertificate(der);
-    if (!parsed) return parsed.error();
-    if (all.empty()) out = authorityObject(der, *parsed);
-    all.emplace_back(certificatePem(der));
+  auto current = authorityObject(all.front());
+  if (!current) return std::move(current).error();
+  json::object out = *std::move(current);
+  out["certificate"] = certificatePem(all.front().certificate);
+  json::array chain{certificatePem(all.front().certificate)};
+  for (const base::Bytes& above : all.front().above) chain.emplace_back(certificatePem(above));
+  out["chain"] = std::move(chain);
+  json::array older;
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    auto one = authorityObject(all[i]);
+    if (!one) return std::move(one).error();
+    older.emplace_back(*std::move(one));
   }
-  out["chain"] = std::move(all);
+  out["older"] = std::move(older);
   out["crl"] = list == nullptr ? json::value()
                                : json::value{{"this_update", base::formatTime(list->times.thisUpdate)},
                                              {"next_update", base::formatTime(list->times.nextUpdate)},
                                              {"bytes", list->der.size()}};
   return secretTextOf(out);
+}
+
+base::SecretText authorityRequestJson(base::BytesView request) {
+  return secretTextOf(json::object{{"request", kms::pki::pem("CERTIFICATE REQUEST", request)}});
 }
 
 }  // namespace kmsd::http

@@ -18,8 +18,12 @@ base::SecretText issuedCertificateJson(const kms::pki::IssuedCertificate& issued
 base::SecretText keyPairJson(const kms::pki::KeyPair& pair);
 base::SecretText keyPairsJson(const std::vector<kms::pki::KeyPair>& pairs);
 base::SecretText confirmedJson(const kms::pki::Serial& serial, bool accepted);
-// The authority and those before it, the current one first; `list`: its last CRL, null where there is none.
-base::Result<base::SecretText> authorityJson(const std::vector<base::Bytes>& certificates,
+// The authority and, in "older", those before it; the current one first; `list`: its last CRL, null where
+// there is none. "sha256" is of its own certificate, whoever signed that; "chain" goes from there to the
+// root. REQUIRES: there is one.
+base::Result<base::SecretText> authorityJson(const std::vector<kms::pki::PublishedAuthority>& all,
                                              const kms::pki::PublishedList* list);
+// {"request"}: PKCS#10 in PEM.
+base::SecretText authorityRequestJson(base::BytesView request);
 
 }  // namespace kmsd::http

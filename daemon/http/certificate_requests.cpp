@@ -27,6 +27,15 @@ std::optional<unsigned> digit(char c) {
   return std::nullopt;
 }
 
+std::optional<kms::pki::KeyKind> authorityKeyIn(Members& members) {
+  const auto name = members.text("key");
+  if (!name) return std::nullopt;
+  const auto kind = kms::pki::parseKeyKind(*name);
+  if (!kind || *kind == kms::pki::KeyKind::Rsa2048)
+    members.fail({Code::Invalid, "\"key\" must be ecdsa-p256, ecdsa-p384, rsa-3072, rsa-4096 or ed25519"});
+  return kind;
+}
+
 base::Bytes hashIn(Members& members) {
   const std::string text = members.needed("certificate_sha256");
   base::Bytes out;
@@ -106,14 +115,32 @@ base::Result<kms::pki::RevocationReason> parseCertificateRevocation(std::string_
 base::Result<AuthorityWish> parseAuthorityWish(std::string_view body) {
   Members members(SecretJson::parse(body));
   AuthorityWish out;
-  if (const auto name = members.text("key")) {
-    const auto kind = kms::pki::parseKeyKind(*name);
-    if (!kind || *kind == kms::pki::KeyKind::Rsa2048)
-      members.fail({Code::Invalid, "\"key\" must be ecdsa-p256, ecdsa-p384, rsa-3072, rsa-4096 or ed25519"});
-    out.key = kind.value_or(out.key);
-  }
+  out.key = authorityKeyIn(members).value_or(out.key);
   out.name = members.text("name").value_or("");
   return members.finish(std::move(out));
+}
+
+base::Result<AuthorityWish> parseAuthorityRequest(std::string_view body) {
+  Members members(SecretJson::parse(body));
+  AuthorityWish out;
+  out.key = authorityKeyIn(members).value_or(out.key);
+  out.name = members.text("name").value_or("");
+  out.replace = members.flag("replace");
+  return members.finish(std::move(out));
+}
+
+base::Result<std::vector<kms::pki::Certificate>> parseAuthorityChain(std::string_view body) {
+  Members members(SecretJson::parse(body));
+  auto chain = kms::pki::parsePemCertificates(members.needed("chain"));
+  if (!chain) members.fail({Code::Invalid, "\"chain\": " + chain.error().what});
+  if (auto ended = members.end(); !ended) return std::move(ended).error();
+  return chain;
+}
+
+base::Result<std::optional<kms::pki::KeyKind>> parseRollover(std::string_view body) {
+  Members members(SecretJson::parse(body));
+  const auto key = authorityKeyIn(members);
+  return members.finish(key);
 }
 
 }  // namespace kmsd::http

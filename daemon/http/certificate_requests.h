@@ -40,6 +40,13 @@ base::Result<kms::pki::RevocationReason> parseCertificateRevocation(std::string_
 struct AuthorityWish {
   kms::pki::KeyKind key = kms::pki::KeyKind::EcdsaP256;
   std::string name;
+  bool replace = false;
 };
 base::Result<AuthorityWish> parseAuthorityWish(std::string_view body);
+// The same with "replace".
+base::Result<AuthorityWish> parseAuthorityRequest(std::string_view body);
+// {"chain"}: PEM
+base::Result<std::vector<kms::pki::Certificate>> parseAuthorityChain(std::string_view body);
+// {"key"}; none where absent
+base::Result<std::optional<kms::pki::KeyKind>> parseRollover(std::string_view body);
 }  // namespace kmsd::http

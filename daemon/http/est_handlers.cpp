@@ -79,8 +79,9 @@ Response pairResponse(const base::Result<kms::pki::KeyPair>& pair) {
 
 void getEstCaCerts(Call& call, const Respond& respond) {
   if (auto wrong = overTls(call)) return respond(*std::move(wrong));
-  const auto all =
-      call.api.pki != nullptr ? call.api.pki->status().authorities() : std::vector<base::Bytes>();
+  // With what leads from one authority to the next (RFC 7030, section 4.1.3).
+  const auto all = call.api.pki != nullptr ? bundleOf(call.api.pki->status().published(), true)
+                                           : std::vector<base::Bytes>();
   respond(all.empty() ? problem(kms::pki::noAuthority()) : certificatesResponse(all));
 }
 

@@ -1,6 +1,7 @@
 // What is public by design: the authority's certificate, CRLs, OCSP and CMP. Served in clear, and but for CMP
 // while sealed too.
 #include <algorithm>
+#include <charconv>
 
 #include "daemon/http/background.h"
 #include "daemon/http/caller.h"
@@ -59,10 +60,21 @@ Response certificateResponse(const Call& call, std::string_view contentType, bas
   return cached(call.request, contentType, {text.bytes, entityTag(*text.bytes)}, base::Time{});
 }
 
-Response listOf(Call& call, Published::Form form, std::string_view contentType) {
+Response noList() { return problem(404, "not_found", "there is no such list at the moment"); }
+
+// What stands for {number}; 0, which no authority has, where that is none.
+std::int64_t numberIn(const Call& call) {
+  std::int64_t number = 0;
+  const char* const end = call.name.data() + call.name.size();
+  const auto read = std::from_chars(call.name.data(), end, number);
+  return read.ec == std::errc() && read.ptr == end && number > 0 ? number : 0;
+}
+
+// Number 0: of the current authority.
+Response listOf(Call& call, Published::Form form, std::int64_t number) {
   if (call.api.pki == nullptr) return notThere(call.api);
   const auto& status = call.api.pki->status();
-  const auto list = form == Published::Form::Delta ? status.delta() : status.full();
+  const auto list = form == Published::Form::Delta ? status.delta(number) : status.full(number);
   if (!list && authorities(call.api).empty()) return notThere(call.api);
   if (!list) return noList();
   return cached(call.request, "application/pkix-crl", call.api.published->of(form, number, list),
@@ -107,22 +119,45 @@ void getCaCertificate(Call& call, const Respond& respond) {
 }
 
 void getCaPem(Call& call, const Respond& respond) {
-  const auto all = authorities(call.api);
-  if (all.empty()) return respond(notThere(call.api));
+  if (authorities(call.api).empty()) return respond(notThere(call.api));
   std::string text;
-  for (const base::Bytes& one : all) text += kms::pki::pem("CERTIFICATE", one);
+  for (const base::Bytes& one : bundleOf(call.api.pki->status().published(), false))
+    text += kms::pki::pem("CERTIFICATE", one);
   const base::BytesView bytes = base::asBytes(text);
   respond(certificateResponse(call, kPem, {bytes.begin(), bytes.end()}));
 }
 
-void getCrl(Call& call, const Respond& respond) {
-  respond(listOf(call, Published::Form::Full, "application/pkix-crl"));
+void getNumberedCa(Call& call, const Respond& respond) {
+  respond(numberedCertificate(call, &kms::pki::PublishedAuthority::certificate));
 }
 
-void getCrlPem(Call& call, const Respond& respond) { respond(listOf(call, Published::Form::FullPem, kPem)); }
+void getNewWithOld(Call& call, const Respond& respond) {
+  respond(numberedCertificate(call, &kms::pki::PublishedAuthority::newWithOld));
+}
 
-void getDeltaCrl(Call& call, const Respond& respond) {
-  respond(listOf(call, Published::Form::Delta, "application/pkix-crl"));
+void getOldWithNew(Call& call, const Respond& respond) {
+  respond(numberedCertificate(call, &kms::pki::PublishedAuthority::oldWithNew));
+}
+
+void getCrl(Call& call, const Respond& respond) { respond(listOf(call, Published::Form::Full, 0)); }
+
+// Every authority's, since programs that take PEM take several, too.
+void getCrlPem(Call& call, const Respond& respond) {
+  if (authorities(call.api).empty()) return respond(notThere(call.api));
+  const auto lists = call.api.pki->status().fullLists();
+  if (lists.empty()) return respond(noList());
+  const auto newest = std::ranges::max(lists, {}, [](const auto& list) { return list->times.thisUpdate; });
+  respond(cached(call.request, kPem, call.api.published->asPem(lists), newest->times.thisUpdate));
+}
+
+void getDeltaCrl(Call& call, const Respond& respond) { respond(listOf(call, Published::Form::Delta, 0)); }
+
+void getNumberedCrl(Call& call, const Respond& respond) {
+  respond(numberedList(call, Published::Form::Full));
+}
+
+void getNumberedDeltaCrl(Call& call, const Respond& respond) {
+  respond(numberedList(call, Published::Form::Delta));
 }
 
 // RFC 6960, appendix A.1. Some clients double the slash behind /ocsp.

@@ -6,21 +6,25 @@
 
 namespace kmsd::http {
 
-Published::Text Published::of(Form form, const std::shared_ptr<const kms::pki::PublishedList>& list) {
+Published::Text Published::of(Form form, std::int64_t number, const List& list) {
   const std::lock_guard lock(mutex_);
-  Kept& kept = kept_[static_cast<std::size_t>(form)];
-  if (kept.list == list) return kept.text;
-  Text text;
-  if (form == Form::FullPem) {
-    const std::string pem = kms::pki::pem("X509 CRL", list->der);
-    const base::BytesView bytes = base::asBytes(pem);
-    text.bytes = std::make_shared<const base::Bytes>(bytes.begin(), bytes.end());
-  } else {
-    text.bytes = std::shared_ptr<const base::Bytes>(list, &list->der);
-  }
-  text.tag = entityTag(*text.bytes);
-  kept = {list, text};
-  return text;
+  Kept& kept = kept_[{form, number}];
+  if (kept.lists == std::vector{list}) return kept.text;
+  const std::shared_ptr<const base::Bytes> bytes(list, &list->der);
+  kept = {{list}, {bytes, entityTag(*bytes)}};
+  return kept.text;
+}
+
+Published::Text Published::asPem(const std::vector<List>& lists) {
+  const std::lock_guard lock(mutex_);
+  Kept& kept = kept_[{Form::Pem, 0}];
+  if (kept.lists == lists) return kept.text;
+  std::string pem;
+  for (const List& list : lists) pem += kms::pki::pem("X509 CRL", list->der);
+  const base::BytesView view = base::asBytes(pem);
+  const auto bytes = std::make_shared<const base::Bytes>(view.begin(), view.end());
+  kept = {lists, {bytes, entityTag(*bytes)}};
+  return kept.text;
 }
 
 std::string entityTag(base::BytesView bytes) {

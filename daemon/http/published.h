@@ -2,7 +2,7 @@
 // caches, and PEM. Safe to use from several threads. Inside daemon/http only.
 #pragma once
 
-#include <array>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -13,22 +13,25 @@ namespace kmsd::http {
 
 class Published {
  public:
-  enum class Form : std::uint8_t { Full, FullPem, Delta };
+  enum class Form : std::uint8_t { Full, Pem, Delta };
 
   struct Text {
     std::shared_ptr<const base::Bytes> bytes;
     std::string tag;  // of HTTP (RFC 9110, section 8.8.3), with its quotes
   };
-  // `list` in this form. REQUIRES: it is not null.
-  Text of(Form form, const std::shared_ptr<const kms::pki::PublishedList>& list);
+  using List = std::shared_ptr<const kms::pki::PublishedList>;
+  // `list` of the authority with this number in this form, DER. REQUIRES: it is not null.
+  Text of(Form form, std::int64_t number, const List& list);
+  // All lists, one behind the other. REQUIRES: there is one.
+  Text asPem(const std::vector<List>& lists);
 
  private:
   struct Kept {
-    std::shared_ptr<const kms::pki::PublishedList> list;
+    std::vector<List> lists;
     Text text;
   };
   std::mutex mutex_;
-  std::array<Kept, 3> kept_;
+  std::map<std::pair<Form, std::int64_t>, Kept> kept_;
 };
 
 // A strong name for these bytes.

@@ -74,7 +74,7 @@ base::Result<Draft> draft(CertificateCore& core, Profile profile, Subject subjec
   out.notAfter =
       std::min(*now + std::min(core.pki.life, row(profile).life), (*signers)->authority.certificate.notAfter);
   CertificateOrder order{profile, std::move(subject), &key, out.serial, out.notBefore, out.notAfter};
-  auto der = signCertificate((*signers)->authority, order, core.addresses);
+  auto der = signCertificate((*signers)->authority, order, numbered(core.addresses, out.authority));
   if (!der) return std::move(der).error();
   out.der = *std::move(der);
   out.subject = std::move(order.subject);
@@ -175,6 +175,8 @@ base::Result<IssuedCertificate> issuedOf(const CertificateCore& core, const Cert
   out.notAfter = row.notAfter;
   if (row.state == CertificateState::Unconfirmed && !row.implicit) out.confirmBy = row.confirmBy;
   out.chain = (*signers)->chain;
+  // For those who know the authority's key before this one.
+  if (!(*signers)->newWithOld.empty()) out.chain.push_back((*signers)->newWithOld);
   return out;
 }
 
@@ -195,10 +197,10 @@ CertificateView viewOf(const CertificateRow& row, const std::string& user, base:
   }
   view.certificate = row.der;
   view.archived = row.archived != 0;
-  return view;
-}
   view.authority = row.authority;
   view.grant = row.grant;
+  return view;
+}
 
 base::Result<std::string> userNameOf(StoreReader& reader, OpenKeys& keys, const CertificateRow& row) {
   if (row.user == 0) return std::string();

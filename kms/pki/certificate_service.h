@@ -43,7 +43,7 @@ struct IssuedCertificate {
   base::Time notBefore{};
   base::Time notAfter{};
   base::Time confirmBy{};          // the epoch: nothing to confirm
-  std::vector<base::Bytes> chain;  // the authority's certificate first
+  std::vector<base::Bytes> chain;  // the authority's certificate first, then up to the root; a link last
 };
 
 // A pair that the server made, or kept.
@@ -64,7 +64,7 @@ struct CertificateView {
   base::Bytes certificate;
   bool archived = false;
   std::int64_t authority = 0;  // number of the one that signed
-  Role grant = Role::None;  // most that it lets its holder do, however high the user stands now
+  Role grant = Role::None;     // most that it lets its holder do, however high the user stands now
 };
 
 // What a user had that was revoked.

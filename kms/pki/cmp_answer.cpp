@@ -15,7 +15,11 @@ void give(const CmpExchangePtr& exchange, base::Result<CmpAnswer> result) {
 std::vector<base::BytesView> extraCerts(const Signers& signers, bool isSigned, bool chain) {
   std::vector<base::BytesView> certificates;
   if (isSigned) certificates.emplace_back(signers.cmp.certificate.der);
-  if (isSigned || chain) certificates.insert(certificates.end(), signers.chain.begin(), signers.chain.end());
+  if (isSigned || chain) {
+    certificates.insert(certificates.end(), signers.chain.begin(), signers.chain.end());
+    // For those who know the authority's key before this one.
+    if (!signers.newWithOld.empty()) certificates.emplace_back(signers.newWithOld);
+  }
   return certificates;
 }
 

@@ -154,7 +154,9 @@ void CrlPublisher::load(Lock& lock) {
     lists.changes = CrlEntries();
     lists.changed = true;  // the list of the last time may lack what was revoked just before its end
   }
-  for (const std::int64_t number : authority_.numbers()) lists_[number];
+  for (const std::int64_t number : authority_.numbers())
+    if (const auto signers = authority_.number(number))
+      lists_[number].end = (*signers)->authority.certificate.notAfter;
   loaded_ = true;
   for (const RevocationChange& change : std::exchange(early_, {})) apply(change);
 }
@@ -164,7 +166,7 @@ std::optional<std::int64_t> CrlPublisher::due(milliseconds& wait) {
   for (const auto& [number, lists] : lists_) {
     const bool old =
         lists.full == nullptr || clock_.now() >= lists.full->times.nextUpdate - policy_.renewBefore;
-    if (!old && !lists.changed) continue;
+    if ((!old && !lists.changed) || clock_.now() >= lists.end) continue;
     if (now >= lists.next) return number;
     wait = std::min(wait, std::chrono::ceil<milliseconds>(lists.next - now));
   }

@@ -61,7 +61,8 @@ class CrlPublisher {
     CrlEntries entries;
     CrlEntries changes;  // since the last full list, for delta lists
     std::int64_t fullNumber = 0;
-    bool changed = true;  // since the last full list
+    bool changed = true;                 // since the last full list
+    base::Time end = base::Time::max();  // of the authority: then all that it signed has ended
     bool deltaDue = false;
     std::chrono::steady_clock::time_point next{};  // not before this
     std::shared_ptr<const PublishedList> full;

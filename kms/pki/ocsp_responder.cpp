@@ -47,6 +47,7 @@ base::Result<base::Bytes> OcspResponder::made(const OcspQuery& query) {
     if (!signers) return std::move(signers).error();
     const Issuer& issuer = (*signers)->authority;
     if (!isAbout(query.questions.front(), issuer.certificate, issuer.key.publicKey())) continue;
+    if (clock_.now() >= issuer.certificate.notAfter) break;  // nothing that it has signed is valid any more
     std::vector<OcspAnswer> answers;
     for (const OcspQuestion& question : query.questions) {
       auto state = stateOf(question, **signers);
@@ -69,6 +70,7 @@ base::Result<OcspAnswer> OcspResponder::stateOf(const OcspQuestion& question, co
   const auto view = certificates_.show(kServer, *question.serial);
   if (!view && view.error().code == base::Code::NotFound) return OcspAnswer{};
   if (!view) return view.error();
+  if (view->authority != signers.number) return OcspAnswer{};
   if (view->state == CertificateState::Active || view->state == CertificateState::Unconfirmed)
     return OcspAnswer{OcspState::Good, {}, RevocationReason::Unspecified};
   return OcspAnswer{OcspState::Revoked, view->revokedAt,

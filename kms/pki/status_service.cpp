@@ -1,12 +1,42 @@
 #include "kms/pki/status_service.h"
 
+#include <algorithm>
+
 #include "hal/base/file.h"
 
 namespace kms::pki {
 namespace {
 
 constexpr std::size_t kCertificateMost = 64 * 1024;  // bytes
+constexpr std::size_t kChainMost = 512 * 1024;       // bytes, as PEM
 constexpr mode_t kMode = 0644;
+
+std::string pemOf(const std::vector<base::Bytes>& certificates) {
+  std::string text;
+  for (const base::Bytes& der : certificates) text += pem("CERTIFICATE", der);
+  return text;
+}
+
+// None where there is no such file; a damaged one is written anew when the server is opened.
+std::vector<base::Bytes> readChain(const std::filesystem::path& file) {
+  std::vector<base::Bytes> out;
+  const auto text = base::readSmallFile(file, kChainMost);
+  const auto parsed =
+      text ? parsePemCertificates(*text) : base::Result<std::vector<Certificate>>(text.error());
+  if (parsed)
+    for (const Certificate& one : *parsed) out.push_back(one.der);
+  return out;
+}
+
+PublishedAuthority publishedOf(const Signers& signers) {
+  PublishedAuthority out;
+  out.number = signers.number;
+  out.certificate = signers.authority.certificate.der;
+  if (!signers.chain.empty()) out.above.assign(signers.chain.begin() + 1, signers.chain.end());
+  out.newWithOld = signers.newWithOld;
+  out.oldWithNew = signers.oldWithNew;
+  return out;
+}
 
 }  // namespace
 
@@ -26,7 +56,14 @@ void StatusService::takeUp() {
     if (!text) return;
     const auto certificate = parseCertificate(base::asBytes(*text));
     if (!certificate) return;
-    certificates_[number] = certificate->der;
+    PublishedAuthority& one = published_[number];
+    one.number = number;
+    one.certificate = certificate->der;
+    one.above = readChain(directory_ / (std::to_string(number) + ".above.pem"));
+    auto links = readChain(directory_ / (std::to_string(number) + ".links.pem"));
+    if (links.size() != 2) continue;
+    one.newWithOld = std::move(links.front());
+    one.oldWithNew = std::move(links.back());
   }
 }
 
@@ -53,37 +90,86 @@ void StatusService::writeCertificates() {
   for (const std::int64_t number : authority_.numbers()) {
     const auto signers = authority_.number(number);
     if (!signers) continue;  // sealed meanwhile
-    const base::Bytes& der = (*signers)->authority.certificate.der;
-    if (certificates_[number] == der) continue;
-    certificates_[number] = der;
-    auto kept = base::writeFileDurably(directory_ / (std::to_string(number) + ".crt"), der, kMode);
-    if (!kept) fault_ = std::move(kept).error();
+    PublishedAuthority now = publishedOf(**signers);
+    if (published_[number] == now) continue;
+    if (auto kept = write(now); !kept) fault_ = std::move(kept).error();
+    published_[number] = std::move(now);
   }
+}
+
+// The certificate last: with it the others count.
+base::Result<void> StatusService::write(const PublishedAuthority& one) const {
+  const std::string name = std::to_string(one.number);
+  const auto keep = [&](const std::string& ending, base::BytesView content) {
+    return base::writeFileDurably(directory_ / (name + ending), content, kMode);
+  };
+  if (!one.above.empty())
+    if (auto kept = keep(".above.pem", base::asBytes(pemOf(one.above))); !kept) return kept;
+  if (!one.newWithOld.empty())
+    if (auto kept = keep(".links.pem", base::asBytes(pemOf({one.newWithOld, one.oldWithNew}))); !kept)
+      return kept;
+  return keep(".crt", one.certificate);
 }
 
 std::vector<base::Bytes> StatusService::authorities() const {
   const std::lock_guard lock(mutex_);
   std::vector<base::Bytes> all;
-  for (auto at = certificates_.rbegin(); at != certificates_.rend(); ++at) all.push_back(at->second);
+  for (auto at = published_.rbegin(); at != published_.rend(); ++at) all.push_back(at->second.certificate);
+  return all;
+}
+
+std::vector<PublishedAuthority> StatusService::published() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<PublishedAuthority> all;
+  for (auto at = published_.rbegin(); at != published_.rend(); ++at) all.push_back(at->second);
+  return all;
+}
+
+std::optional<PublishedAuthority> StatusService::published(std::int64_t number) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = published_.find(number);
+  return found == published_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::vector<std::shared_ptr<const PublishedList>> StatusService::fullLists() const {
+  std::vector<std::shared_ptr<const PublishedList>> all;
+  const std::lock_guard lock(mutex_);
+  for (auto at = published_.rbegin(); at != published_.rend(); ++at)
+    if (auto list = publisher_.full(at->first)) all.push_back(std::move(list));
   return all;
 }
 
 std::shared_ptr<const PublishedList> StatusService::full(std::int64_t number) const {
   if (number != 0) return publisher_.full(number);
   const std::lock_guard lock(mutex_);
-  return certificates_.empty() ? nullptr : publisher_.full(certificates_.rbegin()->first);
+  return published_.empty() ? nullptr : publisher_.full(published_.rbegin()->first);
 }
 
 std::shared_ptr<const PublishedList> StatusService::delta(std::int64_t number) const {
   if (number != 0) return publisher_.delta(number);
   const std::lock_guard lock(mutex_);
-  return certificates_.empty() ? nullptr : publisher_.delta(certificates_.rbegin()->first);
+  return published_.empty() ? nullptr : publisher_.delta(published_.rbegin()->first);
 }
 
 std::optional<base::Error> StatusService::fault() const {
   if (auto fault = publisher_.fault()) return fault;
   const std::lock_guard lock(mutex_);
   return fault_;
+}
+
+std::vector<base::Bytes> bundleOf(const std::vector<PublishedAuthority>& all, bool links) {
+  std::vector<base::Bytes> out;
+  const auto add = [&](const base::Bytes& der) {
+    if (!der.empty() && std::ranges::find(out, der) == out.end()) out.push_back(der);
+  };
+  for (const PublishedAuthority& one : all) {
+    add(one.certificate);
+    for (const base::Bytes& above : one.above) add(above);
+    if (!links) continue;
+    add(one.newWithOld);
+    add(one.oldWithNew);
+  }
+  return out;
 }
 
 }  // namespace kms::pki

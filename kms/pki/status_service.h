@@ -8,6 +8,17 @@
 
 namespace kms::pki {
 
+// An authority as the world sees it; certificates are DER.
+struct PublishedAuthority {
+  std::int64_t number = 0;
+  base::Bytes certificate;
+  std::vector<base::Bytes> above;  // from its issuer to the root; none where it signed itself
+  // Links to the authority before (RFC 4210, section 4.4); empty: there are none.
+  base::Bytes newWithOld;
+  base::Bytes oldWithNew;
+  bool operator==(const PublishedAuthority&) const = default;
+};
+
 struct StatusPolicy {
   CrlPolicy crl;
   std::chrono::seconds answerLife = std::chrono::hours(12);  // nextUpdate of OCSP answers
@@ -15,9 +26,9 @@ struct StatusPolicy {
 
 class StatusService final : public RevocationListener, public KeyParty {
  public:
-  // `directory`: for N.crl, N.delta.crl and N.crt of authority N; made where it is not there.
-  // REQUIRES: the others outlive it; it is attached to the vault behind `authority`, and listens to
-  // `certificates`.
+  // `directory`: for N.crl, N.delta.crl and N.crt of authority N, and as PEM N.above.pem and N.links.pem
+  // where there are such certificates; made where it is not there. REQUIRES: the others outlive it; it is
+  // attached to the vault behind `authority`, and listens to `certificates`.
   StatusService(Vault& vault, Store& store, Authority& authority, CertificateService& certificates,
                 const base::Clock& clock, std::filesystem::path directory, StatusPolicy policy = {});
 
@@ -30,8 +41,13 @@ class StatusService final : public RevocationListener, public KeyParty {
   // Of the current authority where `number` is 0. Null: none was made yet.
   std::shared_ptr<const PublishedList> full(std::int64_t number = 0) const;
   std::shared_ptr<const PublishedList> delta(std::int64_t number = 0) const;
-  // Certificates, DER, the current authority's first.
+  // Certificates of our own, DER, the current authority's first.
   std::vector<base::Bytes> authorities() const;
+  // The same with all that is known of each; and the one with this number.
+  std::vector<PublishedAuthority> published() const;
+  std::optional<PublishedAuthority> published(std::int64_t number) const;
+  // The lists of all authorities, the current one's first; what there is no list of is left out.
+  std::vector<std::shared_ptr<const PublishedList>> fullLists() const;
   // An answer to one OCSP request, DER, always. Sealed: what was answered before, else tryLater.
   base::Bytes ocsp(base::BytesView request) { return responder_.answer(request); }
   const OcspCounts& ocspCounts() const noexcept { return responder_.counts(); }
@@ -44,14 +60,19 @@ class StatusService final : public RevocationListener, public KeyParty {
  private:
   void takeUp();
   void writeCertificates();
+  base::Result<void> write(const PublishedAuthority& one) const;
 
   Authority& authority_;
   const std::filesystem::path directory_;
   CrlPublisher publisher_;
   OcspResponder responder_;
   mutable std::mutex mutex_;
-  std::map<std::int64_t, base::Bytes> certificates_;  // by number
+  std::map<std::int64_t, PublishedAuthority> published_;  // by number; the highest is the current one
   std::optional<base::Error> fault_;
 };
+
+// What a program must have to check what any of these has signed: the certificates of each, then those above
+// it, and the links where `links`; none twice.
+std::vector<base::Bytes> bundleOf(const std::vector<PublishedAuthority>& all, bool links);
 
 }  // namespace kms::pki

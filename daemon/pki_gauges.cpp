@@ -22,17 +22,18 @@ void addCertificates(Metrics& metrics, PkiServices& pki) {
                            out.emplace_back(row.name, static_cast<double>(counts.issued.of(row.profile)));
                        return out;
                      });
-  metrics.addCounter(
-      "kms_certificates_revoked_total",
-      "Certificates that were revoked or held, and released (remove-from-crl).", "reason", [&counts] {
-        Samples out;
-        for (unsigned i = 0; i <= unsigned(RevocationReason::PrivilegeWithdrawn); ++i) {
-          const auto reason = static_cast<RevocationReason>(i);
-          if (const auto name = kms::pki::reasonName(reason); kms::pki::parseRevocationReason(name) == reason)
-            out.emplace_back(name, static_cast<double>(counts.ended.of(reason)));
-        }
-        return out;
-      });
+  metrics.addCounter("kms_certificates_revoked_total",
+                     "Certificates that were revoked or held, by the reason; release: a hold that ended.",
+                     "reason", [&counts] {
+                       Samples out;
+                       for (unsigned i = 0; i <= unsigned(RevocationReason::PrivilegeWithdrawn); ++i) {
+                         const auto reason = static_cast<RevocationReason>(i);
+                         if (const auto name = kms::pki::reasonName(reason);
+                             kms::pki::parseRevocationReason(name) == reason)
+                           out.emplace_back(name, static_cast<double>(counts.ended.of(reason)));
+                       }
+                       return out;
+                     });
   metrics.addCounter(
       "kms_enrolments_refused_total",
       "Enrolments that were refused, because user or token were wrong, or it was used or ended.", "",

@@ -21,7 +21,8 @@ Subject subjectOf(const std::vector<std::string>& names, const std::string& orga
   subject.commonName = "keydisk server";
   for (const std::string& name : names)
     (addressBytes(name) ? subject.addresses : subject.dns).push_back(name);
-  if (!names.empty() && names.front().size() <= kCommonNameMost) subject.commonName = names.front();
+  const auto& shown = subject.dns.empty() ? subject.addresses : subject.dns;
+  if (!shown.empty() && shown.front().size() <= kCommonNameMost) subject.commonName = shown.front();
   return subject;
 }
 

@@ -62,11 +62,11 @@ TEST_F(PkiMetrics, CountCertificatesListsAndAnswers) {
   EXPECT_EQ(issued("client"), 0);
   EXPECT_EQ(issued("ocsp"), -1) << "the server's own signers are no users'";
   revoke(alice, "key-compromise");
-  revoke(vera, "certificate-hold");
+  revoke(vera, "hold");
   EXPECT_EQ(revoked("key-compromise"), 1);
-  EXPECT_EQ(revoked("certificate-hold"), 1);
-  revoke(vera, "remove-from-crl");
-  EXPECT_EQ(revoked("remove-from-crl"), 1);
+  EXPECT_EQ(revoked("hold"), 1);
+  revoke(vera, "release");
+  EXPECT_EQ(revoked("release"), 1);
 
   askOcsp(vera);
   askOcsp(vera);  // from memory

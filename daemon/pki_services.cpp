@@ -4,14 +4,22 @@
 
 namespace kmsd {
 
-PkiServices::PkiServices(kms::Vault& vault, kms::Store& store, const base::Clock& clock, base::Rng& rng,
-                         const kms::Policy& policy, PkiOptions options)
-    : vault_(vault), store_(store), clock_(clock), rng_(rng), policy_(policy), options_(std::move(options)) {}
+PkiServices::PkiServices(kms::Vault& vault, kms::Store& store, kms::ApprovalService& approvals,
+                         const base::Clock& clock, base::Rng& rng, const kms::Policy& policy,
+                         PkiOptions options)
+    : vault_(vault),
+      store_(store),
+      approvals_(approvals),
+      clock_(clock),
+      rng_(rng),
+      policy_(policy),
+      options_(std::move(options)) {}
 
 base::Result<std::unique_ptr<PkiServices>> PkiServices::create(
     kms::Vault& vault, kms::Store& store, kms::UserService& users, kms::TokenService& tokens,
     const base::Clock& clock, base::Rng& rng, const kms::Policy& policy, PkiOptions options) {
-  std::unique_ptr<PkiServices> out(new PkiServices(vault, store, clock, rng, policy, std::move(options)));
+  std::unique_ptr<PkiServices> out(
+      new PkiServices(vault, store, tokens.approvals(), clock, rng, policy, std::move(options)));
   const PkiOptions& with = out->options_;
   out->shown_ = std::make_shared<kms::pki::ServerCertificate>(vault, store, *out->authority_, clock, rng,
                                                               policy, with.addresses, with.organisation);
@@ -83,8 +91,10 @@ base::Result<base::Bytes> PkiServices::requested(const kms::Actor& by) {
 
 base::Result<void> PkiServices::install(const std::vector<kms::pki::Certificate>& chain,
                                         const kms::Actor& by) {
+  base::Bytes all;
+  for (const kms::pki::Certificate& one : chain) all.insert(all.end(), one.der.begin(), one.der.end());
   if (authority_->current())
-    if (auto may = mayRollOver(by); !may) return may;
+    if (auto may = mayRollOver(by, "certificates " + base::toHex(kms::pki::sha256(all))); !may) return may;
   auto made = kms::pki::installSubordinate(tools(), chain, plan({}), by);
   if (!made) return std::move(made).error();
   status_->refresh();
@@ -92,13 +102,17 @@ base::Result<void> PkiServices::install(const std::vector<kms::pki::Certificate>
 }
 
 base::Result<void> PkiServices::rollover(std::optional<kms::pki::KeyKind> key, const kms::Actor& by) {
-  if (auto may = mayRollOver(by); !may) return may;
+  const std::string kind = key ? std::string(kms::pki::keyKindName(*key)) : "the same kind";
+  if (auto may = mayRollOver(by, "a new key, " + kind); !may) return may;
   auto made = kms::pki::rolloverAuthority(tools(), key, plan({}), by);
   if (!made) return std::move(made).error();
   status_->refresh();
   return {};
 }
 
-base::Result<void> PkiServices::mayRollOver(const kms::Actor& by) { return kms::pki::checkAdmin(by); }
+base::Result<void> PkiServices::mayRollOver(const kms::Actor& by, const std::string& what) {
+  if (auto admin = kms::pki::checkAdmin(by); !admin) return admin;
+  return approvals_.require(by, {kms::ApprovalKind::AuthorityRollover, 0, what});
+}
 
 }  // namespace kmsd

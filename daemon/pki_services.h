@@ -59,17 +59,19 @@ class PkiServices {
   base::Result<void> rollover(std::optional<kms::pki::KeyKind> key, const kms::Actor& by);
 
  private:
-  PkiServices(kms::Vault& vault, kms::Store& store, const base::Clock& clock, base::Rng& rng,
-              const kms::Policy& policy, PkiOptions options);
+  PkiServices(kms::Vault& vault, kms::Store& store, kms::ApprovalService& approvals, const base::Clock& clock,
+              base::Rng& rng, const kms::Policy& policy, PkiOptions options);
 
-  // The one place where it is decided whether another authority may take the place of the current one now.
-  // Errors: Denied / Forbidden (admins only).
-  base::Result<void> mayRollOver(const kms::Actor& by);
+  // The one place where it is decided whether another authority may take the place of the current one now:
+  // the one that `what` tells of, in the same words each time. Uses up what others have agreed to. Errors:
+  // Denied / Forbidden (admins only); as kms::ApprovalService::require.
+  base::Result<void> mayRollOver(const kms::Actor& by, const std::string& what);
   kms::pki::AuthorityTools tools() noexcept;
   kms::pki::AuthorityPlan plan(const std::string& name) const;
 
   kms::Vault& vault_;
   kms::Store& store_;
+  kms::ApprovalService& approvals_;
   const base::Clock& clock_;
   base::Rng& rng_;
   const kms::Policy& policy_;

@@ -89,7 +89,7 @@ def systemd_install(rig):
     expect(rig.must("stat -c %U:%G:%a /dev/fd0") == "root:kms:660\n", "the rules have not given the drive to kms")
     disks.blank_floppy(rig.media / "new.img")
     rig.insert("new")
-    rig.must("kmsd setup --medium floppy:A:", 120)
+    rig.must("kmsd setup --medium floppy:A:")
     rig.must("systemctl enable --now --quiet kmsd.service")
     service.expect_open()
     service.expect_tokens_work()

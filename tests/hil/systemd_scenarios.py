@@ -161,7 +161,7 @@ def systemd_watchdog(rig):
     """a server that hangs is killed and started anew by systemd's watchdog, and opens by itself"""
     rig.running()
     service = Service(rig)
-    rig.drop_in("WatchdogSec=8s\nRestartSec=100ms")
+    rig.drop_in("WatchdogSec=20s\nRestartSec=100ms")
     rig.plug("key")
     rig.must("systemctl start kmsd.service")
     service.expect_open()

@@ -4,6 +4,7 @@ import threading
 import time
 
 from image import Failed
+from machine import PATIENCE
 from vsc import Card
 
 
@@ -64,7 +65,7 @@ class ReaderCard:
         self.pull()
         daemon.await_log(r"medium removed: card:.* \[5011\]$", mark)
 
-    def insert_and_pull(self, daemon, apdus, seconds=30):
+    def insert_and_pull(self, daemon, apdus, seconds=PATIENCE):
         """Inserts it, and pulls it in the middle of the APDU of that number."""
         mark = daemon.mark()
         self.pulled.clear()

@@ -4,9 +4,9 @@ import re
 import time
 
 from image import Failed
+from machine import PATIENCE
 
 SOCKET = "/run/kms/kms.sock"
-STATE_SECONDS = 60
 
 
 class Daemon:
@@ -41,7 +41,7 @@ class Daemon:
         """Where the log ends now; what comes later is new."""
         return len(self.log())
 
-    def await_log(self, pattern, since=0, seconds=STATE_SECONDS):
+    def await_log(self, pattern, since=0, seconds=PATIENCE):
         """Waits until a line of the log fits; gives the time of the host's clock then."""
         end = time.monotonic() + seconds
         while not re.search(pattern, self.log()[since:], re.M):
@@ -69,7 +69,7 @@ class Daemon:
     def media(self):
         return json.loads(self.machine.must("kmsctl --json media"))["items"]
 
-    def await_media(self, what, fits, seconds=30):
+    def await_media(self, what, fits, seconds=PATIENCE):
         """Waits until kmsctl media shows a slot that fits."""
         end = time.monotonic() + seconds
         while True:
@@ -81,7 +81,7 @@ class Daemon:
 
     # ---- what it must come to
 
-    def expect(self, state, reason=None, event=None, says="", since=None, logged=None, seconds=STATE_SECONDS):
+    def expect(self, state, reason=None, event=None, says="", since=None, logged=None, seconds=PATIENCE):
         """Waits for a state with its reason; then the event, the sentence and the log's line must be there."""
         end = time.monotonic() + seconds
         while True:
@@ -97,16 +97,16 @@ class Daemon:
         if event is not None and status["event"] != event:
             raise Failed(f"event {event} was expected; it is {status}")
         if logged is not None:
-            self.await_log(logged, since or 0, 10)
+            self.await_log(logged, since or 0)
         return status
 
-    def expect_open(self, seconds=STATE_SECONDS):
+    def expect_open(self, seconds=PATIENCE):
         return self.expect("unsealed", seconds=seconds, says="is open")
 
     def expect_refused(self, reason, says, uri, since=0):
         """Sealed because of the medium: reason, event 5057, sentence, and a line in the log that names the medium."""
         status = self.expect("sealed", reason, 5057, says)
-        self.await_log(rf"medium refused: {re.escape(uri)}: .*{says}.* \[5057\]$", since, 10)
+        self.await_log(rf"medium refused: {re.escape(uri)}: .*{says}.* \[5057\]$", since)
         return status
 
     # ---- tokens
@@ -138,11 +138,11 @@ class Daemon:
 
     def stop(self):
         """Ends it, and tells of sanitizers' findings and of an end that was not clean."""
-        ran = self.machine.sh(f"kill -TERM {self.pid}; while kill -0 {self.pid}; do usleep 10000; done 2>/dev/null", 40)
+        ran = self.machine.sh(f"kill -TERM {self.pid}; while kill -0 {self.pid}; do usleep 10000; done 2>/dev/null")
         text = self.log()
         if ran.exit != 0:
             self.machine.sh(f"kill -KILL {self.pid}")
-            raise Failed("kmsd did not end within 40 s of SIGTERM")
+            raise Failed(f"kmsd did not end within {PATIENCE} s of SIGTERM")
         if found := re.search(r"(AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:).*", text):
             raise Failed(f"a sanitizer has found something: {found[0]}")
 

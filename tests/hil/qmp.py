@@ -50,7 +50,7 @@ class Qmp:
             else:
                 return answer["return"]
 
-    def await_event(self, name, seconds=60, **data):
+    def await_event(self, name, seconds=300, **data):
         """Waits for an event that has these data; takes it away with all that came before it."""
         end = time.monotonic() + seconds
         while True:

@@ -9,11 +9,10 @@ from pathlib import Path
 import disks
 from daemon import Daemon
 from image import Failed, run
-from machine import Machine
+from machine import PATIENCE, Machine
 from rig import scenario
 
 CONFIGURATION = "medium=usb:\nmedium=floppy:A:\nmedium=card:\n"
-BOOT_SECONDS = 120
 PUT_BACK = """
 systemctl stop kmsd-insert.service kmsd.service
 rm -f /etc/systemd/system/multi-user.target.wants/kmsd.service /etc/systemd/system/kmsd-on-insertion.service
@@ -85,7 +84,7 @@ class SystemdRig:
         self.sh, self.must, self.until = self.machine.sh, self.machine.must, self.machine.until
         if self.shared("before-boot.exit").strip() != "0":
             raise Failed(f"what was to be done before the boot has failed:\n{self.shared('before-boot.out')}")
-        self.until("systemctl is-active multi-user.target", "multi-user.target", BOOT_SECONDS)
+        self.until("systemctl is-active multi-user.target", "multi-user.target")
         self.boot_seconds.append(time.monotonic() - began)
 
     def power_off(self):
@@ -139,7 +138,7 @@ class SystemdRig:
     def journal(self, unit):
         return self.must(f"journalctl --no-pager -q -o cat -u {unit}")
 
-    def await_journal(self, unit, pattern, since=0, seconds=60):
+    def await_journal(self, unit, pattern, since=0, seconds=PATIENCE):
         """Waits until a line fits that is behind `since` characters of the unit's journal."""
         end = time.monotonic() + seconds
         while not re.search(pattern, text := self.journal(unit)[since:], re.M):

@@ -89,7 +89,7 @@ def systemd_install(rig):
     expect(rig.must("stat -c %U:%G:%a /dev/fd0") == "root:kms:660\n", "the rules have not given the drive to kms")
     disks.blank_floppy(rig.media / "new.img")
     rig.insert("new")
-    rig.must("kmsd setup --medium floppy:A:", 120)
+    rig.must("kmsd setup --medium floppy:A:")
     rig.must("systemctl enable --now --quiet kmsd.service")
     service.expect_open()
     service.expect_tokens_work()
@@ -161,7 +161,7 @@ def systemd_watchdog(rig):
     """a server that hangs is killed and started anew by systemd's watchdog, and opens by itself"""
     rig.running()
     service = Service(rig)
-    rig.drop_in("WatchdogSec=8s\nRestartSec=100ms")
+    rig.drop_in("WatchdogSec=20s\nRestartSec=100ms")
     rig.plug("key")
     rig.must("systemctl start kmsd.service")
     service.expect_open()

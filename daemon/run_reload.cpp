@@ -24,6 +24,8 @@ std::vector<std::string> needsRestart(const RunOptions& running, const RunOption
   if (make.life != made.life) out.emplace_back("certificate-life");
   if (make.renewFrom != made.renewFrom) out.emplace_back("renew-from");
   if (make.encryptionKey != made.encryptionKey) out.emplace_back("encryption-key");
+  if (wanted.policy.recoveryApprovals != running.policy.recoveryApprovals)
+    out.emplace_back("recovery-approvals");
   if (wanted.addresses.crl != running.addresses.crl) out.emplace_back("crl-url");
   if (wanted.addresses.ocsp != running.addresses.ocsp) out.emplace_back("ocsp-url");
   if (wanted.addresses.authority != running.addresses.authority) out.emplace_back("ca-url");

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/cli_line.h"
 #include "daemon/run_reload.h"
 
 namespace kmsd {
@@ -48,6 +49,20 @@ TEST(ListenTest, TakesMetricsInClearOnLoopbackOnly) {
     EXPECT_FALSE(parseLoopback(bad)) << bad;
 }
 
+TEST(RecoveryApprovalsTest, TakesSmallNumbers) {
+  const VerbSpec verb{"run", "runs", {}, runOptionSpecs(), "", nullptr};
+  const ProgramSpec program{"kmsd", "a server", {}, {&verb, 1}};
+  const auto parse = [&](const std::vector<std::string>& words) -> base::Result<RunOptions> {
+    const auto line = CommandLine(program).parse(words);
+    if (!line) return line.error();
+    return runOptions(line->parsed);
+  };
+  EXPECT_EQ(parse({"run"})->policy.recoveryApprovals, 0U);
+  EXPECT_EQ(parse({"run", "--recovery-approvals", "3"})->policy.recoveryApprovals, 3U);
+  for (const char* bad : {"", "-1", "17", "two", "2x", "4294967298"})
+    EXPECT_FALSE(parse({"run", "--recovery-approvals", bad})) << bad;
+}
+
 TEST(OnRemovalTest, TakesThreePolicies) {
   RunOptions options;
   ASSERT_TRUE(parseOnRemoval("seal", options));
@@ -81,7 +96,9 @@ TEST(ReloadTest, NamesWhatOnlyARestartApplies) {
   running = wanted;
   wanted.tlsNames = {"b"};
   wanted.publishDir = "/srv/www";
-  EXPECT_THAT(needsRestart(running, wanted), ::testing::ElementsAre("tls-name", "publish-dir"));
+  wanted.policy.recoveryApprovals = 2;
+  EXPECT_THAT(needsRestart(running, wanted),
+              ::testing::ElementsAre("tls-name", "publish-dir", "recovery-approvals"));
   wanted = running;
   wanted.tls.certificate = "/new";
   EXPECT_THAT(needsRestart(running, wanted), ::testing::ElementsAre("tls-certificate"))

@@ -35,18 +35,20 @@ Actor peerActor(const Api& api, const Peer& peer, bool open) {
   return actor;
 }
 
-base::Result<std::string> ownHolder(const Api& api, base::BytesView certificate) {
-  auto counts = api.pki->desk().authenticate(certificate);
-  if (!counts && counts.error().reason != Reason::CertificateRefused) return std::move(counts).error();
-  if (!counts) return unauthenticated("the client certificate does not count, or no longer");
-  return std::move(counts->user);
-}
-
-base::Result<Actor> userActor(const Api& api, const std::string& name) {
+// `most`: no more than that.
+base::Result<Actor> userActor(const Api& api, const std::string& name, Role most) {
   auto user = api.users->show(name);
-  if (user) return Actor{"user " + user->name, user->role, user->id};
+  if (user) return Actor{"user " + user->name, std::min(user->role, most), user->id};
   if (user.error().code != Code::NotFound) return std::move(user).error();
   return unauthenticated("the client certificate names nobody who is a user of this server");
+}
+
+// Whoever had it made in a user's name gets no more by it than his own rights, wherever the user rises to.
+base::Result<Actor> ownActor(const Api& api, base::BytesView certificate) {
+  auto counts = api.pki->desk().authenticate(certificate);
+  if (counts) return userActor(api, counts->user, counts->grant);
+  if (counts.error().reason != Reason::CertificateRefused) return std::move(counts).error();
+  return unauthenticated("the client certificate does not count, or no longer");
 }
 
 // TLS has checked the certificate at the handshake; a connection may outlive it.
@@ -54,16 +56,13 @@ base::Result<Actor> certificateActor(const Api& api, const ClientCertificate& ce
   if (certificate.notAfter <= api.clock.now()) {
     return unauthenticated("the client certificate has expired; connect with a new one");
   }
-  if (!certificate.own) return userActor(api, certificate.commonName);
-  const auto holder = ownHolder(api, certificate.der);
-  return holder ? userActor(api, *holder) : holder.error();
+  return certificate.own ? ownActor(api, certificate.der)
+                         : userActor(api, certificate.commonName, Role::Admin);
 }
 
 base::Result<Actor> proofActor(const Api& api, const Request& request) {
   const auto certificate = provenCertificate(request, api.clock.now());
-  if (!certificate) return certificate.error();
-  const auto holder = ownHolder(api, *certificate);
-  return holder ? userActor(api, *holder) : holder.error();
+  return certificate ? ownActor(api, *certificate) : certificate.error();
 }
 
 base::Result<Actor> basicActor(const Api& api, std::string_view credentials) {

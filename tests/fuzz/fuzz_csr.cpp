@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "kms/pki/base64.h"
 #include "kms/pki/certificate.h"
 #include "kms/pki/est.h"
 
@@ -19,6 +20,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   };
   look(kms::pki::parseRequestText(input));
   look(kms::pki::parseEstRequest(input));
+  // As an EST client sends it: the mutations of DER would seldom be base64 again.
+  const bool wrapped = bool(kms::pki::parseEstRequest(base::asBytes(kms::pki::toBase64(input))));
+  if (wrapped != bool(kms::pki::parseRequest(input))) std::abort();
 
   if (const auto key = kms::pki::PublicKey::parse(input); key && key->spki().size() != size) std::abort();
   kms::pki::shownName(input);

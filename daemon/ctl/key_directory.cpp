@@ -148,7 +148,8 @@ Result<void> KeyDirectory::replace(PairNames names, base::BytesView key, std::st
   if (!given) return given.error();
   if (has(names.certificate) && serial != base::toHex(given->front().serial)) {
     if (auto kept = keep(names.certificate, serial); !kept) return kept;
-    if (auto kept = keep(names.key, serial); !key.empty() && !kept) return kept;
+    if (!key.empty())
+      if (auto kept = keep(names.key, serial); !kept) return kept;
   }
   const std::string nextKey = std::string(names.key) + kNext;
   std::error_code ignored;

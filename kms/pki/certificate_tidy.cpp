@@ -10,8 +10,10 @@ namespace {
 
 using base::Result;
 
-constexpr std::string_view kSettled = "certificates_settled";  // all up to this one need no look any more
-constexpr std::string_view kDropped = "revocations_tidied";    // where dropping goes on
+constexpr std::string_view kSettled = "certificates_settled";   // all up to this one need no look any more
+constexpr std::string_view kDropped = "revocations_tidied";     // where dropping goes on
+constexpr std::string_view kRound = "revocations_round";        // when the last round ended
+constexpr std::chrono::seconds kEvery = std::chrono::hours(6);  // a round through all revocations
 // Numbers are drawn ahead of the jobs that file the rows: among young ones a lower number may still come.
 constexpr std::chrono::seconds kYoung = std::chrono::minutes(10);
 
@@ -37,12 +39,15 @@ Result<bool> settleBatch(CertificateCore& core, Txn& txn, OpenKeys& keys, base::
   return moving && rows->size() == most;
 }
 
-// Goes round all rows, a batch at a time; true while this round is not at its end.
+// Goes round all rows now and then, a batch at a time; true while this round is not at its end.
 Result<bool> dropBatch(CertificateCore& core, Txn& txn, OpenKeys& keys, base::Time now) {
   const std::size_t most = core.tokens.policy.tidyBatch;
   auto mark = txn.number(kDropped);
   if (!mark) return std::move(mark).error();
   const std::int64_t after = mark->value_or(0);
+  auto ended = txn.number(kRound);
+  if (!ended) return std::move(ended).error();
+  if (after == 0 && *ended && now < base::Time(std::chrono::seconds(**ended)) + kEvery) return false;
   auto rows = txn.list(Table::Revocations, after, most);
   if (!rows) return std::move(rows).error();
   for (const SealedRow& sealed : *rows) {
@@ -55,6 +60,8 @@ Result<bool> dropBatch(CertificateCore& core, Txn& txn, OpenKeys& keys, base::Ti
   const std::int64_t next = more ? rows->back().key : 0;
   if (next != after)
     if (auto set = txn.setNumber(kDropped, next); !set) return std::move(set).error();
+  if (!more && !rows->empty())
+    if (auto set = txn.setNumber(kRound, now.time_since_epoch().count()); !set) return std::move(set).error();
   return more;
 }
 

@@ -215,16 +215,10 @@ void CrlPublisher::make(Lock& lock, std::int64_t number) {
   if (full && before != 0)
     if (auto signedDelta = sign(number, changes, deltaTimes, *listNumber, before))
       delta = *std::move(signedDelta);
-  auto kept = full ? base::writeFileDurably(fileOf(number, ".crl"), *full, kMode) : base::Result<void>();
-  if (kept && !delta.empty()) kept = base::writeFileDurably(fileOf(number, ".delta.crl"), delta, kMode);
   lock.lock();
-  signing_ = false;
-  wake_.notify_all();
-  const auto took = std::chrono::ceil<milliseconds>(Steady::now() - began);
-  lists.next = Steady::now() + std::max(policy_.spacing, took * kShare);
-  fault_.reset();
-  if (!kept) fault_ = kept.error();  // it is given all the same, but not after a restart
   if (!full) {
+    signing_ = false;
+    wake_.notify_all();
     fault_ = full.error();
     lists.changed = true;
     lists.next = Steady::now() + kRetry;
@@ -233,17 +227,26 @@ void CrlPublisher::make(Lock& lock, std::int64_t number) {
   lists.full = std::make_shared<const PublishedList>(
       PublishedList{*std::move(full), times, *listNumber, entries.size()});
   lists.fullNumber = *listNumber;
-  if (!delta.empty())
+  const bool withDelta = !delta.empty();
+  if (withDelta)
     lists.delta = std::make_shared<const PublishedList>(
         PublishedList{std::move(delta), deltaTimes, *listNumber, changes.size()});
   CrlEntries later;
   for (const Revocation& one : lists.changes.since(listed)) later.add(one);
   lists.changes = std::move(later);
-}
-
-void CrlPublisher::onMade(std::function<void()> made) {
-  const std::lock_guard lock(madeMutex_);
-  made_ = std::move(made);
+  // They are given already: who asks need not wait for the disk, and after a start new ones are made.
+  const auto newest = lists.full;
+  const auto difference = withDelta ? lists.delta : nullptr;
+  lock.unlock();
+  auto kept = base::writeFileDurably(fileOf(number, ".crl"), newest->der, kMode);
+  if (kept && difference) kept = base::writeFileDurably(fileOf(number, ".delta.crl"), difference->der, kMode);
+  lock.lock();
+  signing_ = false;
+  wake_.notify_all();
+  fault_.reset();
+  if (!kept) fault_ = kept.error();
+  const auto took = std::chrono::ceil<milliseconds>(Steady::now() - began);
+  lists.next = Steady::now() + std::max(policy_.spacing, took * kShare);
 }
 
 std::shared_ptr<const PublishedList> CrlPublisher::full(std::int64_t number) const {

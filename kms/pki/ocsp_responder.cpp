@@ -97,10 +97,11 @@ void OcspResponder::keep(const OcspQuery& query, const base::Bytes& answer, Ocsp
                          std::uint64_t asOf) {
   if (!keepable(query)) return;
   const OcspQuestion& question = query.questions.front();
+  decltype(kept_) old;  // freeing so many takes longer than anybody should wait for the lock
   const std::lock_guard lock(mutex_);
   if (changes_ != asOf) return;  // it may tell what no longer is
   if (size_ >= kMostKept) {
-    kept_.clear();
+    old.swap(kept_);
     size_ = 0;
   }
   auto& same = kept_[nameOf(*question.serial)];

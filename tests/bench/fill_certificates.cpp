@@ -87,6 +87,7 @@ Result<void> CertificateFill::addOne(kms::Txn& txn, kms::OpenKeys& keys, std::in
   row.user = owner;
   row.authority = signer_;
   row.previous = std::exchange(newest_[user], sequence);
+  row.line = sequence;
   row.issued = row.notBefore = issued_;
   row.notAfter = ends_;
   row.key = key_;

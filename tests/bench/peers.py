@@ -68,7 +68,7 @@ class Postgres:
         self.server = Server(command, self.folder / "log", stop_signal=signal.SIGTERM)
         ready = ["pg_isready", "-q", "-h", str(self.folder), "-U", "bench"]
         self.server.wait_ready(lambda: os.spawnvp(os.P_WAIT, ready[0], ready) == 0)
-        row = " || ".join(f"md5('{i}' || key)" for i in range(-(-self.row // 16)))
+        row = f"repeat(md5('0' || key), {-(-self.row // 16)})"
         self.sql("CREATE TABLE tokens(key bigserial PRIMARY KEY, state smallint NOT NULL DEFAULT 1, row bytea NOT NULL)")
         self.sql(f"INSERT INTO tokens(row) SELECT substring(decode({row}, 'hex'), 1, {self.row}) "
                  f"FROM generate_series(1, {self.plan.tokens}) AS key")

@@ -249,6 +249,11 @@ void CrlPublisher::make(Lock& lock, std::int64_t number) {
   lists.next = Steady::now() + std::max(policy_.spacing, took * kShare);
 }
 
+void CrlPublisher::onMade(std::function<void()> made) {
+  const std::lock_guard lock(madeMutex_);
+  made_ = std::move(made);
+}
+
 std::shared_ptr<const PublishedList> CrlPublisher::full(std::int64_t number) const {
   const std::lock_guard lock(mutex_);
   const auto at = lists_.find(number);

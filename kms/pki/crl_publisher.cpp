@@ -254,11 +254,6 @@ void CrlPublisher::onMade(std::function<void()> made) {
   made_ = std::move(made);
 }
 
-void CrlPublisher::onMade(std::function<void()> made) {
-  const std::lock_guard lock(madeMutex_);
-  made_ = std::move(made);
-}
-
 std::shared_ptr<const PublishedList> CrlPublisher::full(std::int64_t number) const {
   const std::lock_guard lock(mutex_);
   const auto at = lists_.find(number);

@@ -51,6 +51,8 @@ StackPtr stackOf(const std::vector<Certificate>& certificates) {
   if (!stack) throw std::bad_alloc();
   for (const Certificate& one : certificates) {
     X509Ptr next = read(one);
+    // Who signed itself leads nowhere; beside a link to what is trusted it would be tried first, and alone.
+    if (X509_self_signed(next.get(), 0) == 1) continue;
     if (sk_X509_push(stack.get(), next.get()) == 0) throw std::bad_alloc();
     static_cast<void>(next.release());
   }

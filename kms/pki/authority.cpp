@@ -45,6 +45,13 @@ base::Error noAuthority() {
           base::Reason::NoAuthority};
 }
 
+std::vector<base::Bytes> alongWith(const Signers& signers) {
+  std::vector<base::Bytes> all;
+  if (!signers.newWithOld.empty()) all.push_back(signers.newWithOld);
+  all.insert(all.end(), signers.chain.begin(), signers.chain.end());
+  return all;
+}
+
 Authority::~Authority() { closing(); }
 
 base::Result<void> Authority::opened(StoreReader& reader, OpenKeys& keys) {

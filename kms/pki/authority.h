@@ -23,6 +23,11 @@ struct Signers {
   base::Bytes oldWithNew;
 };
 
+// What goes along with what they sign. The link stands first, for programs that know the authority's key
+// before this one: they take the first issuer that fits, and must not meet the new root, which they do not
+// trust.
+std::vector<base::Bytes> alongWith(const Signers& signers);
+
 class Authority final : public KeyParty {
  public:
   Authority() = default;

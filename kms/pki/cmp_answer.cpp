@@ -15,11 +15,9 @@ void give(const CmpExchangePtr& exchange, base::Result<CmpAnswer> result) {
 std::vector<base::BytesView> extraCerts(const Signers& signers, bool isSigned, bool chain) {
   std::vector<base::BytesView> certificates;
   if (isSigned) certificates.emplace_back(signers.cmp.certificate.der);
-  if (isSigned || chain) {
-    certificates.insert(certificates.end(), signers.chain.begin(), signers.chain.end());
-    // For those who know the authority's key before this one.
-    if (!signers.newWithOld.empty()) certificates.emplace_back(signers.newWithOld);
-  }
+  if (!isSigned && !chain) return certificates;
+  if (!signers.newWithOld.empty()) certificates.emplace_back(signers.newWithOld);  // first: see alongWith()
+  certificates.insert(certificates.end(), signers.chain.begin(), signers.chain.end());
   return certificates;
 }
 

@@ -127,7 +127,7 @@ base::Result<void> ServerCertificate::opened(StoreReader& reader, OpenKeys& keys
     if (!signers && signers.error().code != base::Code::NotFound) return std::move(signers).error();
     auto identity = std::make_shared<const ServerIdentity>(
         ServerIdentity{Issuer{*std::move(certificate), *std::move(key)}, (*row)->authority,
-                       names->value_or(0), signers ? (*signers)->chain : std::vector<base::Bytes>()});
+                       names->value_or(0), signers ? alongWith(**signers) : std::vector<base::Bytes>()});
     const std::lock_guard lock(mutex_);
     until_ = identity->own.certificate.notAfter;
     identity_ = std::move(identity);
@@ -182,7 +182,7 @@ base::Result<bool> ServerCertificate::due(const std::vector<std::string>& names,
   const base::Time last = (*current)->authority.certificate.notAfter;
   if (now >= last) return false;  // nothing that it signs now would count
   const auto has = hold();
-  if (has && (*has)->authority == (*current)->number && (*has)->chain != (*current)->chain)
+  if (has && (*has)->authority == (*current)->number && (*has)->chain != alongWith(**current))
     if (auto again = readAgain(); !again) return std::move(again).error();
   if (!has || (*has)->authority != (*current)->number || (*has)->names != markOf(names)) return true;
   const Certificate& own = (*has)->own.certificate;

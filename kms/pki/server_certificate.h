@@ -21,7 +21,7 @@ struct ServerIdentity {
   Issuer own;                      // certificate and key; it signs handshakes only
   std::int64_t authority = 0;      // number of the one that signed
   std::int64_t names = 0;          // a mark of those it was made for
-  std::vector<base::Bytes> chain;  // DER, of the authority, its own first
+  std::vector<base::Bytes> chain;  // DER, as alongWith() has it
 };
 
 class ServerCertificate final : public KeyParty {

@@ -46,12 +46,13 @@ class CrlWriter {
 
   static void write(base::Bytes& out, const CrlEntries& entries) {
     TimeText time;
+    ReasonText reason;
     for (const auto& entry : entries.entries_) {
       header(out, kSequence, content(entry));
       header(out, kInteger, entry.serial.size());
       append(out, entry.serial);
       append(out, time.of(entry.at));
-      if (entry.reason != RevocationReason::Unspecified) reason(out, entry.reason);
+      if (entry.reason != RevocationReason::Unspecified) append(out, reason.of(entry.reason));
     }
   }
 
@@ -74,19 +75,31 @@ class CrlWriter {
     base::Bytes der_;
   };
 
+  // The same with the extension reasonCode in its list.
+  class ReasonText {
+   public:
+    base::BytesView of(RevocationReason reason) {
+      if (reason == reason_) return der_;
+      reason_ = reason;
+      Der der;
+      der.sequence([&] {
+        der.sequence([&] {
+          der.oid(oid::kReasonCode);
+          der.nest(kOctetString, [&] { der.small(static_cast<std::uint8_t>(reason), kEnumerated); });
+        });
+      });
+      der_ = std::move(der).take();
+      return der_;
+    }
+
+   private:
+    RevocationReason reason_ = RevocationReason::Unspecified;
+    base::Bytes der_;
+  };
+
   static std::size_t content(const CrlEntries::Entry& entry) noexcept {
     return 2 + entry.serial.size() + (entry.at < kYear2050 ? 15U : 17U) +
            (entry.reason == RevocationReason::Unspecified ? 0 : kReason);
-  }
-  static void reason(base::Bytes& out, RevocationReason reason) {
-    Der der;
-    der.sequence([&] {
-      der.sequence([&] {
-        der.oid(oid::kReasonCode);
-        der.nest(kOctetString, [&] { der.small(static_cast<std::uint8_t>(reason), kEnumerated); });
-      });
-    });
-    append(out, der.view());
   }
 };
 

@@ -4,8 +4,6 @@
 namespace tests {
 namespace {
 
-namespace json = boost::json;
-
 constexpr const char* kRecover = R"({"user":"alice","kind":"recover"})";
 
 class ApprovalRoutes : public Api {
@@ -82,6 +80,22 @@ TEST_F(ApprovalRoutes, CancelledIsGone) {
   const Response bulk = as(0, "POST", "/v1/tokens/bulk", R"({"users":["alice"],"kind":"recover"})");
   EXPECT_EQ(bulk.status, 403);
   EXPECT_EQ(code(bulk), "approval_needed");
+}
+
+TEST_F(ApprovalRoutes, ANewKeyOfTheAuthorityNeedsThemToo) {
+  makeAuthority();
+  const auto before = json(as(0, "GET", "/v1/ca"))["sha256"];
+  constexpr const char* kNew = R"({"key":"ecdsa-p256"})";
+  EXPECT_EQ(code(as(kAnna, "POST", "/v1/ca/rollover", kNew)), "approval_needed");
+  const std::string path = "/v1/approvals/" + request();
+  EXPECT_EQ(json(as(0, "GET", path))["kind"], "ca_rollover");
+  EXPECT_EQ(json(as(0, "GET", path))["what"], "a new key, ecdsa-p256");
+  ASSERT_EQ(as(0, "POST", path + "/approve").status, 200);
+  EXPECT_EQ(as(kAnna, "POST", "/v1/ca/rollover").status, 403) << "of another kind";
+  EXPECT_EQ(json(as(0, "GET", "/v1/ca"))["sha256"], before);
+  EXPECT_EQ(as(kAnna, "POST", "/v1/ca/rollover", kNew).status, 200);
+  EXPECT_NE(json(as(0, "GET", "/v1/ca"))["sha256"], before);
+  EXPECT_EQ(as(kAnna, "POST", "/v1/ca/rollover", kNew).status, 403) << "once";
 }
 
 TEST_F(ApprovalRoutes, CertificatesOfAList) {

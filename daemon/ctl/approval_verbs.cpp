@@ -85,21 +85,19 @@ constexpr std::array kVerbs = {
              "shows one such request, and who has agreed to it",
              kRequest,
              {},
-             "kmsctl approval show 0DA4T0400AR0",
+             "kmsctl approval show 0TBX8R014D2G    # what is asked for, to the word",
              runShow},
     VerbSpec{"approval approve",
-             "agrees to a request of another administrator; when enough have, its asker repeats his command",
+             "agrees to a request of another administrator, who repeats his command then",
              kRequest,
              {},
-             "kmsctl token issue --user alice --kind recover   # exit 6: needs 2, has 1, names the request\n"
-             "kmsctl approval approve 0DA4T0400AR0             # another administrator\n"
-             "kmsctl token issue --user alice --kind recover   # the first one again: prints the token",
+             "kmsctl approval approve 0TBX8R014D2G    # named by the refused 'kmsctl token issue'",
              runApprove},
     VerbSpec{"approval cancel",
              "ends a request, so that nobody can use it any more",
              kRequest,
              {},
-             "kmsctl approval cancel 0DA4T0400AR0",
+             "kmsctl approval cancel 0TBX8R014D2G    # also one that enough have agreed to",
              runCancel},
 };
 

@@ -111,6 +111,7 @@ if [ "$only" = all ] || [ "$only" = plain ]; then
   step "install" installed
   step "quickstart" ./daemon/quickstart.sh
   step "benchmark, smoke" tests/bench/run.py --smoke
+  step "benchmark of certificates, smoke" tests/bench/run.py --smoke --certificates
   step "hardware in QEMU" tests/hil/run.py
 fi
 if [ "$only" = all ] || [ "$only" = fuzz ]; then
@@ -127,6 +128,8 @@ if [ $long = yes ] && { [ "$only" = all ] || [ "$only" = plain ]; }; then
   cat "$logs/benchmark.log"
   step "benchmark, start" tests/bench/run.py --start
   cat "$logs/benchmark__start.log"
+  step "benchmark, certificates" tests/bench/run.py --certificates
+  cat "$logs/benchmark__certificates.log"
   step "clang-tidy" xargs -a <(git ls-files '*.cpp' ':!tests') clang-tidy -p build --quiet
 fi
 

@@ -54,7 +54,7 @@ def options():
     parser.add_argument("--json", type=Path, help="also write every result to this file")
     given = parser.parse_args()
     if given.smoke:
-        given.tokens, given.users, given.rounds, given.seconds = 2000, 100, 1, 0.3
+        given.tokens, given.users, given.rounds, given.seconds = 2000, 100, 1, 1 if given.certificates else 0.3
         given.certificates_count = 2000
         given.only = given.only or ["kmsd", "bare"]
     given.only = given.only or list(PROGRAMS)

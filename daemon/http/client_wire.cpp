@@ -119,9 +119,10 @@ Error refusedHandshake(const std::string& name, const TlsFailure& failure) {
                        "its https address");
   constexpr int kInternalError = 80;  // RFC 8446, section 6.2
   if (failure.alert == kInternalError)
-    return unreachable("the server at " + name +
-                       " cannot shake hands; one that shows a certificate of its own authority can do so only "
-                       "while it is unsealed");
+    return unreachable(
+        "the server at " + name +
+        " cannot shake hands; one that shows a certificate of its own authority can do so only "
+        "while it is unsealed");
   return unreachable("TLS with " + name + " failed: " + failure.what);
 }
 

@@ -34,22 +34,22 @@ base::Result<Listen> parseUnix(std::string_view path) {
 base::Result<void> parseTls(const Parsed& parsed, RunOptions& options) {
   options.tls = {parsed.text("tls-certificate"), parsed.text("tls-key"), parsed.text("tls-client-ca")};
   options.tlsNames = parsed.texts("tls-name");
+  if (!options.overTls()) {
+    for (const char* name : {"tls-certificate", "tls-key", "tls-client-ca", "tls-name"})
+      if (parsed.has(name))
+        return invalid("--" + std::string(name) +
+                       " is for https, and no --listen https://HOST:PORT is given; add one, or leave it out");
+  }
   if (options.tls.certificate.empty() != options.tls.key.empty())
     return invalid(
         "--tls-certificate FILE and --tls-key FILE go together: a PEM file with a certificate for the host "
-        "of "
-        "--listen and its chain, and one with its private key; without both, https shows a certificate of "
-        "this server's own authority");
+        "of --listen and its chain, and one with its private key; without both, https shows a certificate "
+        "of this server's own authority");
   if (!options.tls.certificate.empty() && !options.tlsNames.empty())
     return invalid(
         "--tls-name is for the certificate that this server makes itself; leave out --tls-certificate");
   for (const std::string& name : options.tlsNames)
     if (!isServerName(name)) return invalid("--tls-name takes a DNS name or an address, not '" + name + "'");
-  if (options.overTls()) return {};
-  for (const char* name : {"tls-certificate", "tls-key", "tls-client-ca", "tls-name"})
-    if (parsed.has(name))
-      return invalid("--" + std::string(name) +
-                     " is for https, and no --listen https://HOST:PORT is given; add one, or leave it out");
   return {};
 }
 

@@ -69,8 +69,8 @@ TEST_F(CommandsTest, WrongLinesAreUsageErrors) {
   refused({"medium"}, 2, "needs a second word: list, check, create, copy, show");
   refused({"medium", "check"}, 2, "argument URI is missing");
   refused({"setup", "--data-dir", path("D")}, 2, "--medium URI is missing");
-  refused({"run", "--listen", "https://localhost:443", "--data-dir", path("D")}, 2,
-          "needs --tls-certificate");
+  refused({"run", "--listen", "https://localhost:443", "--tls-key", "k.pem", "--data-dir", path("D")}, 2,
+          "--tls-certificate FILE and --tls-key FILE go together");
   refused({"run", "--on-removal", "burn", "--data-dir", path("D")}, 2, "keep, seal or grace");
   refused(setup({"--organisation", "a\nb"}), 2, "organisation");
 }

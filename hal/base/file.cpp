@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -10,6 +11,8 @@
 
 namespace base {
 namespace {
+
+constexpr std::size_t kFirstRead = 4096;  // bytes of what has no size
 
 // A file that a command names is not what its question was about: its absence is no "not found".
 Error cannotOpen(const std::filesystem::path& path, int error) {
@@ -55,14 +58,23 @@ Error systemError(const std::string& what, int error) {
 Result<std::string> readSmallFile(const std::filesystem::path& path, std::size_t most) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (!fd) return cannotOpen(path, errno);
-  std::string text(most + 1, '\0');
-  const ssize_t got = readAll(fd.get(), std::as_writable_bytes(std::span(text)));
-  if (got < 0) return systemError("cannot read " + path.string(), static_cast<int>(-got));
-  text.resize(static_cast<std::size_t>(got));
-  if (text.size() > most) {
-    return Error{Code::Invalid, path.string() + " is larger than " + std::to_string(most) + " bytes"};
+  struct stat is {};
+  const bool sized = ::fstat(fd.get(), &is) == 0 && S_ISREG(is.st_mode) && is.st_size > 0;
+  std::string text;
+  // By the file's size, not by the bound, which may be far more than there is memory.
+  for (std::size_t next = sized ? static_cast<std::size_t>(is.st_size) + 1 : kFirstRead;; next = 2 * next) {
+    const std::size_t had = text.size();
+    text.resize(std::min(next, most + 1));
+    const ssize_t got = readAll(fd.get(), std::as_writable_bytes(std::span(text)).subspan(had));
+    if (got < 0) return systemError("cannot read " + path.string(), static_cast<int>(-got));
+    const std::size_t size = had + static_cast<std::size_t>(got);
+    if (size > most)
+      return Error{Code::Invalid, path.string() + " is larger than " + std::to_string(most) + " bytes"};
+    if (size < text.size()) {
+      text.resize(size);
+      return text;
+    }
   }
-  return text;
 }
 
 Result<SecretBuffer> readSecretFile(const std::filesystem::path& path, std::size_t most) {

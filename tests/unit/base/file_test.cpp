@@ -29,6 +29,14 @@ TEST(File, ReadsWithinItsBound) {
   EXPECT_EQ(absent.error().code, Code::NotFound);
 }
 
+TEST(File, ABoundAboveAllMemoryCostsNone) {
+  constexpr std::size_t kMost = std::size_t{1} << 50U;
+  const tests::Scratch scratch;
+  put(scratch / "f", "12345");
+  EXPECT_EQ(*readSmallFile(scratch / "f", kMost), "12345");
+  EXPECT_GT(readSmallFile("/proc/self/smaps", kMost)->size(), 4096U);  // whose size stat does not tell
+}
+
 TEST(File, ASecretLosesItsFinalLineEndOnly) {
   const tests::Scratch scratch;
   for (const char* text : {"1234", "1234\n", "1234\r\n"}) {

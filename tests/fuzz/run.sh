@@ -9,7 +9,7 @@ seconds=${1:?run.sh needs the seconds for each target}
 shift
 build=${KEYDISK_FUZZ_BUILD:-build-fuzz}
 
-cmake -G Ninja -S . -B "$build" -DKEYDISK_FUZZ=ON -DKEYDISK_TESTS=OFF -DCMAKE_CXX_COMPILER=clang++ \
+cmake -G Ninja -S . -B "$build" -U KEYDISK_DRIVERS -DKEYDISK_FUZZ=ON -DKEYDISK_TESTS=OFF -DCMAKE_CXX_COMPILER=clang++ \
   -DCMAKE_CXX_COMPILER_LAUNCHER=ccache
 cmake --build "$build" --target fuzz --parallel "$(nproc)"
 rm -rf "$build/seeds" "$build/faults"

@@ -6,6 +6,7 @@ import time
 import report
 from pki_peers import CertificatePostgres, Cfssl, CfsslDatabase, Openssl, raw_speed
 from pki_programs import CertificateKmsd, EmptyCertificateKmsd
+from rounds import measure, say
 
 MB = 1_000_000
 PROGRAMS = {one.name: one for one in (CertificateKmsd, EmptyCertificateKmsd, Cfssl, CfsslDatabase, Openssl,
@@ -27,10 +28,6 @@ GOALS = [
 P99_MOST = 20  # milliseconds, of a certificate from CSR at 16 connections
 
 
-def say(text):
-    print(text, flush=True)
-
-
 def prepare(given, plan, stack):
     programs = []
     for name, kind in PROGRAMS.items():
@@ -46,24 +43,6 @@ def prepare(given, plan, stack):
         program.start()
         say(f"{name} is ready after {time.monotonic() - began:.1f} s")
     return programs
-
-
-def measure_rates(given, plan, programs):
-    results = {}
-    for turn in range(plan.rounds):
-        say(f"round {turn + 1} of {plan.rounds}")
-        order = programs[turn % len(programs):] + programs[:turn % len(programs)]
-        for kind, connections in RATES:
-            if given.measure and kind not in given.measure:
-                continue
-            for program in order:
-                if kind not in program.kinds:
-                    continue
-                result = program.measure(kind, connections)
-                results.setdefault((kind, connections, program.name), []).append(result)
-                say(f"  {kind:<12} {connections:>3}  {program.name:<12} {result['rate']:>9.0f} req/s")
-    in_order = sorted(results, key=lambda key: (RATES.index(key[:2]), list(PROGRAMS).index(key[2])))
-    return {key: results[key] for key in in_order}
 
 
 def measure_times(given, plan, programs):
@@ -95,7 +74,7 @@ def compare(given, plan, stack):
     say(f"openssl speed, one core: {sign:.0f} signatures/s, {verify:.0f} verifications/s of ECDSA P-256; one of each "
         f"{1 / (1 / sign + 1 / verify):.0f}/s")
     programs = prepare(given, plan, stack)
-    results = measure_rates(given, plan, programs)
+    results = measure(given, plan, RATES, programs, PROGRAMS)
     times = measure_times(given, plan, programs)
     report.print_table(results)
     report.print_ratios(results, GOALS)

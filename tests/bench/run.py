@@ -22,6 +22,7 @@ import report
 from peers import Postgres, Redis
 from process import Failed, run
 from programs import Bare, Kmsd, Nginx
+from rounds import measure, say
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = {one.name: one for one in (Kmsd, Bare, Postgres, Redis, Nginx)}
@@ -87,10 +88,6 @@ class Plan:
         raise Failed(f"{name} is not in {self.build}; build it, or name another directory with --build")
 
 
-def say(text):
-    print(text, flush=True)
-
-
 def prepare(given, plan, stack):
     """Starts and fills all of them; what is not under load sleeps."""
     programs = []
@@ -111,27 +108,9 @@ def prepare(given, plan, stack):
     return programs
 
 
-def measure(given, plan, programs):
-    results = {}
-    for turn in range(plan.rounds):
-        say(f"round {turn + 1} of {plan.rounds}")
-        order = programs[turn % len(programs):] + programs[:turn % len(programs)]
-        for kind, connections in MEASUREMENTS:
-            if given.measure and kind not in given.measure:
-                continue
-            for program in order:
-                if kind not in program.kinds:
-                    continue
-                result = program.measure(kind, connections)
-                results.setdefault((kind, connections, program.name), []).append(result)
-                say(f"  {kind:<12} {connections:>3}  {program.name:<11} {result['rate']:>9.0f} req/s")
-    in_order = sorted(results, key=lambda key: (MEASUREMENTS.index(key[:2]), list(PROGRAMS).index(key[2])))
-    return {key: results[key] for key in in_order}
-
-
 def compare(given, plan, stack):
     programs = prepare(given, plan, stack)
-    results = measure(given, plan, programs)
+    results = measure(given, plan, MEASUREMENTS, programs, PROGRAMS)
     report.print_table(results)
     report.print_ratios(results)
     for program in programs:

@@ -101,15 +101,17 @@ base::SecretText bulkRevokedJson(const std::vector<std::string>& accessors,
   return out.take();
 }
 
-base::SecretText bulkUsersRevokedJson(const std::vector<std::string>& users,
-                                      const kms::Outcomes<void>& outcomes) {
+// `write(out, value)`: what became of a user for whom it went well.
+template <class T, class Write>
+base::SecretText usersJson(const std::vector<std::string>& users, const kms::Outcomes<T>& outcomes,
+                           Write write) {
   ItemsWriter out;
   out.raw("{\"items\":[");
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     out.begin();
     out.member("user", users[i]);
     if (outcomes[i]) {
-      out.value("revoked", "true");
+      write(out, outcomes[i]);
     } else {
       out.error(outcomes[i].error());
     }
@@ -119,23 +121,17 @@ base::SecretText bulkUsersRevokedJson(const std::vector<std::string>& users,
   return out.take();
 }
 
+base::SecretText bulkUsersRevokedJson(const std::vector<std::string>& users,
+                                      const kms::Outcomes<void>& outcomes) {
+  return usersJson(users, outcomes, [](ItemsWriter& out, const auto&) { out.value("revoked", "true"); });
+}
+
 base::SecretText bulkCertificatesJson(const std::vector<std::string>& users,
                                       const kms::Outcomes<kms::pki::RevokedUser>& outcomes) {
-  ItemsWriter out;
-  out.raw("{\"items\":[");
-  for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    out.begin();
-    out.member("user", users[i]);
-    if (outcomes[i]) {
-      out.value("certificates", std::to_string(outcomes[i]->certificates));
-      out.value("tokens", std::to_string(outcomes[i]->tokens));
-    } else {
-      out.error(outcomes[i].error());
-    }
-    out.end();
-  }
-  out.raw("]}");
-  return out.take();
+  return usersJson(users, outcomes, [](ItemsWriter& out, const auto& revoked) {
+    out.value("certificates", std::to_string(revoked->certificates));
+    out.value("tokens", std::to_string(revoked->tokens));
+  });
 }
 
 Metrics::Kind countedAs(kms::TokenKind kind) {

@@ -7,6 +7,7 @@
 
 #include "kms/pki/base64.h"
 #include "kms/pki/certificate_row.h"
+#include "tests/support/matrix_table.h"
 #include "tests/unit/http/api_fixture.h"
 
 namespace tests {
@@ -26,21 +27,6 @@ simpleenroll   401  401   401  401  401     400    200 200     403  401    | 401
 simplereenroll 401  401   401  401  401     401    401 401     401  401    | 200  200    403   401     401  401 401  401    401     401 401  401
 serverkeygen   401  401   401  401  401     401    401 401     401  401    | 200  401    200   401     401  401 401  401    401     401 401  401
 )";
-
-using Words = std::vector<std::string>;
-
-std::vector<Words> table() {
-  std::vector<Words> lines;
-  std::istringstream all{std::string(kMatrix)};
-  for (std::string text; std::getline(all, text);) {
-    std::erase(text, '|');
-    std::istringstream words(text);
-    Words line;
-    for (std::string word; words >> word;) line.push_back(word);
-    if (!line.empty()) lines.push_back(std::move(line));
-  }
-  return lines;
-}
 
 class EstMatrix : public Api {
  protected:
@@ -203,7 +189,7 @@ class EstMatrix : public Api {
 };
 
 TEST_F(EstMatrix, EachRouteAnswersEachCallerAsTheTableSays) {
-  const auto lines = table();
+  const auto lines = wordsOf(kMatrix);
   const Words& callers = lines.front();
   for (const Words& line : lines) {
     ASSERT_EQ(line.size(), callers.size()) << line.front();

@@ -12,6 +12,7 @@
 
 #include "kms/pki/cmp_oids.h"
 #include "kms/pki/name.h"
+#include "tests/support/matrix_table.h"
 #include "tests/unit/pki/cmp_say.h"
 
 namespace tests {
@@ -45,21 +46,6 @@ const std::map<std::string, CmpFailure, std::less<>> kFailures = {
     {"mac", CmpFailure::BadMessageCheck}, {"snt", CmpFailure::SignerNotTrusted},
     {"na", CmpFailure::NotAuthorized},    {"cid", CmpFailure::BadCertId},
     {"req", CmpFailure::BadRequest},      {"tpl", CmpFailure::BadCertTemplate}};
-
-using Words = std::vector<std::string>;
-
-std::vector<Words> table() {
-  std::vector<Words> lines;
-  std::istringstream all{std::string(kMatrix)};
-  for (std::string text; std::getline(all, text);) {
-    std::erase(text, '|');
-    std::istringstream words(text);
-    Words line;
-    for (std::string word; words >> word;) line.push_back(word);
-    if (!line.empty()) lines.push_back(std::move(line));
-  }
-  return lines;
-}
 
 class CmpMatrix : public CmpWire {
  protected:
@@ -289,7 +275,7 @@ class CmpMatrix : public CmpWire {
 };
 
 TEST_F(CmpMatrix, EachMessageAnswersEachCallerAsTheTableSays) {
-  const auto lines = table();
+  const auto lines = wordsOf(kMatrix);
   const Words& callers = lines.front();
   for (const Words& line : lines) {
     ASSERT_EQ(line.size(), callers.size()) << line.front();

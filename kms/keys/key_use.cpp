@@ -12,6 +12,8 @@ std::string_view label(KeyUse use) noexcept {
       return "keydisk/1/record-seal";
     case KeyUse::Audit:
       return "keydisk/1/audit";
+    case KeyUse::Backup:
+      return "keydisk/1/backup";
     case KeyUse::Epoch:
       return "keydisk/1/epoch";
   }

@@ -14,6 +14,7 @@ namespace kms {
 enum class KeyUse : std::uint8_t {
   RecordSeal,  // the input of every epoch's row key
   Audit,       // checkpoints of the audit log
+  Backup,      // MACs of backups
   Epoch        // label of the second step: record-seal key and epoch salt to row key
 };
 

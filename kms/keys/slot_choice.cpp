@@ -88,7 +88,8 @@ const base::SecretBuffer* phraseOf(const KeyOffer& offer) {
 base::Result<std::optional<OpenedSlot>> tryOne(const Candidate& slot, const KeyOffer& offer) {
   auto root = unwrapRoot(*slot.row, offer.key, phraseOf(offer));
   if (root)
-    return std::optional(OpenedSlot{*std::move(root), slot.header.rootGeneration, slot.header.medium});
+    return std::optional(
+        OpenedSlot{slot.row->id, *std::move(root), slot.header.rootGeneration, slot.header.medium});
   if (root.error().reason == Reason::KeyMismatch) return std::optional<OpenedSlot>();
   return std::move(root).error();
 }
@@ -124,8 +125,15 @@ base::Result<OpenedSlot> openTyped(const Candidates& slots, const KeyOffer& offe
 
 }  // namespace
 
-base::Result<OpenedSlot> openSlot(Store& store, const base::Uuid& server, const KeyOffer& offer) {
+base::Result<OpenedSlot> openSlot(const std::vector<SlotRow>& rows, const base::Uuid& server,
+                                  const KeyOffer& offer) {
   if (offer.id && offer.id->server != server) return foreign(offer.id->server, server);
+  if (rows.empty()) return noSlots();
+  const Candidates slots = sortSlots(rows, server);
+  return offer.id ? openNamed(slots, offer) : openTyped(slots, offer);
+}
+
+base::Result<OpenedSlot> openSlot(Store& store, const base::Uuid& server, const KeyOffer& offer) {
   std::vector<SlotRow> rows;
   auto read = store.read([&rows](StoreReader& reader) -> base::Result<void> {
     auto slots = reader.slots();
@@ -134,9 +142,7 @@ base::Result<OpenedSlot> openSlot(Store& store, const base::Uuid& server, const 
     return {};
   });
   if (!read) return std::move(read).error();
-  if (rows.empty()) return noSlots();
-  const Candidates slots = sortSlots(rows, server);
-  return offer.id ? openNamed(slots, offer) : openTyped(slots, offer);
+  return openSlot(rows, server, offer);
 }
 
 }  // namespace kms

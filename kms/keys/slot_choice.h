@@ -8,12 +8,15 @@
 namespace kms {
 
 struct OpenedSlot {
+  std::int64_t id = 0;
   base::SecretBuffer root;
   std::uint32_t rootGeneration = 0;
   base::Uuid medium;
 };
 
 // One scrypt for each slot tried. Errors: as Vault::unseal.
+base::Result<OpenedSlot> openSlot(const std::vector<SlotRow>& rows, const base::Uuid& server,
+                                  const KeyOffer& offer);
 base::Result<OpenedSlot> openSlot(Store& store, const base::Uuid& server, const KeyOffer& offer);
 
 }  // namespace kms

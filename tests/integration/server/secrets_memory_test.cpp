@@ -111,7 +111,7 @@ class Secrets : public ::testing::Test {
     auto root = kms::unwrapRoot(*slot, file->key, nullptr);
     EXPECT_TRUE(root);
     addKey(all, "root key", root->bytes());
-    for (const auto use : {kms::KeyUse::RecordSeal, kms::KeyUse::Audit}) {
+    for (const auto use : {kms::KeyUse::RecordSeal, kms::KeyUse::Audit, kms::KeyUse::Backup}) {
       const auto key = kms::deriveKey(root->bytes(), {}, use, header->server);
       addKey(all, std::string(kms::label(use)), key->bytes());
     }

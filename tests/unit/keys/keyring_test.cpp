@@ -110,7 +110,8 @@ TEST(Keyring, EveryGenerationReadsItsSerialNumbers) {
 TEST(KeyUse, EachUseAndServerHasItsOwnKey) {
   const base::Bytes root(32, std::byte{5});
   std::vector<base::SecretBuffer> keys;
-  for (const auto use : {kms::KeyUse::RecordSeal, kms::KeyUse::Audit, kms::KeyUse::Epoch})
+  for (const auto use :
+       {kms::KeyUse::RecordSeal, kms::KeyUse::Audit, kms::KeyUse::Backup, kms::KeyUse::Epoch})
     for (const unsigned server : {1U, 2U})
       keys.push_back(*kms::deriveKey(root, {}, use, tests::uuid(server)));
   for (std::size_t a = 0; a < keys.size(); ++a)

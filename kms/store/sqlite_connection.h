@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -79,6 +80,10 @@ class Connection {
   // Moves WAL pages into the file; `truncate` waits for readers and empties the WAL. False: a reader was in
   // the way, and a part is left.
   base::Result<bool> checkpoint(bool truncate);
+  // Copies every page of the database, in the view that this connection has, and asks before each few
+  // whether to go on. Errors: those of `goOn`; Unavailable (no space); Io; Corrupt / DatabaseCorrupt.
+  // REQUIRES: a transaction here, none at `to`.
+  base::Result<void> copyPages(Connection& to, const std::function<base::Result<void>()>& goOn);
   // Pages in the WAL after the last commit here.
   int walPages() const noexcept { return *walPages_; }
   // The WAL stays as it is when this connection closes.

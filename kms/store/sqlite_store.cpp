@@ -12,6 +12,7 @@
 #include "hal/base/fd.h"
 #include "hal/base/file.h"
 #include "kms/store/reader_pool.h"
+#include "kms/store/sqlite_copy.h"
 #include "kms/store/sqlite_schema.h"
 #include "kms/store/sqlite_writer.h"
 
@@ -29,7 +30,8 @@ using sqlite::Connection;
 class SqliteStore final : public Store, private Committer {
  public:
   SqliteStore(Connection db, const fs::path& file, const SqliteOptions& options)
-      : writer_(std::move(db), options.committed),
+      : file_(file),
+        writer_(std::move(db), options.committed),
         readers_(file, options.cacheBytes / 4),
         queue_(*this, options.maxBatch) {}
 
@@ -42,15 +44,23 @@ class SqliteStore final : public Store, private Committer {
     return true;
   }
   void write(WriteJob job, Done done) override { queue_.push(std::move(job), std::move(done)); }
+  Result<CopyFacts> copyTo(const fs::path& file, const std::atomic<bool>& stop) override {
+    copying_ = true;
+    const std::unique_ptr<std::atomic<bool>, void (*)(std::atomic<bool>*)> until(
+        &copying_, [](std::atomic<bool>* copying) { *copying = false; });
+    return sqlite::copyDatabase(file_, file, stop);
+  }
 
  private:
   void commit(std::span<WriteRequest> batch) noexcept override { writer_.commit(batch); }
   bool tidyDue() const noexcept override { return writer_.tidyDue(); }
   void tidy() noexcept override {
     const sqlite::ReaderPool::NoViews checkpoint(readers_);
-    writer_.tidy();
+    writer_.tidy(!copying_);
   }
 
+  const fs::path file_;
+  std::atomic<bool> copying_ = false;
   // They end in reverse order: the writes that wait, the readers, then the last connection, which moves the
   // WAL into the file and removes it.
   sqlite::Writer writer_;

@@ -136,12 +136,12 @@ void Writer::rollBack() noexcept {
   static_cast<void>(bool(run("ROLLBACK")));
 }
 
-void Writer::tidy() noexcept {
+void Writer::tidy(bool mayWait) noexcept {
   tidyDue_ = false;
   if (closed()) return;
-  const bool truncate = emptyWal_ || db_.walPages() >= kTruncatePages;
+  const bool truncate = mayWait && (emptyWal_ || db_.walPages() >= kTruncatePages);
   auto done = db_.checkpoint(truncate);
-  if (done && *done) emptyWal_ = false;
+  if (done && *done && truncate) emptyWal_ = false;
   if (!done && diskFailed(db_.lastCode())) closeForGood();
 }
 

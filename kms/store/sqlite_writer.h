@@ -19,7 +19,8 @@ class Writer {
 
   void commit(std::span<WriteRequest> batch) noexcept;
   bool tidyDue() const noexcept { return tidyDue_.load(std::memory_order_relaxed); }
-  void tidy() noexcept;
+  // Without `mayWait` no reader is waited for.
+  void tidy(bool mayWait) noexcept;
 
   // The disk failed at a commit or a checkpoint. What reached it is unknown and the kernel may call the lost
   // pages clean, so nothing is ever synced again by this process.

@@ -26,6 +26,10 @@ base::Result<RowView> Store::get(Table table, std::int64_t key) {
 
 bool Store::watch(std::weak_ptr<RowWatcher>) { return false; }
 
+base::Result<CopyFacts> Store::copyTo(const std::filesystem::path&, const std::atomic<bool>&) {
+  return base::Error{base::Code::Unsupported, "this store cannot be copied"};
+}
+
 base::Result<void> Store::writeAndWait(WriteJob job) {
   // Shared, because the waiting side may be gone while the other still leaves set_value().
   auto promise = std::make_shared<std::promise<base::Result<void>>>();

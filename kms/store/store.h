@@ -10,7 +10,9 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -154,6 +156,15 @@ struct RowView {
   std::uint64_t asOf = 0;  // as StoreReader::asOf
 };
 
+// What a copy holds.
+struct CopyFacts {
+  std::int64_t schema = 0;  // format of the database
+  std::int64_t epoch = 0;   // the newest sealing epoch
+  std::int64_t users = 0;   // rows
+  std::int64_t tokens = 0;
+  std::int64_t certificates = 0;
+};
+
 class Store {
  public:
   using ReadJob = std::function<base::Result<void>(StoreReader&)>;
@@ -174,7 +185,12 @@ class Store {
   // store for good: reads go on, writes answer Unavailable. Jobs and `done` must not wait for a write.
   // What they throw becomes an Internal error, or is dropped.
   virtual void write(WriteJob job, Done done) = 0;
-  // The same, waiting for the end.
+  // Copies all that is committed now into a new file, which openSqliteStore() opens, while others read and
+  // write. One call at a time. Once `stop` is true it ends with Unavailable; the caller removes what is left
+  // of the file. Errors: Unavailable (no space, which is looked at before; too much is written meanwhile);
+  // Unsupported (no file to copy); as base::systemError.
+  virtual base::Result<CopyFacts> copyTo(const std::filesystem::path& file, const std::atomic<bool>& stop);
+  // The same as write(), waiting for the end.
   base::Result<void> writeAndWait(WriteJob job);
 };
 

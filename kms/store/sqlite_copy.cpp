@@ -1,0 +1,130 @@
+#include "kms/store/sqlite_copy.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "hal/base/fd.h"
+#include "hal/base/file.h"
+
+namespace kms::sqlite {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Code;
+using base::Error;
+using base::Result;
+
+constexpr int kStepPages = 512;                         // 2 MB, then `stop` is looked at
+constexpr std::size_t kCacheBytes = 2U << 20U;          // of either connection
+constexpr std::uintmax_t kWalLeast = 1ULL << 30U;       // the WAL may grow so far, or as far as the database
+constexpr std::uintmax_t kSpare = 64ULL * 1024 * 1024;  // bytes that a copy leaves free
+
+std::uintmax_t sizeOf(const fs::path& file) {
+  std::error_code failed;
+  const auto size = fs::file_size(file, failed);
+  return failed ? 0 : size;
+}
+
+fs::path walOf(const fs::path& file) { return file.string() + "-wal"; }
+
+Result<void> checkSpace(const fs::path& from, const fs::path& to) {
+  struct statvfs disk {};
+  if (::statvfs(to.parent_path().c_str(), &disk) != 0)
+    return base::systemError(to.parent_path().string(), errno);
+  const std::uintmax_t free = std::uintmax_t{disk.f_bavail} * disk.f_frsize;
+  const std::uintmax_t needed = sizeOf(from) + sizeOf(walOf(from)) + kSpare;
+  if (free >= needed) return {};
+  return Error{Code::Unavailable, "not enough space in " + to.parent_path().string() +
+                                      " for a copy of the database: " + std::to_string(needed >> 20U) +
+                                      " MB are needed and " + std::to_string(free >> 20U) + " MB are free"};
+}
+
+Result<std::int64_t> one(Connection& db, const char* sql) {
+  auto query = db.query(sql);
+  if (!query) return std::move(query).error();
+  auto row = query->step();
+  if (!row) return std::move(row).error();
+  return *row ? query->integer(0) : 0;
+}
+
+// The first reading begins the view that the copy shows.
+Result<CopyFacts> factsOf(Connection& db) {
+  CopyFacts facts;
+  struct Wanted {
+    std::int64_t CopyFacts::*into;
+    const char* sql;
+  };
+  constexpr Wanted kWanted[] = {{&CopyFacts::schema, "PRAGMA user_version"},
+                                {&CopyFacts::epoch, "SELECT coalesce(max(id),0) FROM epochs"},
+                                {&CopyFacts::users, "SELECT count(*) FROM users"},
+                                {&CopyFacts::tokens, "SELECT count(*) FROM tokens"},
+                                {&CopyFacts::certificates, "SELECT count(*) FROM certificates"}};
+  for (const Wanted& wanted : kWanted) {
+    auto value = one(db, wanted.sql);
+    if (!value) return std::move(value).error();
+    facts.*wanted.into = *value;
+  }
+  return facts;
+}
+
+// An empty file of ours, because SQLite would make one with another mode.
+Result<void> makeEmpty(const fs::path& file) {
+  const base::Fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd) return base::systemError("cannot create " + file.string(), errno);
+  return {};
+}
+
+struct FinishBackup {
+  void operator()(sqlite3_backup* backup) const noexcept { sqlite3_backup_finish(backup); }
+};
+
+}  // namespace
+
+Result<void> Connection::copyPages(Connection& to, const std::function<Result<void>()>& goOn) {
+  const std::unique_ptr<sqlite3_backup, FinishBackup> backup(
+      sqlite3_backup_init(to.db_.get(), "main", db_.get(), "main"));
+  int code = backup ? SQLITE_OK : sqlite3_extended_errcode(to.db_.get());
+  while (code == SQLITE_OK) {
+    if (auto may = goOn(); !may) return may;
+    code = sqlite3_backup_step(backup.get(), kStepPages);
+  }
+  if (code == SQLITE_DONE) return {};
+  if ((code & 0xff) == SQLITE_FULL)
+    return Error{Code::Unavailable, "no space is left for the copy of the database; free some and try again"};
+  return Error{(code & 0xff) == SQLITE_CORRUPT ? Code::Corrupt : Code::Io,
+               std::string("the database cannot be copied (") + sqlite3_errstr(code) + ")",
+               (code & 0xff) == SQLITE_CORRUPT ? base::Reason::DatabaseCorrupt : base::Reason::None};
+}
+
+Result<CopyFacts> copyDatabase(const fs::path& from, const fs::path& to, const std::atomic<bool>& stop) {
+  if (auto fits = checkSpace(from, to); !fits) return std::move(fits).error();
+  auto source = Connection::open(from, Access::Read, kCacheBytes);
+  if (!source) return std::move(source).error();
+  if (auto begun = source->script("BEGIN"); !begun) return std::move(begun).error();
+  auto facts = factsOf(*source);
+  if (!facts) return facts;
+  if (auto made = makeEmpty(to); !made) return std::move(made).error();
+  auto target = Connection::open(to, Access::Write, kCacheBytes);
+  if (!target) return std::move(target).error();
+  // The copy is of use only when it is whole, so nothing of it is journaled or synced.
+  if (auto set = target->script("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA secure_delete=OFF");
+      !set)
+    return std::move(set).error();
+  const std::uintmax_t walMost = std::max(kWalLeast, sizeOf(from));
+  auto copied = source->copyPages(*target, [&]() -> Result<void> {
+    if (stop) return Error{Code::Unavailable, "the server is stopping"};
+    if (sizeOf(walOf(from)) <= walMost) return {};
+    return Error{Code::Unavailable, "more is written to the database than can be copied; try again later"};
+  });
+  if (!copied) return std::move(copied).error();
+  if (auto ended = source->script("COMMIT"); !ended) return std::move(ended).error();
+  // What gathered in the WAL is moved here, so that no writer stands still for it later.
+  if (auto moved = source->checkpoint(false); !moved) return std::move(moved).error();
+  return facts;
+}
+
+}  // namespace kms::sqlite

@@ -109,13 +109,24 @@ constexpr std::array kReasons = {
               "the request for approval was used or cancelled, or has expired"},
     ReasonRow{Reason::AuthorityEnded, "authority_ended", 0, Exit::Failed, 503,
               "the certificate of the server's authority has ended; an administrator must renew it"},
+    ReasonRow{Reason::BackupDamaged, "backup_damaged", 0, Exit::Failed, 500,
+              "the backup is damaged or cut off; the message says where"},
+    ReasonRow{Reason::BackupForged, "backup_forged", 0, Exit::Refused, 503,
+              "the backup that was restored is not one that this server made"},
+    ReasonRow{Reason::BackupUnsigned, "backup_unsigned", 0, Exit::Refused, 403,
+              "the backup is unsigned, and --accept-unsigned was not given"},
+    ReasonRow{Reason::BackupOlder, "backup_older", 0, Exit::Refused, 503,
+              "the server was restored from an older state, and --accept-older was not given"},
+    ReasonRow{Reason::ServerMoved, "server_moved", 0, Exit::Refused, 503,
+              "the server was moved to another host, and --unmove was not given"},
+    ReasonRow{Reason::NoSpace, "no_space", 0, Exit::Failed, 503, "there is not enough space on the disk"},
 };
 
 constexpr bool inOrder() {
   for (std::size_t i = 0; i < kReasons.size(); ++i) {
     if (static_cast<std::size_t>(kReasons[i].reason) != i) return false;
   }
-  return static_cast<std::size_t>(Reason::AuthorityEnded) + 1 == kReasons.size();
+  return static_cast<std::size_t>(Reason::NoSpace) + 1 == kReasons.size();
 }
 static_assert(inOrder(), "one row for each reason, in the order of base::Reason");
 

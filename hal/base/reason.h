@@ -64,6 +64,13 @@ enum class Reason : std::uint8_t {
   ApprovalClosed,
   // Of the authority's certificate.
   AuthorityEnded,
+  // Of backups, and of a server that was restored or moved.
+  BackupDamaged,
+  BackupForged,
+  BackupUnsigned,
+  BackupOlder,
+  ServerMoved,
+  NoSpace,
 };
 
 }  // namespace base

@@ -52,6 +52,16 @@ enum class Event : std::uint16_t {
   ApprovalUsed = 5172,
   ApprovalCancelled = 5173,
   ApprovalExpired = 5174,
+  MediumAdded = 5180,
+  MediumRetired = 5181,
+  MediumRekeyed = 5182,
+  RootRenewed = 5183,
+  RootRenewalEnded = 5184,
+  TokenKeysRenewed = 5185,
+  BackupMade = 5190,
+  ServerRestored = 5191,
+  RestoreAccepted = 5192,
+  ServerMoved = 5193,
 };
 
 // A row of the one table of events.

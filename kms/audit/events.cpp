@@ -59,6 +59,23 @@ constexpr std::array kEvents = {
              "Enough had agreed, and what was asked for was done; the request is used up."},
     EventRow{Event::ApprovalCancelled, "approval_cancelled", "An administrator cancelled such a request."},
     EventRow{Event::ApprovalExpired, "approval_expired", "Such a request ended by its time."},
+    EventRow{Event::MediumAdded, "medium_added", "A further key medium got a key slot."},
+    EventRow{Event::MediumRetired, "medium_retired", "A key medium lost its key slot."},
+    EventRow{Event::MediumRekeyed, "medium_rekeyed",
+             "A key medium got a new master key, and its old one opens nothing any more."},
+    EventRow{Event::RootRenewed, "root_renewed",
+             "A new root key took the place of the old one, for the media that stayed."},
+    EventRow{Event::RootRenewalEnded, "root_renewal_ended",
+             "Every row is sealed under the new root key; the old one opens none any more."},
+    EventRow{Event::TokenKeysRenewed, "token_keys_renewed", "A new generation of the token keys began."},
+    EventRow{Event::BackupMade, "backup_made", "A backup was made."},
+    EventRow{Event::ServerRestored, "server_restored",
+             "The server was opened after it was restored from a backup."},
+    EventRow{
+        Event::RestoreAccepted, "restore_accepted",
+        "An administrator went on with the older state of a backup; all pending one-time tokens are void."},
+    EventRow{Event::ServerMoved, "server_moved",
+             "A final backup was made, and the server marked as moved; or the mark was taken off."},
 };
 
 constexpr bool rising() {

@@ -25,7 +25,7 @@ constexpr std::size_t kSlotPartMost = 1024;  // bytes of either half
 constexpr std::size_t kEnd = 2 * sizeof(Hash);
 
 Error damaged(const std::string& what) {
-  return {Code::Corrupt, "the header of the backup is damaged: " + what};
+  return {Code::Corrupt, "the header of the backup is damaged: " + what, base::Reason::BackupDamaged};
 }
 
 void putTime(base::ByteWriter& out, base::Time at) {
@@ -161,7 +161,8 @@ Result<std::size_t> headerLength(BytesView prefix) {
   in.u16();
   const std::size_t length = in.u32();
   if (!in.ok() || magic != kMagic)
-    return Error{Code::Corrupt, "this is not a backup of keydisk, or its first bytes are damaged"};
+    return Error{Code::Corrupt, "this is not a backup of keydisk, or its first bytes are damaged",
+                 base::Reason::BackupDamaged};
   if (format != kFormat)
     return Error{Code::Unsupported, "the backup has format " + std::to_string(format) +
                                         " and this program knows " + std::to_string(kFormat) +

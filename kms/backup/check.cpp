@@ -10,6 +10,8 @@ using base::Code;
 using base::Error;
 using base::Result;
 
+Error damaged(const std::string& what) { return {Code::Corrupt, what, base::Reason::BackupDamaged}; }
+
 // Where the chunk may stand behind `before`: parts in their order, and only a part's last chunk is short.
 bool follows(const ChunkHead& before, const ChunkHead& head) {
   if (before.number == 0) return head.part == Part::Database;
@@ -20,10 +22,9 @@ bool follows(const ChunkHead& before, const ChunkHead& head) {
 }  // namespace
 
 Error Check::wrong(const std::string& what) const {
-  if (!header_) return {Code::Corrupt, what};
-  return {Code::Corrupt, "the backup is damaged in chunk " + std::to_string(last_.number + 1) + " of " +
-                             std::to_string(header_->chunks) + ", at byte " + std::to_string(at_) + ": " +
-                             what};
+  if (!header_) return damaged(what);
+  return damaged("the backup is damaged in chunk " + std::to_string(last_.number + 1) + " of " +
+                 std::to_string(header_->chunks) + ", at byte " + std::to_string(at_) + ": " + what);
 }
 
 // Bytes of what is being read, as far as that is known.
@@ -50,7 +51,7 @@ Result<void> Check::takeHeader() {
 Result<void> Check::takeChunk() {
   if (!head_) {
     if (last_.number == header_->chunks)
-      return Error{Code::Corrupt, "the backup goes on behind its end, from byte " + std::to_string(at_)};
+      return damaged("the backup goes on behind its end, from byte " + std::to_string(at_));
     auto head = parseChunkHead(buffer_);
     if (!head) return wrong(head.error().what);
     if (head->number != last_.number + 1)
@@ -91,18 +92,15 @@ Result<void> Check::feed(BytesView piece) {
 Result<void> Check::finish() {
   if (failed_) return wrong("it was given up");
   failed_ = true;
-  if (!header_)
-    return Error{Code::Corrupt,
-                 "the backup is cut off in its header, behind byte " + std::to_string(taken())};
+  if (!header_) return damaged("the backup is cut off in its header, behind byte " + std::to_string(taken()));
   if (!buffer_.empty() || last_.number != header_->chunks)
-    return Error{Code::Corrupt, "the backup is cut off behind byte " + std::to_string(taken()) + " of " +
-                                    std::to_string(header_->bytes) + ", in chunk " +
-                                    std::to_string(last_.number + 1) + " of " +
-                                    std::to_string(header_->chunks)};
+    return damaged("the backup is cut off behind byte " + std::to_string(taken()) + " of " +
+                   std::to_string(header_->bytes) + ", in chunk " + std::to_string(last_.number + 1) +
+                   " of " + std::to_string(header_->chunks));
   if (at_ != header_->bytes || !base::equalConstantTime(root_.take(), header_->root))
-    return Error{Code::Corrupt,
-                 "the chunks of the backup are whole, but not those that its header vouches for: it was put "
-                 "together from several, or made up"};
+    return damaged(
+        "the chunks of the backup are whole, but not those that its header vouches for: it was put "
+        "together from several, or made up");
   return {};
 }
 

@@ -38,9 +38,11 @@ Result<void> checkSpace(const fs::path& from, const fs::path& to) {
   const std::uintmax_t free = std::uintmax_t{disk.f_bavail} * disk.f_frsize;
   const std::uintmax_t needed = sizeOf(from) + sizeOf(walOf(from)) + kSpare;
   if (free >= needed) return {};
-  return Error{Code::Unavailable, "not enough space in " + to.parent_path().string() +
-                                      " for a copy of the database: " + std::to_string(needed >> 20U) +
-                                      " MB are needed and " + std::to_string(free >> 20U) + " MB are free"};
+  return Error{Code::Unavailable,
+               "not enough space in " + to.parent_path().string() +
+                   " for a copy of the database: " + std::to_string(needed >> 20U) + " MB are needed and " +
+                   std::to_string(free >> 20U) + " MB are free",
+               base::Reason::NoSpace};
 }
 
 Result<std::int64_t> one(Connection& db, const char* sql) {
@@ -94,7 +96,8 @@ Result<void> Connection::copyPages(Connection& to, const std::function<Result<vo
   }
   if (code == SQLITE_DONE) return {};
   if ((code & 0xff) == SQLITE_FULL)
-    return Error{Code::Unavailable, "no space is left for the copy of the database; free some and try again"};
+    return Error{Code::Unavailable, "no space is left for the copy of the database; free some and try again",
+                 base::Reason::NoSpace};
   return Error{(code & 0xff) == SQLITE_CORRUPT ? Code::Corrupt : Code::Io,
                std::string("the database cannot be copied (") + sqlite3_errstr(code) + ")",
                (code & 0xff) == SQLITE_CORRUPT ? base::Reason::DatabaseCorrupt : base::Reason::None};

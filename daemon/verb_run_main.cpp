@@ -143,6 +143,7 @@ void startAudit(std::optional<kms::AuditLog>& audit, Services* parts, const Data
   kms::AuditOptions options;
   options.directory = dir.audit();
   options.server = id;
+  options.formerMacs = kms::formerMacsOf(parts->vault);
   audit.emplace(*parts->store, kms::auditMacOf(parts->vault), options, base::systemClock(),
                 events.auditEvents());
   parts->gated.attach(&*audit);

@@ -117,7 +117,7 @@ void AuditVerifier::refuseAcceptance() {
 
 Result<std::optional<std::set<std::string>>> acceptedStart(const std::filesystem::path& file,
                                                            std::int64_t length, const AuditMac& mac,
-                                                           const base::Uuid& server) {
+                                                           const AuditOptions& options) {
   using Marks = std::set<std::string>;
   auto reader = SegmentReader::open(file, 0, length);
   if (!reader) return std::move(reader).error();
@@ -131,7 +131,7 @@ Result<std::optional<std::set<std::string>>> acceptedStart(const std::filesystem
     if (!line || (!first && (line->number != at.number + 1 || line->prev != at.hash)))
       return std::optional<Marks>();
     if (line->checkpoint) {
-      const bool proved = !first && soundCheckpoint(mac, server, *line);
+      const bool proved = !first && soundCheckpoint(mac, options, *line);
       return proved ? std::optional<Marks>(std::move(marks)) : std::optional<Marks>();
     }
     if (line->entry.event != static_cast<std::uint16_t>(Event::AuditAccepted)) return std::optional<Marks>();

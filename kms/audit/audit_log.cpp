@@ -43,6 +43,13 @@ AuditMac auditMacOf(const Vault& vault) {
   };
 }
 
+FormerAuditMacs formerMacsOf(const Vault& vault) {
+  return [&vault](base::BytesView message) {
+    auto keys = vault.hold();
+    return keys ? (*keys)->formerAuditMacs(message) : std::vector<Mac>();
+  };
+}
+
 AuditLog::AuditLog(Store& store, AuditMac mac, AuditOptions options, const base::Clock& clock,
                    AuditEvents events)
     : store_(store),

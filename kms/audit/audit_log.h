@@ -123,7 +123,8 @@ class AuditLog {
   std::thread thread_;  // last: they use all of the above
 };
 
-// The audit key of this vault.
+// The audit key of this vault, and those of its former root keys.
 AuditMac auditMacOf(const Vault& vault);
+FormerAuditMacs formerMacsOf(const Vault& vault);
 
 }  // namespace kms

@@ -49,9 +49,50 @@ Result<std::optional<std::int64_t>> lastCheckpoint(const std::filesystem::path& 
 
 }  // namespace
 
-bool soundCheckpoint(const AuditMac& mac, const base::Uuid& server, const AuditLine& line) {
-  const auto wanted = mac(checkpointMessage(server, line.number, line.prev, line.at));
-  return line.checkpoint && wanted && base::equalConstantTime(*wanted, *line.checkpoint);
+bool soundCheckpoint(const AuditMac& mac, const AuditOptions& options, const AuditLine& line) {
+  if (!line.checkpoint) return false;
+  const base::Bytes message = checkpointMessage(options.server, line.number, line.prev, line.at);
+  const auto wanted = mac(message);
+  if (!wanted) return false;
+  const auto is = [&line](const Mac& made) { return base::equalConstantTime(made, *line.checkpoint); };
+  if (is(*wanted)) return true;
+  return options.formerMacs && std::ranges::any_of(options.formerMacs(message), is);
+}
+
+Result<AuditHead> notedCheckpoint(Store& store, const std::filesystem::path& directory) {
+  AuditHead head;
+  std::optional<AuditNote> note;
+  auto read = store.read([&](StoreReader& reader) -> Result<void> {
+    const auto foundHead = reader.auditHead();
+    if (!foundHead) return Error(foundHead.error());
+    head = *foundHead;
+    const auto foundNote = reader.auditNote();
+    if (!foundNote) return Error(foundNote.error());
+    note = *foundNote;
+    return {};
+  });
+  if (!read) return std::move(read).error();
+  AuditHead at;
+  if (!note || note->segment == 0) return at;
+  const auto file = directory / segmentName(note->segment);
+  auto length = segmentSize(file);
+  if (!length) return unreadable(length.error());
+  if (note->segment == head.segment) *length = std::min(*length, head.length);
+  const auto start = lastCheckpoint(file, *length);
+  if (!start) return Error(start.error());
+  if (!*start) return auditBroken(file.filename().string() + " has no checkpoint");
+  auto reader = SegmentReader::open(file, **start, *length);
+  if (!reader) return unreadable(reader.error());
+  const auto text = reader->next();
+  if (!text) return Error(text.error());
+  const auto line = *text ? parseAuditLine(**text) : Result<AuditLine>(auditBroken("a line is gone"));
+  if (!line) return Error(line.error());
+  if (line->number != note->number)
+    return brokenAt(file, **start, "is not the checkpoint that the database has noted");
+  at.segment = note->segment;
+  at.number = line->number;
+  at.hash = auditHash(**text);
+  return at;
 }
 
 std::optional<AuditNote> noteOf(const AuditMac& mac, const base::Uuid& server, const AuditHead& checkpoint) {
@@ -97,7 +138,7 @@ Result<void> AuditWriter::checkComplete() const {
     if (segment < *missing.begin() || segment > head_.segment) continue;
     auto size = segmentSize(path(segment));
     if (!size) return unreadable(size.error());
-    auto accepted = acceptedStart(path(segment), *size, mac_, options_.server);
+    auto accepted = acceptedStart(path(segment), *size, mac_, options_);
     if (!accepted) return unreadable(accepted.error());
     if (!*accepted) continue;
     std::erase_if(missing, [&](std::int64_t lost) {
@@ -121,7 +162,7 @@ Result<AuditHead> AuditWriter::anchor() const {
   auto text = lastLine(file, *size);
   if (!text) return unreadable(text.error());
   const auto line = parseAuditLine(*text);
-  if (!line || !soundCheckpoint(mac_, options_.server, *line))
+  if (!line || !soundCheckpoint(mac_, options_, *line))
     return brokenAt(file, *size - static_cast<std::int64_t>(text->size()) - 1,
                     "is not its closing checkpoint");
   at.number = line->number;
@@ -162,7 +203,7 @@ Result<void> AuditWriter::verifyLines() const {
     const bool anchored = first && *start;
     if (!anchored && (line->number != at.number + 1 || line->prev != at.hash))
       return brokenAt(file, reader->lineAt(), "does not follow from the line before it");
-    if (line->checkpoint && !soundCheckpoint(mac_, options_.server, *line))
+    if (line->checkpoint && !soundCheckpoint(mac_, options_, *line))
       return brokenAt(file, reader->lineAt(), "the checkpoint is not one of this server's key");
     // A checkpoint proves an acceptance, and behind these lines there is none.
     if (!line->checkpoint && line->entry.event == static_cast<std::uint16_t>(Event::AuditAccepted))

@@ -143,7 +143,7 @@ void AuditVerifier::takeCheckpoint(std::int64_t number, const AuditLine& line, c
   ++report_.checkpoints;
   const bool keys = mac_({}).has_value();
   report_.checkpointsChecked = report_.checkpointsChecked && keys;
-  const bool sound = !keys || soundCheckpoint(mac_, options_.server, line);
+  const bool sound = !keys || soundCheckpoint(mac_, options_, line);
   if (!sound) {
     problem(number, "checkpoint", &hash, "the checkpoint is not one of this server's key");
     refuseAcceptance();

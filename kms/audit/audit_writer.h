@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "hal/base/clock.h"
 #include "hal/base/uuid.h"
@@ -20,6 +21,9 @@ namespace kms {
 
 // The MAC under the audit key; nothing while the server is sealed. Safe to use from several threads.
 using AuditMac = std::function<std::optional<Mac>(base::BytesView)>;
+// The MACs under the audit keys of former root keys: checkpoints of before count too. The note of the last
+// checkpoint is under the current one only.
+using FormerAuditMacs = std::function<std::vector<Mac>(base::BytesView)>;
 
 struct AuditOptions {
   std::filesystem::path directory;  // D/security/audit
@@ -29,6 +33,7 @@ struct AuditOptions {
   std::chrono::milliseconds flushEvery{200};            // so that it does not race with commits for the disk
   std::chrono::milliseconds lagMost{5'000};             // after this changes are refused
   std::chrono::milliseconds retryAfter{1'000};          // after a failure
+  FormerAuditMacs formerMacs{};                         // none: there was never another root key
 };
 
 class AuditWriter {
@@ -106,7 +111,7 @@ class AuditWriter {
 // and by no transaction.
 bool soundOutboxEntry(std::string_view text);
 
-bool soundCheckpoint(const AuditMac& mac, const base::Uuid& server, const AuditLine& line);
+bool soundCheckpoint(const AuditMac& mac, const AuditOptions& options, const AuditLine& line);
 // The note that this checkpoint is the last one; all zero: there is none yet. Nothing while sealed.
 std::optional<AuditNote> noteOf(const AuditMac& mac, const base::Uuid& server, const AuditHead& checkpoint);
 // What is wrong with the note where this is the last checkpoint and `wanted` its noteOf(); empty: nothing.
@@ -117,7 +122,11 @@ std::string wrongNote(const std::optional<AuditNote>& note, const AuditHead& che
 // behind it; nothing where there is none. Errors: as base::systemError.
 base::Result<std::optional<std::set<std::string>>> acceptedStart(const std::filesystem::path& file,
                                                                  std::int64_t length, const AuditMac& mac,
-                                                                 const base::Uuid& server);
+                                                                 const AuditOptions& options);
+// The last checkpoint that the database knows, with the hash of its line, read out of the files in
+// `directory`; all zero where there is none. Nothing is proved: whoever has the audit key compares it with
+// the note. `length` is not told. Errors: Corrupt / AuditBroken; as base::systemError and the store's.
+base::Result<AuditHead> notedCheckpoint(Store& store, const std::filesystem::path& directory);
 
 // A sentence about the log; the reason says what to do.
 base::Error auditBroken(const std::string& what);

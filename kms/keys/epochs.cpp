@@ -54,11 +54,15 @@ base::Result<std::int64_t> Epochs::begin(Txn& txn, base::Rng& rng) {
   return id;
 }
 
-base::Result<base::SecretBuffer> Epochs::rowKey(std::int64_t id) const {
+base::Result<base::SecretBuffer> Epochs::rowKey(std::int64_t id, std::uint32_t rootGeneration) const {
+  const auto former = former_.find(rootGeneration);
+  if (rootGeneration != rootGeneration_ && former == former_.end())
+    return corrupt("a row was sealed under another root key");
   const auto at = salts_.find(id);
   if (at == salts_.end())
     return corrupt("a row names sealing epoch " + std::to_string(id) + ", which is gone");
-  return deriveKey(sealKey_.bytes(), at->second, KeyUse::Epoch, server_);
+  const base::SecretBuffer& seal = rootGeneration == rootGeneration_ ? sealKey_ : former->second;
+  return deriveKey(seal.bytes(), at->second, KeyUse::Epoch, server_);
 }
 
 }  // namespace kms

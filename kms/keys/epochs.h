@@ -32,9 +32,19 @@ class Epochs {
   // Adds a new epoch to the store and gives its id; seal with it only when that is committed.
   base::Result<std::int64_t> begin(Txn& txn, base::Rng& rng);
 
+  // Rows that this former root key sealed open too.
+  void addFormer(std::uint32_t rootGeneration, base::SecretBuffer sealKey) {
+    former_.insert_or_assign(rootGeneration, std::move(sealKey));
+  }
+  bool opens(std::uint32_t rootGeneration) const {
+    return rootGeneration == rootGeneration_ || former_.contains(rootGeneration);
+  }
+
   bool has(std::int64_t id) const { return salts_.contains(id); }
-  // Errors: Corrupt / DatabaseCorrupt (no such epoch); Unavailable (no locked memory).
-  base::Result<base::SecretBuffer> rowKey(std::int64_t id) const;
+  // Of the current root key, or of a former one. Errors: Corrupt / DatabaseCorrupt (no such epoch or root
+  // key); Unavailable (no locked memory).
+  base::Result<base::SecretBuffer> rowKey(std::int64_t id) const { return rowKey(id, rootGeneration_); }
+  base::Result<base::SecretBuffer> rowKey(std::int64_t id, std::uint32_t rootGeneration) const;
   std::uint32_t rootGeneration() const noexcept { return rootGeneration_; }
 
  private:
@@ -46,6 +56,7 @@ class Epochs {
   std::uint32_t rootGeneration_;
   base::Uuid server_;
   std::map<std::int64_t, Salt> salts_;
+  std::map<std::uint32_t, base::SecretBuffer> former_;  // record-seal keys
 };
 
 }  // namespace kms

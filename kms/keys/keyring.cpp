@@ -8,6 +8,7 @@ namespace kms {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kLaterVersion = 2;  // with the sequence number of its first token
 constexpr std::array<std::byte, 8> kZeros{};
 
 // Of the key for serial numbers, which is made of the accessor key: rows of the keyring that are there
@@ -29,10 +30,26 @@ base::Result<KeyGeneration> KeyGeneration::make(std::uint32_t generation, base::
   return KeyGeneration(*std::move(buffer));
 }
 
+// version 2, as above, and first sequence 8
+base::Result<KeyGeneration> KeyGeneration::next(const KeyGeneration& before, std::int64_t firstSequence,
+                                                base::Time created, base::Rng& rng) {
+  auto buffer = base::SecretBuffer::create(kEncodedLater);
+  if (!buffer) return std::move(buffer).error();
+  auto fresh = make(before.generation() + 1, created, rng);
+  if (!fresh) return fresh;
+  const std::span<std::byte> bytes = buffer->bytes();
+  std::ranges::copy(fresh->encoded(), bytes.begin());
+  bytes[0] = std::byte{kLaterVersion};
+  std::ranges::copy(before.indexMac(), bytes.subspan(13 + 2 * kKeySize).begin());
+  base::storeLe64(bytes.subspan(kEncoded), static_cast<std::uint64_t>(firstSequence));
+  return KeyGeneration(*std::move(buffer));
+}
+
 base::Result<KeyGeneration> KeyGeneration::parse(base::BytesView plain) {
-  if (!plain.empty() && plain[0] != std::byte{kVersion})
+  const bool later = !plain.empty() && plain[0] == std::byte{kLaterVersion};
+  if (!plain.empty() && !later && plain[0] != std::byte{kVersion})
     return base::Error{base::Code::Unsupported, "the keyring was made by a newer version; use a newer kmsd"};
-  if (plain.size() != kEncoded)
+  if (plain.size() != (later ? kEncodedLater : kEncoded))
     return base::Error{base::Code::Corrupt, "the database is damaged: a keyring row is not of its size",
                        base::Reason::DatabaseCorrupt};
   auto buffer = base::SecretBuffer::copyOf(plain);
@@ -41,6 +58,11 @@ base::Result<KeyGeneration> KeyGeneration::parse(base::BytesView plain) {
 }
 
 std::uint32_t KeyGeneration::generation() const noexcept { return base::loadLe32(encoded().subspan(1)); }
+
+std::int64_t KeyGeneration::firstSequence() const noexcept {
+  if (encoded().size() != kEncodedLater) return 0;
+  return static_cast<std::int64_t>(base::loadLe64(encoded().subspan(kEncoded)));
+}
 
 base::Result<KeyringCipher> KeyringCipher::create(const Keyring& keyring) {
   KeyringCipher all;
@@ -55,14 +77,24 @@ base::Result<KeyringCipher> KeyringCipher::create(const Keyring& keyring) {
     if (!serialKey) return std::move(serialKey).error();
     auto serial = Aes::create(serialKey->bytes());
     if (!serial) return std::move(serial).error();
-    all.generations_.push_back(
-        {keys.generation(), *std::move(token), *std::move(accessor), *std::move(index), *std::move(serial)});
+    all.generations_.push_back({keys.generation(), keys.firstSequence(), *std::move(token),
+                                *std::move(accessor), *std::move(index), *std::move(serial)});
   }
   std::reverse(all.generations_.begin(), all.generations_.end());
   return all;
 }
 
 Mac KeyringCipher::tokenMac(base::BytesView token) { return generations_.front().tokenMac.compute(token); }
+
+KeyringCipher::Ciphers& KeyringCipher::of(std::int64_t sequence) {
+  for (Ciphers& ciphers : generations_)
+    if (sequence >= ciphers.firstSequence) return ciphers;
+  return generations_.back();
+}
+
+Mac KeyringCipher::tokenMacOf(std::int64_t sequence, base::BytesView token) {
+  return of(sequence).tokenMac.compute(token);
+}
 
 std::optional<Mac> KeyringCipher::tokenMac(std::uint32_t generation, base::BytesView token) {
   for (Ciphers& ciphers : generations_)
@@ -78,7 +110,7 @@ Mac KeyringCipher::indexMac(Index index, base::BytesView value) {
 std::string KeyringCipher::accessor(std::int64_t sequence) {
   Aes::Block block{};
   base::storeLe64(block, static_cast<std::uint64_t>(sequence));
-  return base::encodeBase32(generations_.front().accessor.encrypt(block));
+  return base::encodeBase32(of(sequence).accessor.encrypt(block));
 }
 
 std::optional<std::int64_t> KeyringCipher::sequenceOf(std::string_view accessor) {

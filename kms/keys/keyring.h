@@ -1,6 +1,7 @@
 // The keyring: random keys for tokens, accessors and look-ups. They lie in sealed rows, each with a
 // generation number, so that they outlive the root key: a new root key seals them anew and ends no token. The
-// newest generation makes; all of them verify.
+// newest generation makes; all of them verify. Which one a token is of, its sequence number tells: each
+// generation begins at one, and they rise.
 #pragma once
 
 #include <cstdint>
@@ -16,15 +17,21 @@ namespace kms {
 
 class KeyGeneration {
  public:
-  static constexpr std::size_t kEncoded = 13 + 3 * kKeySize;  // bytes
+  static constexpr std::size_t kEncoded = 13 + 3 * kKeySize;  // bytes of the first generation
+  static constexpr std::size_t kEncodedLater = kEncoded + 8;  // and of a later one
   static constexpr std::size_t kMost = 64;                    // generations in a database
 
   // New random keys. Errors: Unavailable (no locked memory).
   static base::Result<KeyGeneration> make(std::uint32_t generation, base::Time created, base::Rng& rng);
+  // The one behind `before`, for tokens from this sequence number on. New random keys, but for the key of
+  // look-ups: names that are filed are found under it. Errors: Unavailable.
+  static base::Result<KeyGeneration> next(const KeyGeneration& before, std::int64_t firstSequence,
+                                          base::Time created, base::Rng& rng);
   // The content of a keyring row. Errors: Unsupported (a newer form); Corrupt / DatabaseCorrupt; Unavailable.
   static base::Result<KeyGeneration> parse(base::BytesView plain);
 
   std::uint32_t generation() const noexcept;
+  std::int64_t firstSequence() const noexcept;  // 0: from the first token on
   base::BytesView encoded() const noexcept { return encoded_.bytes(); }
   base::BytesView tokenMac() const noexcept { return key(0); }
   base::BytesView accessor() const noexcept { return key(1); }
@@ -47,10 +54,12 @@ class KeyringCipher {
   static base::Result<KeyringCipher> create(const Keyring& keyring);
 
   Mac tokenMac(base::BytesView token);  // under the newest generation
+  // Under the generation of the token with this sequence number.
+  Mac tokenMacOf(std::int64_t sequence, base::BytesView token);
   // Under that generation; nothing where there is none such.
   std::optional<Mac> tokenMac(std::uint32_t generation, base::BytesView token);
   Mac indexMac(Index index, base::BytesView value);
-  std::string accessor(std::int64_t sequence);
+  std::string accessor(std::int64_t sequence);  // under the generation of that token
   std::optional<std::int64_t> sequenceOf(std::string_view accessor);
   // One block of the sequence number (8 bytes) and 8 random bytes that are not all zero, under the newest
   // generation; drawn again until its first byte is 01 to 7F.
@@ -62,11 +71,13 @@ class KeyringCipher {
  private:
   struct Ciphers {
     std::uint32_t generation;
+    std::int64_t firstSequence;
     Hmac tokenMac;
     Aes accessor;
     Hmac indexMac;
     Aes serial;
   };
+  Ciphers& of(std::int64_t sequence);
   std::vector<Ciphers> generations_;  // the newest first
 };
 

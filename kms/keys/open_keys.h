@@ -36,12 +36,21 @@ class OpenKeys {
   // Errors: Corrupt / DatabaseCorrupt where the row was altered, moved or is of no known epoch.
   virtual base::Result<SecretBytes> open(Table table, const SealedRow& row) = 0;
 
-  virtual Mac tokenMac(base::BytesView token) = 0;
+  virtual Mac tokenMac(base::BytesView token) = 0;  // under the newest generation of the token keys
+  // Under the generation of the token with this sequence number.
+  virtual Mac tokenMacOf(std::int64_t sequence, base::BytesView token) = 0;
   // Separated by `index`, so that a name and a uid never share a MAC.
   virtual Mac indexMac(Index index, base::BytesView value) = 0;
 
   // For checkpoints of the audit log, under the audit key.
   virtual Mac auditMac(base::BytesView message) = 0;
+  // Of a backup, under the backup key.
+  virtual Mac backupMac(base::BytesView message) = 0;
+
+  // As auditMac, under the audit keys of former root keys, whose checkpoints are still in the log.
+  virtual std::vector<Mac> formerAuditMacs(base::BytesView message) = 0;
+  // Of the root key that seals rows now. Rows of a former one open until they are sealed anew.
+  virtual std::uint32_t rootGeneration() const noexcept = 0;
 
   // The public name of the token with this sequence number, and back; nothing for one that was not made here.
   virtual std::string accessor(std::int64_t sequence) = 0;

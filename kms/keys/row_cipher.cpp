@@ -38,26 +38,27 @@ base::Error corrupt(Table table, const SealedRow& row, const std::string& why) {
 
 }  // namespace
 
-base::Result<Gcm*> RowCipher::cipherOf(std::int64_t epoch) {
-  const auto at =
-      std::find_if(kept_.begin(), kept_.end(), [epoch](const Kept& kept) { return kept.epoch == epoch; });
+base::Result<Gcm*> RowCipher::cipherOf(std::int64_t epoch, std::uint32_t rootGeneration) {
+  const auto at = std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) {
+    return kept.epoch == epoch && kept.rootGeneration == rootGeneration;
+  });
   if (at != kept_.end()) {
     kept_.splice(kept_.begin(), kept_, at);
     return &kept_.front().cipher;
   }
-  auto key = epochs_.rowKey(epoch);
+  auto key = epochs_.rowKey(epoch, rootGeneration);
   if (!key) return std::move(key).error();
   auto cipher = Gcm::create(key->bytes());
   if (!cipher) return std::move(cipher).error();
   if (kept_.size() >= kKept) kept_.pop_back();
-  kept_.push_front(Kept{epoch, *std::move(cipher)});
+  kept_.push_front(Kept{epoch, rootGeneration, *std::move(cipher)});
   return &kept_.front().cipher;
 }
 
 base::Result<SealedRow> RowCipher::seal(std::int64_t epoch, std::uint64_t counter, Table table,
                                         std::int64_t key, std::uint32_t revision, base::BytesView plain) {
   if (plain.size() > kMostPlain) return base::Error{base::Code::Invalid, "a record is at most 256 KiB"};
-  auto cipher = cipherOf(epoch);
+  auto cipher = cipherOf(epoch, epochs_.rootGeneration());
   if (!cipher) return std::move(cipher).error();
   SealedRow row;
   row.key = key;
@@ -72,11 +73,10 @@ base::Result<SealedRow> RowCipher::seal(std::int64_t epoch, std::uint64_t counte
 }
 
 base::Result<SecretBytes> RowCipher::open(Table table, const SealedRow& row) try {
-  if (row.generation != epochs_.rootGeneration())
-    return corrupt(table, row, "was sealed under another root key");
+  if (!epochs_.opens(row.generation)) return corrupt(table, row, "was sealed under another root key");
   if (row.sealed.size() < Gcm::kTag || row.sealed.size() > kMostPlain + Gcm::kTag)
     return corrupt(table, row, "is not of a row's size");
-  auto cipher = cipherOf(row.epoch);
+  auto cipher = cipherOf(row.epoch, row.generation);
   if (!cipher) return std::move(cipher).error();
   SecretBytes plain(row.sealed.size() - Gcm::kTag);
   if (!(*cipher)->open(nonceOf(row.counter), aadOf(table, row), row.sealed, plain))

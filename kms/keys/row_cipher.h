@@ -28,9 +28,10 @@ class RowCipher {
  private:
   struct Kept {
     std::int64_t epoch;
+    std::uint32_t rootGeneration;
     Gcm cipher;
   };
-  base::Result<Gcm*> cipherOf(std::int64_t epoch);
+  base::Result<Gcm*> cipherOf(std::int64_t epoch, std::uint32_t rootGeneration);
 
   const Epochs& epochs_;
   std::list<Kept> kept_;  // the last used first

@@ -25,8 +25,8 @@ base::Error alreadyOpen() { return {base::Code::Conflict, "the server is unseale
 
 }  // namespace
 
-Vault::Vault(Store& store, const base::Uuid& server, base::Rng& rng)
-    : store_(store), server_(server), rng_(rng) {
+Vault::Vault(Store& store, const base::Uuid& server, base::Rng& rng, const base::Clock& clock)
+    : store_(store), server_(server), rng_(rng), clock_(clock) {
   auto cache = std::make_shared<RowCache>();
   if (store.watch(cache)) cache_ = std::move(cache);
 }
@@ -40,8 +40,7 @@ void Vault::attach(std::weak_ptr<KeyParty> party) { parties_.push_back(std::move
   auto slot = openSlot(store_, server_, offer);
   if (!slot) return std::move(slot).error();
   medium = slot->medium;
-  auto keys =
-      OpenKeysImpl::create(store_, server_, std::move(slot->root), slot->rootGeneration, rng_, cache_);
+  auto keys = OpenKeysImpl::create(store_, server_, *std::move(slot), rng_, clock_.now(), cache_);
   if (!keys) return keys;
   if (auto told = tellOpened(**keys); !told) {
     tellClosing();

@@ -8,6 +8,7 @@
 #include <shared_mutex>
 #include <vector>
 
+#include "hal/base/clock.h"
 #include "hal/base/rng.h"
 #include "kms/keys/key_offer.h"
 #include "kms/keys/key_party.h"
@@ -19,7 +20,9 @@ class RowCache;  // kms/keys/row_cache.h
 
 class Vault {
  public:
-  Vault(Store& store, const base::Uuid& server, base::Rng& rng);
+  // The clock only tells when a slot was last used.
+  Vault(Store& store, const base::Uuid& server, base::Rng& rng,
+        const base::Clock& clock = base::systemClock());
   ~Vault();
 
   // Tells the party of each opening and sealing from now on, as long as it lives; at the opening in the order
@@ -67,6 +70,7 @@ class Vault {
   Store& store_;
   const base::Uuid server_;
   base::Rng& rng_;
+  const base::Clock& clock_;
   std::vector<std::weak_ptr<KeyParty>> parties_;
   std::shared_ptr<RowCache> cache_;      // null where the store tells of no changes
   mutable std::mutex opening_;           // one scrypt at a time; never taken while mutex_ is held

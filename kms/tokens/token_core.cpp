@@ -28,7 +28,7 @@ template <class From>
 MaybeFound findAccess(From& from, OpenKeys& keys, const Presented& presented) {
   auto found = findByAccessor(from, keys, presented.accessor);
   if (!found || !*found) return found;
-  const Mac mac = keys.tokenMac(base::asBytes(base::view(presented.text)));
+  const Mac mac = keys.tokenMacOf((*found)->row.sequence, base::asBytes(base::view(presented.text)));
   if ((*found)->row.kind != TokenKind::Access || !base::equalConstantTime(mac, (*found)->row.mac))
     found->reset();
   return found;
@@ -79,7 +79,8 @@ namespace {
 MaybeFound findOneTime(StoreReader& reader, OpenKeys& keys, const Presented& presented) {
   auto found = findPending(reader, keys, presented.user);
   if (!found) return found;
-  const Mac mac = keys.tokenMac(base::asBytes(base::view(presented.text)));
+  const Mac mac =
+      keys.tokenMacOf(*found ? (*found)->row.sequence : 0, base::asBytes(base::view(presented.text)));
   if (!base::equalConstantTime(mac, *found ? (*found)->row.mac : Mac{})) found->reset();
   return found;
 }

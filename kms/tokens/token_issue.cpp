@@ -75,12 +75,12 @@ base::Result<base::SecretText> mint(OpenKeys& keys, TokenRow& row, const std::st
                                     base::Rng& rng) {
   if (row.kind == TokenKind::Access) {
     auto text = makeAccessToken(accessor, rng);
-    if (text) row.mac = keys.tokenMac(base::asBytes(base::view(*text)));
+    if (text) row.mac = keys.tokenMacOf(row.sequence, base::asBytes(base::view(*text)));
     return text;
   }
   auto plain = makeOneTimeToken(rng);
   if (!plain) return std::move(plain).error();
-  row.mac = keys.tokenMac(base::asBytes(base::view(*plain)));
+  row.mac = keys.tokenMacOf(row.sequence, base::asBytes(base::view(*plain)));
   row.oneTime = *std::move(plain);
   return showOneTimeToken(base::view(row.oneTime));
 }

@@ -29,7 +29,7 @@ TEST(Keyring, ContentComesBackAsItWas) {
 TEST(Keyring, OtherFormsAreRefused) {
   const auto made = make(1);
   base::Bytes altered(made.encoded().begin(), made.encoded().end());
-  altered[0] = std::byte{2};
+  altered[0] = std::byte{3};
   EXPECT_EQ(kms::KeyGeneration::parse(altered).error().code, base::Code::Unsupported);
   for (std::size_t size = 0; size < made.encoded().size(); ++size)
     EXPECT_EQ(kms::KeyGeneration::parse(made.encoded().first(size)).error().code, base::Code::Corrupt);

@@ -1,0 +1,75 @@
+#include "kms/keys/slot_facts.h"
+
+#include <algorithm>
+
+namespace kms {
+namespace {
+
+constexpr std::string_view kLastId = "slot_last_id";  // the highest that was ever given
+constexpr std::string_view kUsed = "slot_used_";      // and the slot's id: seconds since 1970
+
+std::string usedName(std::int64_t slot) { return std::string(kUsed) + std::to_string(slot); }
+
+}  // namespace
+
+base::Result<std::vector<SlotFacts>> slotFacts(StoreReader& reader) {
+  auto rows = reader.slots();
+  if (!rows) return std::move(rows).error();
+  std::vector<SlotFacts> all;
+  for (const SlotRow& row : *rows) {
+    SlotFacts facts;
+    facts.id = row.id;
+    auto header = parseSlotHeader(row.header);
+    if (header) {
+      facts.header = *std::move(header);
+    } else {
+      facts.fault = header.error().what;
+    }
+    const auto used = reader.number(usedName(row.id));
+    if (!used) return base::Error(used.error());
+    if (*used) facts.lastUsed = base::Time(std::chrono::seconds(**used));
+    all.push_back(std::move(facts));
+  }
+  return all;
+}
+
+base::Result<std::vector<SlotFacts>> slotFacts(Store& store) {
+  std::vector<SlotFacts> all;
+  auto read = store.read([&](StoreReader& reader) -> base::Result<void> {
+    auto found = slotFacts(reader);
+    if (!found) return std::move(found).error();
+    all = *std::move(found);
+    return {};
+  });
+  if (!read) return std::move(read).error();
+  return all;
+}
+
+base::Result<void> noteSlotUsed(Txn& txn, std::int64_t slot, base::Time at) {
+  return txn.setNumber(usedName(slot), at.time_since_epoch().count());
+}
+
+base::Error lastSlot(const base::Uuid& medium) {
+  return {base::Code::Denied,
+          "the medium " + medium.text() +
+              " is the last one that opens this server, so it is not retired; make another "
+              "with 'kmsd medium add' first"};
+}
+
+base::Error noSuchSlot(const base::Uuid& medium) {
+  return {base::Code::NotFound, "no key slot is for the medium " + medium.text() +
+                                    "; 'kmsd medium list --slots' shows those that are"};
+}
+
+base::Result<std::int64_t> newSlotId(Txn& txn) {
+  const auto last = txn.number(kLastId);
+  if (!last) return base::Error(last.error());
+  const auto rows = txn.slots();
+  if (!rows) return base::Error(rows.error());
+  std::int64_t highest = last->value_or(0);
+  for (const SlotRow& row : *rows) highest = std::max(highest, row.id);
+  if (auto noted = txn.setNumber(kLastId, highest + 1); !noted) return std::move(noted).error();
+  return highest + 1;
+}
+
+}  // namespace kms

@@ -1,0 +1,33 @@
+// What the database tells of its key slots without a key: whose they are, when they were made and last used.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "kms/keys/slot.h"
+
+namespace kms {
+
+struct SlotFacts {
+  std::int64_t id = 0;
+  std::optional<SlotHeader> header;    // none: it cannot be read, and `fault` says why
+  std::string fault;                   // a sentence
+  std::optional<base::Time> lastUsed;  // when the server was last opened with it; none: not since it was made
+};
+
+// By rising id. Errors: as the store's.
+base::Result<std::vector<SlotFacts>> slotFacts(StoreReader& reader);
+base::Result<std::vector<SlotFacts>> slotFacts(Store& store);
+
+// Every unsealing puts this into the transaction that begins its epoch, so it costs no commit of its own.
+base::Result<void> noteSlotUsed(Txn& txn, std::int64_t slot, base::Time at);
+
+// Denied: to retire the last medium would lose the server.
+base::Error lastSlot(const base::Uuid& medium);
+// NotFound.
+base::Error noSuchSlot(const base::Uuid& medium);
+
+// An id that no slot ever had, and notes that it is given. Errors: as the store's.
+base::Result<std::int64_t> newSlotId(Txn& txn);
+
+}  // namespace kms

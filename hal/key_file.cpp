@@ -1,5 +1,6 @@
 #include "hal/key_file.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "hal/base/rfc3339.h"
@@ -42,6 +43,14 @@ std::optional<std::uint32_t> hex32(std::string_view text) {
   return value;
 }
 
+// How many shares open together; nothing where that is no such number.
+std::optional<std::uint8_t> parseThreshold(std::string_view text) {
+  std::uint8_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 2) return std::nullopt;
+  return value;
+}
+
 // The identity, if every field is there once and sound and the crc fits.
 std::optional<MediumIdentity> parseIdentity(const std::vector<KeyFileLine>& medium) {
   const auto server = base::Uuid::parse(only(medium, "server").value_or(""));
@@ -55,15 +64,15 @@ std::optional<MediumIdentity> parseIdentity(const std::vector<KeyFileLine>& medi
 }
 
 // Whether a line is one of a later version, to be kept: plain text of one line. A value that is a sound key
-// is not; it stands in the wrong line by mistake.
+// or share is not; it stands in the wrong line by mistake.
 bool keepsUnknown(const KeyFileLine& line) {
-  for (const std::string_view known : {"server", "medium", "label", "created", "crc"}) {
+  for (const std::string_view known : {"server", "medium", "label", "created", "threshold", "crc"}) {
     if (named(line, known)) return false;
   }
   for (const std::string_view part : {line.name, line.value}) {
     if (!base::validUtf8(part) || base::hasControl(part)) return false;
   }
-  return !parsePwd(line.value);
+  return !parseTyped(line.value);
 }
 
 struct Sorted {
@@ -89,6 +98,16 @@ Result<Sorted> sortLines(const std::vector<KeyFileLine>& lines) {
   return sorted;
 }
 
+// The section [medium], where there is one. A share has a threshold in it, and a whole key has none.
+void readMedium(const std::vector<KeyFileLine>& medium, KeyFile& file) {
+  if (medium.empty()) return;
+  const bool told = std::ranges::any_of(medium, [](const auto& line) { return named(line, "threshold"); });
+  const auto threshold = parseThreshold(only(medium, "threshold").value_or(""));
+  if (file.share ? threshold.has_value() : !told) file.identity = parseIdentity(medium);
+  file.identityDamaged = !file.identity;
+  if (file.identity && file.share) file.share->threshold = *threshold;
+}
+
 }  // namespace
 
 Result<KeyFile> parseKeyFile(base::BytesView bytes) {
@@ -101,18 +120,16 @@ Result<KeyFile> parseKeyFile(base::BytesView bytes) {
   const auto lines = splitKeyFile(text);
   const auto sorted = sortLines(lines);
   if (!sorted) return sorted.error();
-  auto key = parsePwd(sorted->pwd->value);
-  if (!key) {
-    Error error = std::move(key).error();
+  auto typed = parseTyped(sorted->pwd->value);
+  if (!typed) {
+    Error error = std::move(typed).error();
     error.what = "the disk is damaged: in line " + std::to_string(sorted->pwd->number) + " of " +
                  std::string(kKeyFileName) + " " + error.what;
     return error;
   }
-  KeyFile file{*std::move(key), std::nullopt, false, {}};
-  if (!sorted->medium.empty()) {
-    file.identity = parseIdentity(sorted->medium);
-    file.identityDamaged = !file.identity;
-  }
+  KeyFile file{std::move(typed->key), std::nullopt, false, {}};
+  if (typed->share != 0) file.share = KeyShare{typed->share, 0};
+  readMedium(sorted->medium, file);
   for (const KeyFileLine& line : sorted->medium) {
     if (keepsUnknown(line)) file.unknown.push_back(std::string(line.name) + "=" + std::string(line.value));
   }

@@ -57,17 +57,18 @@ Result<void> checkLabel(std::string_view label) {
 }
 
 // The [medium] lines without the crc, as "name=value".
-Result<std::vector<std::string>> mediumLines(const MediumIdentity& identity,
-                                             const std::vector<std::string>& unknown) {
+Result<std::vector<std::string>> mediumLines(const KeyFile& file) {
+  const MediumIdentity& identity = *file.identity;
   std::vector<std::string> lines = {"server=" + identity.server.text(), "medium=" + identity.medium.text(),
                                     "label=" + identity.label,
                                     "created=" + base::formatTime(identity.created)};
-  for (const std::string& line : unknown) {
+  if (file.share) lines.push_back("threshold=" + std::to_string(file.share->threshold));
+  for (const std::string& line : file.unknown) {
     // Read it as it will be read back: one line, with a name that is none of ours.
     const auto parsed = splitKeyFile(line);
     const bool plain = line.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
     bool ours = parsed.size() != 1;
-    for (const std::string_view known : {"server", "medium", "label", "created", "crc", "pwd"})
+    for (const std::string_view known : {"server", "medium", "label", "created", "threshold", "crc", "pwd"})
       ours = ours || equalIgnoringCase(parsed.front().name, known);
     if (!plain || ours)
       return Error{Code::Invalid, "a line to be kept in the key file is not of the form name=value"};
@@ -87,7 +88,9 @@ std::string crcOf(const std::vector<std::string>& lines) {
 }  // namespace
 
 Result<base::SecretBuffer> formatKeyFile(const KeyFile& file) {
-  auto pwd = formatPwd(file.key);
+  if (file.share && (file.share->number == 0 || (file.identity && file.share->threshold < 2)))
+    return Error{Code::Invalid, "a share is written with its number and how many open together"};
+  auto pwd = formatPwd(file.key, file.share ? file.share->number : std::uint8_t{0});
   if (!pwd) return pwd;
   auto text = base::SecretBuffer::create(kMaxKeyFile);
   if (!text) return text;
@@ -97,7 +100,7 @@ Result<base::SecretBuffer> formatKeyFile(const KeyFile& file) {
   out.add("\r\n");
   if (file.identity) {
     if (auto good = checkLabel(file.identity->label); !good) return std::move(good).error();
-    const auto lines = mediumLines(*file.identity, file.unknown);
+    const auto lines = mediumLines(file);
     if (!lines) return lines.error();
     out.add("[medium]\r\n");
     for (const std::string& line : *lines) {

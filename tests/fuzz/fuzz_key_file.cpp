@@ -9,5 +9,6 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   const auto back = hal::parseKeyFile(text->bytes());
   if (!back || !base::equalConstantTime(back->key.bytes(), file->key.bytes())) __builtin_trap();
   if (back->identity.has_value() != file->identity.has_value()) __builtin_trap();
+  if (back->share != file->share) __builtin_trap();
   return 0;
 }

@@ -151,6 +151,8 @@ def key_files():
     yield "crlf", written.replace("\n", "\r\n").encode()
     yield "bom", b"\xef\xbb\xbf" + typed.encode()
     yield "forgiven", "; key\n [Config] \nPWD = o4hm-asw9n-f6yy4\n[other]\npwd=1\n[MEDIUM]\nnext=1\n".encode()
+    yield "share", example("share-file").encode()
+    yield "typed_share", example("typed-share").encode()
     yield "bad_crc", re.sub("crc=.*", "crc=00000000", written).encode()
 
 

@@ -7,6 +7,7 @@
 #include "hal/base/crc32.h"
 #include "hal/base/file.h"
 #include "hal/base/rfc3339.h"
+#include "hal/base/shamir.h"
 #include "hal/fat_format.h"
 #include "hal/key_file.h"
 #include "tests/unit/hal/images.h"
@@ -56,6 +57,55 @@ TEST(Formats, TheKeyAndItsCharacters) {
   const auto again = hal::parsePwd(field(block, "typed"));
   ASSERT_TRUE(again) << again.error().what;
   EXPECT_TRUE(base::equalConstantTime(again->bytes(), key->bytes()));
+}
+
+// Gives the bytes it was made with.
+class ScriptedRng final : public base::Rng {
+ public:
+  explicit ScriptedRng(base::Bytes bytes) : bytes_(std::move(bytes)) {}
+  void fill(std::span<std::byte> out) override {
+    ASSERT_EQ(out.size(), bytes_.size());
+    std::ranges::copy(bytes_, out.begin());
+  }
+
+ private:
+  base::Bytes bytes_;
+};
+
+TEST(Formats, TheSharesOfAKey) {
+  const std::string block = example("shares");
+  const auto key = fromHex(field(block, "key"));
+  ScriptedRng rng(fromHex(field(block, "random")));
+  const auto threshold = static_cast<unsigned>(std::stoul(field(block, "needed")));
+  const auto shares = base::splitSecret(key, threshold, 3, rng);
+  ASSERT_TRUE(shares) << shares.error().what;
+  std::string rest = block;
+  for (unsigned number = 1; number <= 3; ++number) {
+    const std::string name = "share " + std::to_string(number);
+    rest = rest.substr(rest.find(name + ":"));
+    const base::SecretBuffer& share = (*shares)[number - 1];
+    EXPECT_EQ(base::toHex(share.bytes()), base::toHex(fromHex(field(rest, name))));
+    const auto value = base::MasterKey::fromBytes(share.bytes().first<base::MasterKey::kSize>());
+    EXPECT_EQ(hal::formatPwd(*value, static_cast<std::uint8_t>(number))->text(), field(rest, "written"));
+  }
+}
+
+TEST(Formats, TheShareOnItsMedium) {
+  const std::string block = example("share-file");
+  const auto file = hal::parseKeyFile(base::asBytes(block));
+  ASSERT_TRUE(file) << file.error().what;
+  ASSERT_TRUE(file->identity) << "its crc or a field is wrong";
+  EXPECT_EQ(file->share, (hal::KeyShare{2, 2}));
+  const auto written = formatKeyFile(*file);
+  ASSERT_TRUE(written);
+  std::string unix(written->text());
+  std::erase(unix, '\r');
+  EXPECT_EQ(unix, block);
+  const auto typed = hal::parseKeyFile(base::asBytes(example("typed-share")));
+  ASSERT_TRUE(typed) << typed.error().what;
+  EXPECT_EQ(typed->share, (hal::KeyShare{2, 0}));
+  EXPECT_FALSE(typed->identity);
+  EXPECT_TRUE(base::equalConstantTime(typed->key.bytes(), file->key.bytes()));
 }
 
 TEST(Formats, TheWeightsAndTheConstant) {

@@ -4,6 +4,7 @@
 
 #include "hal/base/rfc3339.h"
 #include "hal/base/rng.h"
+#include "hal/key_file_pack.h"
 
 namespace hal {
 namespace {
@@ -201,6 +202,85 @@ TEST(KeyFile, SurvivesAnyBytes) {
   }
   EXPECT_GT(opened, 1000);  // flips outside of the pwd line
   EXPECT_LT(opened, 20000);
+}
+
+// --- shares
+// --------------------------------------------------------------------------------------------------
+
+KeyFile sampleShare(std::uint8_t number = 3, std::uint8_t threshold = 2) {
+  KeyFile file = sample();
+  file.share = KeyShare{number, threshold};
+  return file;
+}
+
+TEST(ShareFile, IsReadBackWithItsNumberAndThreshold) {
+  for (const KeyShare share : {KeyShare{1, 2}, KeyShare{3, 5}, KeyShare{255, 255}}) {
+    const std::string text = textOf(sampleShare(share.number, share.threshold));
+    EXPECT_EQ(text.size(), kKeyFileSize);
+    const auto file = parse(text);
+    expectKey(file);
+    ASSERT_TRUE(file->identity);
+    EXPECT_EQ(file->share, share);
+    EXPECT_TRUE(file->unknown.empty());
+  }
+}
+
+TEST(ShareFile, FitsOnACardWithTheLongestLabel) {
+  KeyFile file = sampleShare(255, 255);
+  file.identity->label.assign(kMaxLabel, 'x');
+  const auto packed = packKeyFile(formatKeyFile(file)->bytes());
+  ASSERT_TRUE(packed);
+  EXPECT_LE(packed->size(), 240U);
+}
+
+TEST(ShareFile, AThresholdThatIsMissingOrWrongCostsTheIdentityAndNotTheShare) {
+  for (const std::string line : {"", "threshold=1\r\n", "threshold=0\r\n", "threshold=256\r\n",
+                                 "threshold=two\r\n", "threshold=2\r\nthreshold=2\r\n"}) {
+    std::string text = textOf(sampleShare());
+    replace(text, "threshold=2\r\n", line);
+    const auto file = parse(text);
+    expectKey(file);
+    EXPECT_FALSE(file->identity) << line;
+    EXPECT_TRUE(file->identityDamaged) << line;
+    EXPECT_EQ(file->share, (KeyShare{3, 0})) << line;
+  }
+}
+
+TEST(ShareFile, AWholeKeyHasNoThreshold) {
+  std::string text = textOf(sample());
+  replace(text, "crc=", "threshold=2\r\ncrc=");
+  const auto file = parse(text);
+  expectKey(file);
+  EXPECT_FALSE(file->share);
+  EXPECT_TRUE(file->identityDamaged);
+}
+
+TEST(ShareFile, WithoutItsNumberTheDiskIsDamaged) {
+  std::string text = textOf(sampleShare());
+  replace(text, "pwd=3:", "pwd=");
+  expectDamaged(parse(text), "check character");
+  text = textOf(sampleShare());
+  replace(text, "pwd=3:", "pwd=4:");
+  expectDamaged(parse(text), "number");
+}
+
+TEST(ShareFile, IsNotWrittenWithoutNumberOrThreshold) {
+  EXPECT_FALSE(formatKeyFile(sampleShare(0, 2)));
+  EXPECT_FALSE(formatKeyFile(sampleShare(3, 1)));
+  KeyFile typed = sampleShare(3, 0);
+  typed.identity.reset();
+  const auto file = parse(textOf(typed));
+  expectKey(file);
+  EXPECT_EQ(file->share, (KeyShare{3, 0}));
+}
+
+TEST(ShareFile, AShareInAnUnknownLineIsNotKept) {
+  std::string text = textOf(sampleShare());
+  const std::string pwd(formatPwd(sample().key, 3)->text());
+  replace(text, "crc=", "note=" + pwd + "\r\ncrc=");
+  const auto file = parse(text);
+  expectKey(file);
+  EXPECT_TRUE(file->unknown.empty());
 }
 
 }  // namespace

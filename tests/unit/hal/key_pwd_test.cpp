@@ -101,5 +101,77 @@ TEST(KeyPwd, TheSpareBitMustBeZero) {
   }
 }
 
+// --- shares
+// --------------------------------------------------------------------------------------------------
+
+std::string shareOf(const base::MasterKey& key, unsigned number) {
+  return std::string(formatPwd(key, static_cast<std::uint8_t>(number))->text());
+}
+
+TEST(SharePwd, ReadsBackEachNumberAndForgivesHowHandsWrite) {
+  for (unsigned number = 1; number <= 255; ++number) {
+    const auto key = base::MasterKey::generate(base::systemRng());
+    std::string text = shareOf(*key, number);
+    ASSERT_EQ(text.substr(0, text.find(':')), std::to_string(number));
+    text.insert(text.size() - 4, "-");
+    for (const std::string& typed :
+         {text, " " + std::to_string(number) + " : " + text.substr(text.find(':') + 1)}) {
+      const auto back = parseTyped(typed);
+      ASSERT_TRUE(back) << number << ": " << back.error().what;
+      EXPECT_EQ(back->share, number);
+      EXPECT_TRUE(base::equalConstantTime(back->key.bytes(), key->bytes()));
+    }
+  }
+}
+
+TEST(SharePwd, IsNoKeyAndNoKeyIsAShare) {
+  const auto key = base::MasterKey::generate(base::systemRng());
+  const std::string whole = pwdOf(*key);
+  for (unsigned number = 1; number <= 255; ++number) {
+    const std::string text = shareOf(*key, number);
+    EXPECT_FALSE(parsePwd(text));
+    EXPECT_FALSE(parseTyped(text.substr(text.find(':') + 1))) << number;
+    EXPECT_FALSE(parseTyped(std::to_string(number) + ":" + whole)) << number;
+  }
+}
+
+TEST(SharePwd, FindsEverySubstitutionSwapAndNearNumber) {
+  for (const unsigned number : {1U, 2U, 17U, 31U, 32U, 200U, 255U}) {
+    const std::string text = shareOf(*base::MasterKey::generate(base::systemRng()), number);
+    const std::size_t first = text.find(':') + 1;
+    for (std::size_t i = first; i < text.size(); ++i) {
+      for (const char c : kAlphabet) {
+        std::string wrong = text;
+        wrong[i] = c;
+        if (wrong != text) {
+          EXPECT_FALSE(parseTyped(wrong)) << number << " at " << i;
+        }
+      }
+      for (std::size_t j = i + 1; j < text.size(); ++j) {
+        std::string wrong = text;
+        std::swap(wrong[i], wrong[j]);
+        if (wrong != text) {
+          EXPECT_FALSE(parseTyped(wrong)) << number << " by " << i << " and " << j;
+        }
+      }
+    }
+    for (unsigned other = 1; other <= 255; ++other) {
+      if (other % 31 == number % 31) continue;
+      EXPECT_FALSE(parseTyped(std::to_string(other) + text.substr(first - 1))) << number << " as " << other;
+    }
+  }
+}
+
+TEST(SharePwd, RefusesWhatIsNoNumber) {
+  const std::string text = shareOf(*base::MasterKey::generate(base::systemRng()), 3);
+  const std::string digits = text.substr(text.find(':'));
+  for (const std::string& bad : {"", "0", "256", "-3", "+3", "3.0", "3:", "x", "0x3", "99999999999", "3 3"}) {
+    const auto share = parseTyped(bad + digits);
+    ASSERT_FALSE(share) << bad;
+    EXPECT_EQ(share.error().reason, base::Reason::Damaged);
+    EXPECT_EQ(share.error().what.find(digits.substr(3, 4)), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace hal

@@ -120,13 +120,15 @@ constexpr std::array kReasons = {
     ReasonRow{Reason::ServerMoved, "server_moved", 0, Exit::Refused, 503,
               "the server was moved to another host, and --unmove was not given"},
     ReasonRow{Reason::NoSpace, "no_space", 0, Exit::Failed, 503, "there is not enough space on the disk"},
+    ReasonRow{Reason::SharesNeeded, "shares_needed", 0, Exit::Sealed, 503,
+              "more shares of the key are needed; the message says how many"},
 };
 
 constexpr bool inOrder() {
   for (std::size_t i = 0; i < kReasons.size(); ++i) {
     if (static_cast<std::size_t>(kReasons[i].reason) != i) return false;
   }
-  return static_cast<std::size_t>(Reason::NoSpace) + 1 == kReasons.size();
+  return static_cast<std::size_t>(Reason::SharesNeeded) + 1 == kReasons.size();
 }
 static_assert(inOrder(), "one row for each reason, in the order of base::Reason");
 

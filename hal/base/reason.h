@@ -71,6 +71,8 @@ enum class Reason : std::uint8_t {
   BackupOlder,
   ServerMoved,
   NoSpace,
+  // Of a key in shares: more of them are needed.
+  SharesNeeded,
 };
 
 }  // namespace base

@@ -24,6 +24,7 @@ base::Result<std::vector<SlotRow>> wrapAll(const base::Uuid& server, const std::
     header.created = created;
     header.rootGeneration = kFirst;
     header.label = slot.label;
+    header.share = slot.share;
     auto row = wrapRoot(std::move(header), *slot.key, slot.passphrase, root, rng);
     if (!row) return std::move(row).error();
     row->id = static_cast<std::int64_t>(rows.size()) + 1;

@@ -17,7 +17,8 @@ struct NewSlot {
   base::Uuid medium;
   std::string label;
   const base::SecretBuffer* passphrase =
-      nullptr;  // UTF-8 in NFC, where the key alone shall not open; not owned
+      nullptr;    // UTF-8 in NFC, where the key alone shall not open; not owned
+  Share share{};  // where the key is split: threshold and total; `medium` is the id of the set
 };
 
 // A random root key, a slot for each medium, the first epoch and keyring, in one transaction. Spends one

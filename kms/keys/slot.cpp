@@ -35,6 +35,8 @@ base::Result<base::Bytes> encodeSlotHeader(const SlotHeader& header) {
         "a label is at most 24 bytes of UTF-8 without control characters; choose a shorter one"};
   if (!header.cost.allowed())
     return base::Error{base::Code::Invalid, "scrypt takes N from 2^14 to 2^20, r = 8 and p = 1"};
+  if (!header.share.allowed())
+    return base::Error{base::Code::Invalid, "of a key's shares at least 2 and at most all are needed"};
   base::ByteWriter out;
   out.raw(base::asBytes(kMagic));
   out.u16(kVersion);
@@ -73,7 +75,8 @@ base::Result<SlotHeader> parseSlotHeader(base::BytesView bytes) {
   header.share = {in.u8(), in.u8(), in.u8()};
   if (kind != static_cast<std::uint8_t>(SlotKind::Medium)) return unsupported("kind " + std::to_string(kind));
   if ((flags & ~kPassphraseFlag) != 0) return unsupported("flags " + std::to_string(flags));
-  if (header.share != Share{}) return unsupported("a key in shares");
+  if (header.share.index != 0) return unsupported("a share of its own");
+  if (!header.share.allowed()) return corrupt("its shares are out of bounds");
   header.passphrase = (flags & kPassphraseFlag) != 0;
   if (!header.cost.allowed()) return corrupt("its scrypt parameters are out of bounds");
 

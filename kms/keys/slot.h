@@ -33,12 +33,17 @@ struct ScryptCost {
   bool allowed() const noexcept { return logN >= kLogNLeast && logN <= kLogNMost && r == 8 && p == 1; }
 };
 
-// One of several media that open together; all zero where one medium opens alone.
+// Of a slot whose key is split over several media (hal/base/shamir.h): the slot's medium id is then that of
+// the set. All zero where one medium opens alone.
 struct Share {
-  std::uint8_t index = 0;
-  std::uint8_t threshold = 0;
-  std::uint8_t total = 0;
+  std::uint8_t index = 0;      // 0: the slot is for what all shares give together; others are set aside
+  std::uint8_t threshold = 0;  // shares that open together, 2 at least
+  std::uint8_t total = 0;      // shares that were made
   bool operator==(const Share&) const = default;
+  bool split() const noexcept { return threshold != 0; }
+  bool allowed() const noexcept {
+    return *this == Share{} || (index == 0 && threshold >= 2 && threshold <= total);
+  }
 };
 
 struct SlotHeader {

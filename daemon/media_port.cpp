@@ -115,6 +115,17 @@ base::Result<void> MediumPort::write(base::BytesView text, hal::Overwrite consen
   return why;
 }
 
+base::Result<base::SecretBuffer> MediumPort::readBack(hal::Ask& ask) {
+  if (checksItself_) {
+    auto text = reader_->read(slot_.id);
+    InterruptWatch::yield();
+    return text;
+  }
+  auto port = MediumPort::open(slot_.id.uri(), false, &ask, driverDir_);
+  if (!port) return std::move(port).error();
+  return port->read();
+}
+
 base::Result<void> MediumPort::verify(base::BytesView text) const {
   // A card holds the text in another form, which its driver has compared; to read it again costs a PIN.
   if (checksItself_) return {};

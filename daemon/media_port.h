@@ -28,6 +28,10 @@ class MediumPort {
   base::Result<base::SecretBuffer> read();
   // Reads the medium through a kmsd-media of its own and compares. Errors: Io where another text comes back.
   base::Result<void> verify(base::BytesView text) const;
+  // What the medium itself gives back, past every cache: through a kmsd-media of its own. A card is read
+  // where it is, since its driver has compared what it wrote, and to open it anew costs a PIN. Errors: as
+  // read.
+  base::Result<base::SecretBuffer> readBack(hal::Ask& ask);
   // Where `consent` is Key, the medium must still be the one that was `found`. Errors: as
   // ReaderClient::write; Conflict.
   base::Result<void> write(base::BytesView text, hal::Overwrite consent, const Found& found);

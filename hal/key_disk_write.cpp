@@ -96,16 +96,39 @@ Result<void> writeVolume(BlockDevice& device, base::BytesView head, std::uint64_
   return device.flush();
 }
 
+Error notGivenBack() {
+  return {Code::Io, "the disk does not give back what was written; it is worn out or false: use another"};
+}
+
+Result<void> verifyText(BlockDevice& device, base::BytesView text, base::Deadline by) {
+  const auto file = readKeyDisk(device, by);
+  if (!file && file.error().code != Code::Corrupt) return file.error();
+  if (!file || !base::equalConstantTime(file->bytes(), text)) return notGivenBack();
+  return {};
+}
+
 Result<void> verify(BlockDevice& device, base::BytesView head, base::BytesView text, base::Deadline by) {
   auto back = base::SecretBuffer::create(head.size());
   if (!back) return std::move(back).error();
   if (auto done = device.read(0, back->bytes(), by); !done) return done;
-  const auto file = readKeyDisk(device, by);
-  if (!file && file.error().code != Code::Corrupt) return file.error();
-  if (!file || !base::equalConstantTime(back->bytes(), head) || !base::equalConstantTime(file->bytes(), text))
-    return Error{Code::Io,
-                 "the disk does not give back what was written; it is worn out or false: use another"};
-  return {};
+  if (!base::equalConstantTime(back->bytes(), head)) return notGivenBack();
+  return verifyText(device, text, by);
+}
+
+// Where the sector of a key file lies that this text may take the place of: another key of the same server.
+Result<std::optional<Extent>> sameServersSector(const KeyDiskSurvey& survey, base::BytesView text,
+                                                base::Deadline by) {
+  if (text.size() != kKeyFileSize || survey.file->size != kKeyFileSize) return std::optional<Extent>();
+  const auto where = survey.volume->firstCluster(*survey.file);
+  if (!where || where->size < kKeyFileSize) return std::optional<Extent>();
+  const auto old = survey.volume->readFile(*survey.file, kMaxKeyFile, by);
+  if (!old && old.error().code != Code::Corrupt) return old.error();
+  if (!old) return std::optional<Extent>();
+  const auto before = parseKeyFile(old->bytes());
+  const auto after = parseKeyFile(text);
+  const bool same = before && after && before->identity && after->identity &&
+                    before->identity->server == after->identity->server;
+  return same ? std::optional(Extent{where->offset, kKeyFileSize}) : std::optional<Extent>();
 }
 
 }  // namespace
@@ -119,6 +142,16 @@ Result<void> writeKeyDisk(BlockDevice& device, base::BytesView text, Overwrite c
   const auto survey = surveyKeyDisk(device, by);
   if (!survey) return survey.error();
   if (auto allowed = checkConsent(device, *survey, consent, by); !allowed) return allowed;
+  // A disk writes a sector wholly or not at all: there is one of the two keys at every moment.
+  if (survey->file) {
+    const auto sector = sameServersSector(*survey, text, by);
+    if (!sector) return sector.error();
+    if (*sector) {
+      if (auto done = device.write((*sector)->offset, text, by); !done) return done;
+      if (auto done = device.flush(); !done) return done;
+      return verifyText(device, text, by);
+    }
+  }
   std::optional<Extent> oldKey;
   if (survey->file) oldKey = survey->volume->firstCluster(*survey->file);
 

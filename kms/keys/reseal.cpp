@@ -101,7 +101,8 @@ Result<void> Resealer::finish(Txn& txn, OpenKeys& keys) const {
     if (!sealed) return Error(sealed.error());
     if (auto put = txn.put(Table::Keyring, *sealed); !put) return put;
   }
-  return txn.setNumber(kDue, 0);
+  if (auto set = txn.setNumber(kDue, 0); !set) return set;
+  return atEnd_ ? atEnd_(txn) : Result<void>();
 }
 
 Result<bool> Resealer::step() {

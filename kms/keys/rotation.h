@@ -31,8 +31,9 @@ base::Result<void> renewRoot(const SlotDesk& desk, const std::vector<StayingSlot
 // moment, another one goes on where it was.
 class Resealer {
  public:
-  // Both outlive it.
-  Resealer(const Vault& vault, Store& store) : vault_(vault), store_(store) {}
+  // Vault and store outlive it. `atEnd` is committed with the end.
+  Resealer(const Vault& vault, Store& store, SlotDesk::Along atEnd = {})
+      : vault_(vault), store_(store), atEnd_(std::move(atEnd)) {}
 
   // Whether rows are left. Errors: as the store's.
   static base::Result<bool> due(Store& store);
@@ -49,6 +50,7 @@ class Resealer {
 
   const Vault& vault_;
   Store& store_;
+  const SlotDesk::Along atEnd_;
   std::uint64_t rows_ = 0;
 };
 

@@ -54,10 +54,11 @@ Result<SlotRow> SlotDesk::wrap(const NewSlot& slot, ScryptCost cost) const {
   header.cost = cost;
   header.server = server_;
   header.medium = slot.medium;
-  header.created = clock_.now();
+  header.created = clock_->now();
   header.rootGeneration = opened_.rootGeneration;
   header.label = slot.label;
-  auto row = wrapRoot(std::move(header), *slot.key, slot.passphrase, opened_.root.bytes(), rng_);
+  header.share = slot.share;
+  auto row = wrapRoot(std::move(header), *slot.key, slot.passphrase, opened_.root.bytes(), *rng_);
   wipeStack();
   return row;
 }
@@ -72,7 +73,7 @@ Result<void> SlotDesk::prove(const SlotRow& row, const base::MasterKey& key,
 Result<void> SlotDesk::add(SlotRow row, const Along& along) const {
   const auto made = parseSlotHeader(row.header);
   if (!made) return Error(made.error());
-  return store_.writeAndWait([&](Txn& txn) -> Result<void> {
+  return store_->writeAndWait([&](Txn& txn) -> Result<void> {
     const auto present = slotFacts(txn);
     if (!present) return Error(present.error());
     if (present->size() >= kMost)
@@ -93,7 +94,7 @@ Result<void> SlotDesk::add(SlotRow row, const Along& along) const {
 }
 
 Result<void> SlotDesk::drop(const base::Uuid& medium, const Along& along) const {
-  return store_.writeAndWait([&](Txn& txn) -> Result<void> {
+  return store_->writeAndWait([&](Txn& txn) -> Result<void> {
     const auto present = slotFacts(txn);
     if (!present) return Error(present.error());
     const auto mine = [&](const SlotFacts& slot) { return slot.header && slot.header->medium == medium; };

@@ -24,9 +24,9 @@ class SlotDesk {
   std::uint32_t rootGeneration() const noexcept { return opened_.rootGeneration; }
   base::BytesView root() const noexcept { return opened_.root.bytes(); }
   const base::Uuid& server() const noexcept { return server_; }
-  Store& store() const noexcept { return store_; }
-  const base::Clock& clock() const noexcept { return clock_; }
-  base::Rng& rng() const noexcept { return rng_; }
+  Store& store() const noexcept { return *store_; }
+  const base::Clock& clock() const noexcept { return *clock_; }
+  base::Rng& rng() const noexcept { return *rng_; }
 
   // A slot for this medium, not yet in the database. One scrypt. Errors: as wrapRoot.
   base::Result<SlotRow> wrap(const NewSlot& slot, ScryptCost cost = {}) const;
@@ -45,13 +45,13 @@ class SlotDesk {
  private:
   SlotDesk(Store& store, const base::Uuid& server, OpenedSlot opened, const base::Clock& clock,
            base::Rng& rng) noexcept
-      : store_(store), server_(server), opened_(std::move(opened)), clock_(clock), rng_(rng) {}
+      : store_(&store), server_(server), opened_(std::move(opened)), clock_(&clock), rng_(&rng) {}
 
-  Store& store_;
+  Store* store_;
   base::Uuid server_;
   OpenedSlot opened_;
-  const base::Clock& clock_;
-  base::Rng& rng_;
+  const base::Clock* clock_;
+  base::Rng* rng_;
 };
 
 }  // namespace kms

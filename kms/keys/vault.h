@@ -12,6 +12,7 @@
 #include "hal/base/rng.h"
 #include "kms/keys/key_offer.h"
 #include "kms/keys/key_party.h"
+#include "kms/keys/share_desk.h"
 #include "kms/store/store.h"
 
 namespace kms {
@@ -40,6 +41,9 @@ class Vault {
 
   // Whether the offer would open, leaving everything as it is. Errors: as unseal.
   base::Result<base::Uuid> check(const KeyOffer& offer) const;
+
+  // The keys that are split over several media. Errors: as the store's.
+  base::Result<std::vector<ShareSet>> shareSets() const { return kms::shareSets(store_); }
 
   // Returns when no key is left in memory, not even of an unsealing under way, which then fails. New holds
   // are refused from the start. Sealing a sealed vault does nothing. REQUIRES: this thread has no Hold.

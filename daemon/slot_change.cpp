@@ -1,0 +1,79 @@
+#include "daemon/slot_change.h"
+
+#include "hal/base/clock.h"
+
+namespace kmsd {
+namespace {
+
+using base::Error;
+using base::Result;
+
+const kms::SlotDesk::Along kNothing = [](kms::Txn&) { return Result<void>(); };
+
+struct Fresh {
+  hal::KeyFile file;
+  base::SecretBuffer text;
+  kms::SlotRow row;
+};
+
+Result<Fresh> makeFresh(const kms::SlotDesk& desk, const NewMedium& wanted) {
+  auto key = base::MasterKey::generate(desk.rng());
+  if (!key) return std::move(key).error();
+  const base::Uuid medium = base::Uuid::generate(desk.rng());
+  hal::KeyFile file{*std::move(key),
+                    hal::MediumIdentity{wanted.server, medium, wanted.label, desk.clock().now()},
+                    false,
+                    {}};
+  auto text = hal::formatKeyFile(file);
+  if (!text) return std::move(text).error();
+  auto row = desk.wrap({&file.key, medium, wanted.label, wanted.passphrase}, wanted.cost);
+  if (!row) return std::move(row).error();
+  return Fresh{std::move(file), *std::move(text), *std::move(row)};
+}
+
+// Reads the medium and opens the slot with what it gives.
+Result<void> prove(const kms::SlotDesk& desk, const Fresh& fresh, const NewMedium& wanted,
+                   KeyWriter& writer) {
+  auto back = writer.readBack();
+  if (!back) return std::move(back).error();
+  if (!base::equalConstantTime(back->bytes(), fresh.text.bytes()))
+    return Error{base::Code::Io,
+                 "the medium gives back another text than was written to it; take another medium"};
+  auto file = hal::parseKeyFile(back->bytes());
+  if (!file) return std::move(file).error();
+  return desk.prove(fresh.row, file->key, wanted.passphrase);
+}
+
+}  // namespace
+
+Result<Made> addMedium(const kms::SlotDesk& desk, const NewMedium& wanted, KeyWriter& writer,
+                       const AlongOf& along) {
+  auto fresh = makeFresh(desk, wanted);
+  if (!fresh) return std::move(fresh).error();
+  const base::Uuid medium = fresh->file.identity->medium;
+  if (auto written = writer.write(fresh->text.bytes()); !written) return std::move(written).error();
+  if (auto proved = prove(desk, *fresh, wanted, writer); !proved) return std::move(proved).error();
+  if (auto added = desk.add(fresh->row, along(medium)); !added) return std::move(added).error();
+  return Made{medium, std::move(fresh->file.key)};
+}
+
+Result<Made> rekeyMedium(const kms::SlotDesk& desk, const base::Uuid& old, const NewMedium& wanted,
+                         KeyWriter& writer, const AlongOf& along) {
+  auto fresh = makeFresh(desk, wanted);
+  if (!fresh) return std::move(fresh).error();
+  const base::Uuid medium = fresh->file.identity->medium;
+  if (auto added = desk.add(fresh->row, kNothing); !added) return std::move(added).error();
+  auto done = writer.write(fresh->text.bytes());
+  // A write that tells of a failure may have come through all the same.
+  auto proved = prove(desk, *fresh, wanted, writer);
+  if (!proved) {
+    Error why = done ? std::move(proved).error() : std::move(done).error();
+    if (auto dropped = desk.drop(medium, kNothing); !dropped)
+      why.what += "; the slot of the medium " + medium.text() + " was made and could not be dropped again";
+    return why;
+  }
+  if (auto dropped = desk.drop(old, along(medium)); !dropped) return std::move(dropped).error();
+  return Made{medium, std::move(fresh->file.key)};
+}
+
+}  // namespace kmsd

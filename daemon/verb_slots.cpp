@@ -1,0 +1,142 @@
+#include "daemon/verb_slots.h"
+
+#include <algorithm>
+#include <iostream>
+
+#include "daemon/act_as_owner.h"
+#include "daemon/driver_dir.h"
+#include "daemon/harden.h"
+#include "daemon/interrupt.h"
+#include "daemon/operator_ask.h"
+#include "daemon/pin_file.h"
+#include "daemon/port_writer.h"
+#include "daemon/renewal.h"
+#include "daemon/terminal.h"
+
+namespace kmsd {
+namespace {
+
+constexpr std::size_t kMaxTyped = 64;  // bytes
+
+// "Acme 3": the first number that no slot has.
+std::string freeLabel(const OfflineServer& server, const std::vector<kms::SlotFacts>& slots) {
+  for (std::size_t number = slots.size() + 1;; ++number) {
+    std::string label = mediumLabel(server.header().organisation, number);
+    const bool taken = std::ranges::any_of(
+        slots, [&](const kms::SlotFacts& slot) { return slot.header && slot.header->label == label; });
+    if (!taken) return label;
+  }
+}
+
+// The medium to make may be meant for the drive that the opening one is in.
+base::Result<void> swapWhereOneDrive(const MediaRound& round, const std::string& uri, hal::Ask& ask,
+                                     const std::filesystem::path& driverDir) {
+  const bool removable = round.first().removable && round.first().uri != kPromptUri;
+  if (!removable) return {};
+  auto port = MediumPort::open(uri, false, &ask, driverDir);
+  if (!port) return std::move(port).error();
+  Found places[2];
+  places[0].id = round.first().place;
+  places[1].id = port->id();
+  if (checkDistinct({places[0], places[1]})) return {};
+  if (!canAsk())
+    return base::Error{base::Code::Invalid,
+                       uri +
+                           " is both the medium that opens the server and the one to make; swapping disks "
+                           "needs a terminal"};
+  auto swapped = askLine("Take out the disk, insert the one to write, and press Enter:", kMaxTyped, true);
+  if (!swapped) return std::move(swapped).error();
+  return {};
+}
+
+base::Result<void> add(const Parsed& parsed) {
+  const std::string& uri = parsed.arguments().front();
+  auto server = OfflineServer::open(parsed.text(kDataDirOption.name));
+  if (!server) return std::move(server).error();
+  OperatorAsk ask(parsed.text(kPinFileOption.name));
+  MediaRound round(*server, ask, driverDirOf(parsed));
+  if (auto shown = round.show(parsed.texts(kShownOption.name)); !shown) return shown;
+  if (auto swapped = swapWhereOneDrive(round, uri, ask, driverDirOf(parsed)); !swapped) return swapped;
+  PortWriter writer(uri, ask, driverDirOf(parsed));
+  if (auto fit = writer.look({parsed.has("format"), parsed.texts("destroy-key")}); !fit) return fit;
+  if (writer.found().identity && round.has(writer.found().identity->medium))
+    return base::Error{base::Code::Invalid,
+                       uri + " holds the medium that opened the server; name another for the new key"};
+  const auto slots = kms::slotFacts(server->store());
+  if (!slots) return base::Error(slots.error());
+  NewMedium wanted{server->header().server, parsed.text("label"), nullptr, {}};
+  if (wanted.label.empty()) wanted.label = freeLabel(*server, *slots);
+  const auto made = addMedium(round.desk(), wanted, writer, [&](const base::Uuid& medium) {
+    return server->records(kms::Event::MediumAdded, medium.text(), wanted.label);
+  });
+  if (!made) return base::Error(made.error());
+  std::cout << printable(writer.found().id.uri()) << " is a key medium of this server now: \""
+            << printable(wanted.label) << "\" (" << made->medium.text()
+            << "). It was read back, and opens the server.\n";
+  return {};
+}
+
+base::Result<void> retire(const Parsed& parsed) {
+  const auto id = mediumIdOf(parsed.arguments().front());
+  if (!id) return base::Error(id.error());
+  auto server = OfflineServer::open(parsed.text(kDataDirOption.name));
+  if (!server) return std::move(server).error();
+  const auto slots = kms::slotFacts(server->store());
+  if (!slots) return base::Error(slots.error());
+  const auto is = [&](const kms::SlotFacts& slot) { return slot.header && slot.header->medium == *id; };
+  if (std::ranges::none_of(*slots, is)) return kms::noSuchSlot(*id);
+  if (std::ranges::none_of(*slots, [&](const auto& slot) { return slot.header && !is(slot); }))
+    return kms::lastSlot(*id);
+  OperatorAsk ask(parsed.text(kPinFileOption.name));
+  MediaRound round(*server, ask, driverDirOf(parsed));
+  if (auto shown = round.show(parsed.texts(kShownOption.name)); !shown) return shown;
+  if (round.staying({*id}).empty())
+    return base::Error{base::Code::Denied,
+                       "--medium names the medium that is to go; show one that stays, so that it is certain "
+                       "that it opens the server",
+                       base::Reason::Forbidden};
+  if (!parsed.has(kNoRotateOption.name)) {
+    if (auto done = finishRenewal(*server, round); !done) return std::move(done).error();
+    if (auto done = renewRootKey(*server, round, {*id}); !done) return done;
+    return server->record(kms::Event::MediumRetired, id->text(), "with a new root key");
+  }
+  const ActAsOwner owner(server->dir().root());
+  if (auto acting = owner.check(); !acting) return acting;
+  auto dropped =
+      round.desk().drop(*id, server->records(kms::Event::MediumRetired, id->text(), "the root key was kept"));
+  if (!dropped) return dropped;
+  std::cout << "The medium " << id->text() << " and all copies of it open this database no more.\n"
+            << withoutRotation() << "\n";
+  return {};
+}
+
+Exit ended(const base::Result<void>& done) { return done ? Exit::Yes : fail(done.error()); }
+
+}  // namespace
+
+std::string_view withoutRotation() noexcept {
+  return "The root key is the old one: an old copy of the database, such as a backup, and that medium, or a "
+         "copy of it,\nstill open all of today's data. 'kmsd rotate' ends that.";
+}
+
+base::Result<base::Uuid> mediumIdOf(std::string_view text) {
+  const auto id = base::Uuid::parse(text);
+  if (!id)
+    return base::Error{base::Code::Invalid,
+                       "'" + std::string(text) + "' is no medium id; 'kmsd medium list --slots' shows them"};
+  return *id;
+}
+
+Exit mediumAdd(const Parsed& parsed) {
+  const InterruptWatch watch;
+  if (auto hard = harden(); !hard) return fail(hard.error());
+  return ended(add(parsed));
+}
+
+Exit mediumRetire(const Parsed& parsed) {
+  const InterruptWatch watch;
+  if (auto hard = harden(); !hard) return fail(hard.error());
+  return ended(retire(parsed));
+}
+
+}  // namespace kmsd

@@ -42,6 +42,9 @@ class DataDir {
   std::filesystem::path headerFile() const { return security() / "header"; }
   std::filesystem::path cards() const { return security() / "cards"; }
   std::filesystem::path lockFile() const { return security() / "lock"; }
+  std::filesystem::path spool() const { return security() / "backup.db"; }    // of a backup that is made
+  std::filesystem::path restored() const { return security() / "restored"; }  // until the first unsealing
+  std::filesystem::path moved() const { return security() / "moved"; }        // there: on another host now
 
   // D/security is there, whatever it is.
   bool holdsServer() const;

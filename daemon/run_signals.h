@@ -13,6 +13,8 @@ class Signals {
   Signals();
   // SIGTERM or SIGINT. Calls `hangUp` for each SIGHUP meanwhile.
   int wait(const std::function<void()>& hangUp) const;
+  // The same, and 0 where `over` is true; it is asked twice a second.
+  int wait(const std::function<void()>& hangUp, const std::function<bool()>& over) const;
 
  private:
   sigset_t set_{};

@@ -174,6 +174,8 @@ Error threw(const std::exception& thrown) {
 
 }  // namespace
 
+std::uint32_t storeSchema() noexcept { return static_cast<std::uint32_t>(sqlite::migrations().size()); }
+
 Result<std::unique_ptr<Store>> createSqliteStore(const fs::path& file, SqliteOptions options) {
   try {
     auto made = create(file, options);

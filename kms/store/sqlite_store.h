@@ -19,6 +19,8 @@ struct SqliteOptions {
   std::function<void(std::size_t jobs, std::chrono::nanoseconds took)> committed{};
 };
 
+// The newest format that this program knows.
+std::uint32_t storeSchema() noexcept;
 // Makes a new, empty database with mode 0600. Errors: Conflict where the file is there.
 base::Result<std::unique_ptr<Store>> createSqliteStore(const std::filesystem::path& file,
                                                        SqliteOptions options = {});

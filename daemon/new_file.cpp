@@ -1,0 +1,101 @@
+#include "daemon/new_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "hal/base/file.h"
+#include "hal/base/rng.h"
+#include "hal/base/uuid.h"
+
+namespace kmsd {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Code;
+using base::Error;
+using base::Result;
+
+constexpr std::uint64_t kSpare = 1024 * 1024;  // bytes, for the file system's own needs
+
+fs::path directoryOf(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+Error there(const fs::path& path) {
+  return {Code::Conflict, path.string() + " is there already; name another file"};
+}
+
+Error noSpace(const fs::path& where) {
+  return {Code::Unavailable, "no space is left for " + where.string() + "; free some and try again",
+          base::Reason::NoSpace};
+}
+
+}  // namespace
+
+Result<void> checkSpace(const fs::path& directory, std::uint64_t size) {
+  struct statvfs disk {};
+  if (::statvfs(directory.c_str(), &disk) != 0) return base::systemError(directory.string(), errno);
+  const std::uint64_t free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
+  if (free >= size + kSpare) return {};
+  return Error{Code::Unavailable,
+               "not enough space in " + directory.string() + ": " + std::to_string((size + kSpare) >> 10U) +
+                   " KB are needed and " + std::to_string(free >> 10U) + " KB are free",
+               base::Reason::NoSpace};
+}
+
+Result<NewFile> NewFile::create(const fs::path& path, std::uint64_t size) {
+  const fs::path directory = directoryOf(path);
+  struct stat found {};
+  if (::lstat(path.c_str(), &found) == 0) return there(path);
+  if (errno != ENOENT) return base::systemError(path.string(), errno);
+  if (auto fits = checkSpace(directory, size); !fits) return std::move(fits).error();
+  base::Fd fd(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (fd) return NewFile(path, {}, std::move(fd));
+  if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT)
+    return base::systemError("cannot write in " + directory.string(), errno);
+  fs::path hidden = directory / ("." + path.filename().string() + "." +
+                                 base::Uuid::generate(base::systemRng()).text() + ".part");
+  fd.reset(::open(hidden.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd) return base::systemError("cannot create " + hidden.string(), errno);
+  return NewFile(path, std::move(hidden), std::move(fd));
+}
+
+NewFile::~NewFile() {
+  if (fd_ && !hidden_.empty()) ::unlink(hidden_.c_str());
+}
+
+Result<void> NewFile::write(base::BytesView bytes) {
+  while (!bytes.empty()) {
+    const ssize_t done = ::write(fd_.get(), bytes.data(), bytes.size());
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0 && (errno == ENOSPC || errno == EDQUOT)) return noSpace(path_);
+    if (done < 0) return base::systemError("cannot write " + path_.string(), errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(done));
+  }
+  return {};
+}
+
+Result<void> NewFile::sync() {
+  if (::fsync(fd_.get()) == 0) return {};
+  if (errno == ENOSPC || errno == EDQUOT) return noSpace(path_);
+  return base::systemError("cannot sync " + path_.string(), errno);
+}
+
+Result<void> NewFile::commit() {
+  if (auto synced = sync(); !synced) return synced;
+  const std::string mine = "/proc/self/fd/" + std::to_string(fd_.get());
+  const int named = hidden_.empty()
+                        ? ::linkat(AT_FDCWD, mine.c_str(), AT_FDCWD, path_.c_str(), AT_SYMLINK_FOLLOW)
+                        : ::renameat2(AT_FDCWD, hidden_.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE);
+  if (named != 0 && errno == EEXIST) return there(path_);
+  if (named != 0) return base::systemError("cannot name " + path_.string(), errno);
+  hidden_.clear();
+  return base::syncDirectory(directoryOf(path_));
+}
+
+}  // namespace kmsd

@@ -1,0 +1,41 @@
+// NewFile: a file that is there whole or not at all. It has no name until commit(), so whatever ends the
+// program leaves nothing; where the file system cannot do that, a hidden name that goes with the object.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "hal/base/bytes.h"
+#include "hal/base/fd.h"
+#include "hal/base/result.h"
+
+namespace kmsd {
+
+class NewFile {
+ public:
+  // `size`: bytes that it will have. Errors: Conflict where there is something of this name; Unavailable /
+  // NoSpace; as base::systemError.
+  static base::Result<NewFile> create(const std::filesystem::path& path, std::uint64_t size);
+  NewFile(NewFile&&) noexcept = default;
+  NewFile& operator=(NewFile&&) = delete;
+  ~NewFile();
+
+  // Errors: Unavailable / NoSpace; as base::systemError.
+  base::Result<void> write(base::BytesView bytes);
+  // To the disk, without a name yet. Errors: as base::systemError.
+  base::Result<void> sync();
+  // Gives it its name, durably. Errors: Conflict where another came first; as base::systemError.
+  base::Result<void> commit();
+
+ private:
+  NewFile(std::filesystem::path path, std::filesystem::path hidden, base::Fd fd)
+      : path_(std::move(path)), hidden_(std::move(hidden)), fd_(std::move(fd)) {}
+  std::filesystem::path path_;
+  std::filesystem::path hidden_;  // empty: it has no name
+  base::Fd fd_;
+};
+
+// Errors: Unavailable / NoSpace where the directory has less room than `size` and a little more.
+base::Result<void> checkSpace(const std::filesystem::path& directory, std::uint64_t size);
+
+}  // namespace kmsd

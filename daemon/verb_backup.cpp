@@ -1,0 +1,160 @@
+#include "daemon/verb_backup.h"
+
+#include <iostream>
+#include <optional>
+
+#include "daemon/act_as_owner.h"
+#include "daemon/backup_said.h"
+#include "daemon/driver_dir.h"
+#include "daemon/harden.h"
+#include "daemon/interrupt.h"
+#include "daemon/new_file.h"
+#include "daemon/operator_ask.h"
+#include "daemon/pin_file.h"
+#include "daemon/server_moved.h"
+#include "daemon/shown_medium.h"
+#include "daemon/stop_flag.h"
+#include "daemon/terminal.h"
+#include "kms/backup/signer.h"
+#include "kms/backup/snapshot.h"
+
+namespace kmsd {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Error;
+using base::Result;
+using kms::backup::Kind;
+using kms::backup::Sign;
+
+constexpr std::size_t kPiece = 256U * 1024U;   // bytes written at once
+constexpr std::size_t kPassphraseMost = 1024;  // bytes
+
+Result<std::vector<kms::SlotRow>> slotsOf(kms::Store& store) {
+  std::vector<kms::SlotRow> slots;
+  auto read = store.read([&slots](kms::StoreReader& reader) -> Result<void> {
+    auto found = reader.slots();
+    if (!found) return std::move(found).error();
+    slots = *std::move(found);
+    return {};
+  });
+  if (!read) return std::move(read).error();
+  return slots;
+}
+
+}  // namespace
+
+// Also asks for a passphrase, where the slot wants one and somebody can be asked.
+Result<Sign> signerOfMedium(const std::string& uri, const Parsed& parsed,
+                            const std::vector<kms::SlotRow>& slots, const base::Uuid& server) {
+  const InterruptWatch watch;
+  OperatorAsk ask(parsed.text(kPinFileOption.name));
+  auto shown = readShown(uri, ask, driverDirOf(parsed));
+  if (!shown) return std::move(shown).error();
+  auto offer = shown->offer();
+  if (!offer) return std::move(offer).error();
+  auto signer = kms::backup::signerOf(slots, server, *offer);
+  if (signer || signer.error().reason != base::Reason::PassphraseNeeded || !canAsk()) return signer;
+  auto words = askLine("Passphrase of the key slot:", kPassphraseMost, false);
+  if (!words) return std::move(words).error();
+  offer->passphrase = *std::move(words);
+  return kms::backup::signerOf(slots, server, *offer);
+}
+
+namespace {
+
+Result<std::unique_ptr<kms::backup::Snapshot>> snapshotOf(const OfflineServer& server, Kind kind,
+                                                          const Sign& sign) {
+  const ActAsOwner owner(server.dir().root());
+  if (auto acting = owner.check(); !acting) return std::move(acting).error();
+  const kms::backup::Subject subject{server.header().server, server.header().organisation,
+                                     server.header().created, server.dir().audit(), server.dir().spool()};
+  return kms::backup::Snapshot::take(server.store(), subject, kind, base::systemClock().now(), sign,
+                                     StopFlag::raised());
+}
+
+Result<void> pour(kms::backup::Source& source, NewFile& file) {
+  base::Bytes buffer(kPiece);
+  for (;;) {
+    if (StopFlag::raised())
+      return Error{base::Code::Unavailable, "interrupted; nothing was written", base::Reason::Interrupted};
+    auto got = source.read(buffer);
+    if (!got) return std::move(got).error();
+    if (*got == 0) return {};
+    if (auto written = file.write(base::BytesView(buffer).first(*got)); !written) return written;
+  }
+}
+
+Result<kms::backup::Header> makeBackup(const OfflineServer& server, const fs::path& path, Kind kind,
+                                       const Sign& sign) {
+  const StopFlag stop;
+  const std::string what = std::string(kms::backup::kindName(kind)) + (sign ? "" : ", unsigned");
+  auto recorded = server.record(kms::Event::BackupMade, path.filename().string(), what);
+  if (recorded && kind == Kind::Final)
+    recorded = server.record(kms::Event::ServerMoved, server.header().server.text(), "by a final backup");
+  if (!recorded) return std::move(recorded).error();
+  auto snapshot = snapshotOf(server, kind, sign);
+  if (!snapshot && StopFlag::raised())
+    return Error{base::Code::Unavailable, "interrupted; nothing was written", base::Reason::Interrupted};
+  if (!snapshot) return std::move(snapshot).error();
+  kms::backup::Source& source = (*snapshot)->source();
+  auto file = NewFile::create(path, source.size());
+  if (!file) return std::move(file).error();
+  if (auto poured = pour(source, *file); !poured) return std::move(poured).error();
+  if (auto synced = file->sync(); !synced) return std::move(synced).error();
+  // First the mark: at no moment is there a final backup of a server that may still be started.
+  if (kind == Kind::Final)
+    if (auto marked = markMoved(server.dir(), source.header().made); !marked)
+      return std::move(marked).error();
+  if (auto named = file->commit(); !named) return std::move(named).error();
+  return source.header();
+}
+
+Exit runBackup(const Parsed& parsed) {
+  if (auto hard = harden(); !hard) return fail(hard.error());
+  const fs::path path = parsed.arguments().front();
+  auto server = OfflineServer::open(parsed.text("data-dir"));
+  if (!server) return fail(server.error());
+  Sign sign;
+  if (parsed.has("medium")) {
+    const auto slots = slotsOf(server->store());
+    if (!slots) return fail(slots.error());
+    auto signer = signerOfMedium(parsed.text("medium"), parsed, *slots, server->header().server);
+    if (!signer) return fail(signer.error());
+    sign = *std::move(signer);
+  }
+  const Kind kind = parsed.has("final") ? Kind::Final : Kind::Stopped;
+  const auto header = makeBackup(*server, path, kind, sign);
+  if (!header) return fail(header.error());
+  std::cout << describeBackup(*header) << "It is in " << path.string() << ".\n";
+  if (!header->mac)
+    std::cout << "It is unsigned, so 'kmsd restore' takes it only with --accept-unsigned; --medium URI signs "
+                 "one.\n";
+  if (kind == Kind::Final)
+    std::cout << "This server is marked as moved and does not start any more. 'kmsd run --unmove' takes that "
+                 "back, where the\nbackup will not be restored.\n";
+  return Exit::Yes;
+}
+
+constexpr ArgumentSpec kFile[] = {{"FILE", "the backup"}};
+constexpr OptionSpec kBackupOptions[] = {
+    {"data-dir", "DIR", "the server's data directory", kDefaultDataDir},
+    {"medium", "URI", "sign the backup with this key medium; without it: unsigned", "", false, false, true},
+    {"final", "", "mark this server as moved: it starts no more, and the backup counts as its newest state",
+     "", false, false, true},
+    kPinFileOption,
+    kDriverDirOption,
+};
+
+}  // namespace
+
+const VerbSpec kBackupVerb = {
+    "backup",
+    "back up a server that is stopped",
+    kFile,
+    kBackupOptions,
+    "kmsd backup /mnt/safe/kms.kdb --medium floppy:A:      # the server is stopped; the disk signs it\n"
+    "kmsd backup /mnt/usb/kms.kdb --final --medium floppy:A: # the move to another host\n",
+    runBackup};
+
+}  // namespace kmsd

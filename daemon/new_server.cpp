@@ -6,11 +6,12 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 
+#include "daemon/act_as_owner.h"
 #include "daemon/media_plan.h"
 #include "daemon/new_authority.h"
 #include "hal/base/file.h"
+#include "hal/base/rfc3339.h"
 #include "hal/base/rng.h"
 #include "kms/audit/audit.h"
 #include "kms/store/sqlite_store.h"
@@ -28,49 +29,28 @@ base::Error notOurs(std::string what) {
   return refuse(base::Code::Invalid, base::Reason::DataDirectoryNotOurs, std::move(what));
 }
 
-// Other setups and removals wait outside while this lives.
-base::Result<base::Fd> lockRoot(const fs::path& root) {
-  base::Fd fd(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd) return base::systemError(root.string(), errno);
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
-  if (errno != EWOULDBLOCK) return base::systemError(root.string(), errno);
-  return refuse(base::Code::Conflict, base::Reason::LockHeld,
-                "another setup is under way in " + root.string());
-}
-
-// Root makes servers for the service's user. It does so AS that user: whatever that user may have put in the
-// way, a link for instance, then leads nowhere where that user could not go anyway.
-class ActAsOwner {
- public:
-  explicit ActAsOwner(const fs::path& root) {
-    struct stat owner {};
-    if (::geteuid() != 0 || ::lstat(root.c_str(), &owner) != 0 || owner.st_uid == 0) return;
-    acting_ = true;
-    ok_ = ::setegid(owner.st_gid) == 0 && ::seteuid(owner.st_uid) == 0;
-  }
-  ~ActAsOwner() {
-    // Back to root, or nowhere: to go on with the wrong rights would be worse.
-    if (acting_ && (::seteuid(0) != 0 || ::setegid(0) != 0)) std::abort();
-  }
-  ActAsOwner(const ActAsOwner&) = delete;
-  ActAsOwner& operator=(const ActAsOwner&) = delete;
-
-  base::Result<void> check() const {
-    if (ok_) return {};
-    return base::Error{base::Code::Denied, "cannot act as the owner of the data directory"};
-  }
-
- private:
-  bool acting_ = false;
-  bool ok_ = true;
-};
-
 base::Result<void> makeDirectory(const fs::path& path) {
   if (::mkdir(path.c_str(), 0700) != 0) return base::systemError(path.string(), errno);
   return {};
 }
 
 }  // namespace
+
+std::string stampOf(base::Time at) {
+  std::string text;
+  for (const char c : base::formatTime(at))
+    if (c != '-' && c != ':') text += c;
+  return text;
+}
+
+base::Result<base::Fd> lockRoot(const fs::path& root) {
+  base::Fd fd(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) return base::systemError(root.string(), errno);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+  if (errno != EWOULDBLOCK) return base::systemError(root.string(), errno);
+  return refuse(base::Code::Conflict, base::Reason::LockHeld,
+                "another setup or restore is under way in " + root.string());
+}
 
 base::Result<void> checkGround(const fs::path& root) {
   struct stat found {};
@@ -191,21 +171,39 @@ base::Result<void> NewServer::commit() {
   return base::syncDirectory(root_);
 }
 
-base::Result<fs::path> removeServer(const fs::path& root) {
+namespace {
+
+// Under the first name that nothing has: BASE, BASE.1, ...
+base::Result<fs::path> putAside(const fs::path& root, const std::string& base) {
   const DataDir dir(root);
-  if (auto ours = dir.check(); !ours) return std::move(ours).error();
   auto outer = lockRoot(root);
   if (!outer) return std::move(outer).error();
   auto inner = dir.lock();
   if (!inner) return std::move(inner).error();
   for (int number = 0;; ++number) {
-    fs::path target = root / ("security.bak" + (number == 0 ? std::string() : "." + std::to_string(number)));
+    fs::path target = root / (base + (number == 0 ? std::string() : "." + std::to_string(number)));
     if (::renameat2(AT_FDCWD, dir.security().c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) == 0) {
       if (auto synced = base::syncDirectory(root); !synced) return std::move(synced).error();
       return target;
     }
     if (errno != EEXIST) return base::systemError(target.string(), errno);
   }
+}
+
+}  // namespace
+
+base::Result<fs::path> removeServer(const fs::path& root) {
+  if (auto ours = DataDir(root).check(); !ours) return std::move(ours).error();
+  return putAside(root, "security.bak");
+}
+
+base::Result<fs::path> abandonServer(const fs::path& root, const base::Uuid& server) {
+  const auto header = DataDir(root).header();
+  if (!header) return header.error();
+  if (header->server != server)
+    return base::Error{base::Code::Denied, "the server in " + root.string() + " is " + header->server.text() +
+                                               ", not " + server.text()};
+  return putAside(root, "security.bak-abandoned-" + stampOf(base::systemClock().now()));
 }
 
 }  // namespace kmsd

@@ -14,6 +14,12 @@
 
 namespace kmsd {
 
+// A time as a part of a file's name: 20260131T235959Z.
+std::string stampOf(base::Time at);
+// Other setups, restores and removals wait outside while it lives. Errors: Conflict / LockHeld; as
+// base::systemError.
+base::Result<base::Fd> lockRoot(const std::filesystem::path& root);
+
 // Whether a server may be made there; changes nothing. Errors: Conflict / ServerExists; Invalid /
 // DataDirectoryNotOurs (other files, no directory); Denied / DataDirectoryUnsafe; NotFound (no parent).
 base::Result<void> checkGround(const std::filesystem::path& root);
@@ -49,5 +55,9 @@ class NewServer {
 // D/security becomes the first free of D/security.bak, .bak.1, ... Gives the new name. Errors: as
 // DataDir::check; Conflict / LockHeld.
 base::Result<std::filesystem::path> removeServer(const std::filesystem::path& root);
+// Likewise, to D/security.bak-abandoned-TIME: nobody is to take it for a state to go back to. Errors: also
+// Denied where it is another server's id.
+base::Result<std::filesystem::path> abandonServer(const std::filesystem::path& root,
+                                                  const base::Uuid& server);
 
 }  // namespace kmsd

@@ -178,6 +178,8 @@ base::Result<RunOptions> runOptions(const Parsed& parsed) {
   if (options.pinFile == "-")
     return invalid("--pin-file takes a file; a server has no standard input to read");
   options.driverDir = driverDirOf(parsed);
+  options.acceptOlder = parsed.has("accept-older");
+  options.unmove = parsed.has("unmove");
   options.publishDir = parsed.text("publish-dir");
   for (std::string& uri : parsed.texts("medium")) {
     if (uri == kPromptUri) {
@@ -239,6 +241,14 @@ std::span<const OptionSpec> runOptionSpecs() noexcept {
       OptionSpec{"renew-from", "SPAN", "how old a certificate must be before its holder may renew it", "0"},
       OptionSpec{"encryption-key", "KIND", "what keys are made for the encryption certificates of users",
                  "rsa-3072", false, false, false, "rsa-2048 rsa-3072 rsa-4096 ecdsa-p256 ecdsa-p384"},
+      OptionSpec{"accept-older", "",
+                 "open the older state of a backup: what was revoked since counts again, and every pending "
+                 "one-time token is made void",
+                 "", false, false, true},
+      OptionSpec{"unmove", "",
+                 "start although a final backup marked this server as moved: only where that backup was not "
+                 "restored",
+                 "", false, false, true},
       OptionSpec{
           "recovery-approvals", "N",
           "how many different administrators, the asker one of them, must agree to a recover token, or "

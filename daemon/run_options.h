@@ -43,6 +43,9 @@ struct RunOptions {
   std::filesystem::path driverDir;   // as ReaderOptions
   std::filesystem::path pinFile;     // of smartcards; empty: the credential kms-pin, or typed
 
+  bool acceptOlder = false;  // the state of a backup that is not final
+  bool unmove = false;       // a server that is marked as moved
+
   bool overTls() const noexcept;  // listens on https somewhere
   bool ownTls() const noexcept;   // the same, with a certificate of its own making
 };

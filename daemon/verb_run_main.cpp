@@ -14,11 +14,13 @@
 #include "daemon/http/server.h"
 #include "daemon/http/server_gauges.h"
 #include "daemon/http/tls_use.h"
+#include "daemon/live_backup.h"
 #include "daemon/log.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
 #include "daemon/pin_file.h"
 #include "daemon/reader_children.h"
+#include "daemon/restore_look.h"
 #include "daemon/run_certificates.h"
 #include "daemon/run_events.h"
 #include "daemon/run_gauges.h"
@@ -26,7 +28,8 @@
 #include "daemon/run_reload.h"
 #include "daemon/run_services.h"
 #include "daemon/run_signals.h"
-#include "daemon/terminal.h"
+#include "daemon/run_typed.h"
+#include "daemon/server_moved.h"
 #include "daemon/tidier.h"
 #include "daemon/verb_run.h"
 #include "daemon/watchdog.h"
@@ -35,7 +38,6 @@ namespace kmsd {
 namespace {
 
 constexpr const char* kAdminGroup = "kms-admin";
-constexpr std::size_t kMaxTyped = 64;  // bytes
 
 std::optional<gid_t> adminGroup() {
   group entry{};
@@ -119,6 +121,7 @@ KeeperOptions keeperOptions(const RunOptions& options, const DataDir& dir, const
   keeping.reader.driverDir = options.driverDir;
   keeping.onRemoval = options.onRemoval;
   keeping.grace = options.grace;
+  keeping.acceptOlder = options.acceptOlder;
   keeping.pinFile = options.pinFile;
   if (!options.pinFile.empty())
     if (const auto pin = readPinFile(options.pinFile); !pin)
@@ -175,12 +178,6 @@ std::function<bool(pid_t)> shunning(std::shared_ptr<ReaderChildren> children) {
     }
     return true;
   };
-}
-
-void offer(Keeper& keeper, UnsealRequest typed) {
-  auto opened = keeper.unseal(std::move(typed));
-  if (!opened)
-    log::warning("the typed key was refused: " + opened.error().what, rowOf(opened.error().reason).event);
 }
 
 // When the certificate that https shows ends: of its files, or of the one of our own authority.
@@ -244,9 +241,10 @@ struct Workers {
   }
 };
 
-// Runs until a signal. Errors: what keeps it from starting.
-base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const DataDir& dir,
-                         const ServerHeader& header, UnsealRequest typed) {
+// Runs until a signal; without a database it gives the lock free, and ends with nothing when it was restored.
+// Errors: what keeps it from starting.
+base::Result<std::optional<Exit>> serve(const Parsed& parsed, const RunOptions& options, const DataDir& dir,
+                                        const ServerHeader& header, UnsealRequest typed, base::Fd lock) {
   const base::Uuid& id = header.server;
   const Signals signals;
   Metrics metrics(routeNames());
@@ -261,18 +259,33 @@ base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const 
   RunEvents events(parts != nullptr ? parts->store.get() : nullptr, base::systemClock());
   std::optional<kms::AuditLog> audit;
   startAudit(audit, parts, dir, id, events);
+  std::optional<kms::backup::Acceptance> acceptance;
+  if (parts != nullptr)
+    acceptance.emplace(*parts->store, parts->vault, audit->mac(), audit->options(), base::systemClock(),
+                       dir.restored());
+  std::optional<RestoreLook> look;
+  if (parts == nullptr) {
+    look.emplace(dir);
+    lock.reset();
+  }
   KeeperOptions keeping = keeperOptions(options, dir, id);
   keeping.reader.children = std::make_shared<ReaderChildren>();
   http::ServerOptions serving;
   serving.shunned = shunning(keeping.reader.children);
   Keeper keeper(std::move(keeping),
-                parts != nullptr ? std::optional(portOf(parts->vault, *audit)) : std::nullopt, fault,
-                base::systemClock(), events.events());
+                parts != nullptr ? std::optional(portOf(parts->vault, *audit, *acceptance, *parts->store, id))
+                                 : std::nullopt,
+                fault, base::systemClock(), events.events());
   const AuditWatch watch(events, keeper);
   addKeeperGauges(metrics, keeper);
   if (audit) addAuditGauges(metrics, *audit);
   http::Api api = apiOver(keeper, parts, audit, events);
   api.metrics = &metrics;
+  std::optional<LiveBackup> backups;
+  if (parts != nullptr) {
+    backups.emplace(*parts->store, parts->gated, parts->vault, dir, header, base::systemClock());
+    api.backup = [&backups](const std::string& by, const auto& stop) { return backups->make(by, stop); };
+  }
   // After the keeper, which their jobs use; before the server, which gives them.
   Workers workers;
   HandshakeLog handshakes([](const std::string& line) { log::warning(line); });
@@ -300,11 +313,12 @@ base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const 
   if (parts != nullptr)
     tidier.emplace(parts->vault, parts->tokens, parts->pki->certificates(), api.databaseDamaged,
                    [&certificates] { certificates->look(); });
-  if (typed.pwd) offer(keeper, std::move(typed));
+  if (typed.pwd) offerTyped(keeper, std::move(typed));
 
-  const int signal = signals.wait([&reload] { reload.run(); });
-  log::info("stopping");
-  notifyStopping();
+  const auto restored = look ? [&look] { return look->restored(); } : std::function<bool()>();
+  const int signal = signals.wait([&reload] { reload.run(); }, restored);
+  log::info(signal == 0 ? "the data directory was restored; opening it" : "stopping");
+  if (signal != 0) notifyStopping();
   watchdog.reset();
   tidier.reset();
   if (audit) audit->hurry();
@@ -319,20 +333,18 @@ base::Result<Exit> serve(const Parsed& parsed, const RunOptions& options, const 
     parts->vault.seal();
     audit->stop();
   }
+  if (signal == 0) return std::optional<Exit>();
   log::info("stopped");
-  return signal == SIGINT ? Exit::Interrupted : Exit::Yes;
+  return std::optional(signal == SIGINT ? Exit::Interrupted : Exit::Yes);
 }
 
-base::Result<UnsealRequest> askKey(const RunOptions& options) {
-  UnsealRequest typed;
-  if (!options.prompt) return typed;
-  if (!canAsk())
-    return base::Error{base::Code::Unavailable,
-                       "prompt: needs a terminal; start without it and use 'kmsctl unseal'"};
-  auto pwd = askLine("Type the 14 characters of the key (nothing is shown):", kMaxTyped, false);
-  if (!pwd) return std::move(pwd).error();
-  typed.pwd = *std::move(pwd);
-  return typed;
+// A moved server starts only where it is told that it stays.
+base::Result<void> settleMove(const DataDir& dir, bool unmove) {
+  if (!unmove) return checkNotMoved(dir);
+  const auto marked = unmarkMoved(dir);
+  if (!marked) return marked.error();
+  if (*marked) log::warning("the mark that this server was moved is taken off (--unmove)", 5193);
+  return {};
 }
 
 Exit run(const Parsed& parsed) {
@@ -341,15 +353,19 @@ Exit run(const Parsed& parsed) {
   if (!options) return fail(options.error());
   log::start(errorIsJournal());
   const DataDir dir(options->root);
-  auto header = dir.header();
-  if (!header && header.error().code == base::Code::Corrupt) log::error(header.error().what, 5058);
-  if (!header) return fail(header.error());
-  auto lock = dir.lock();
-  if (!lock) return fail(lock.error());
-  auto typed = askKey(*options);
-  if (!typed) return fail(typed.error());
-  auto exit = serve(parsed, *options, dir, *header, *std::move(typed));
-  return exit ? *exit : fail(exit.error());
+  for (bool first = true;; first = false) {
+    auto header = dir.header();
+    if (!header && header.error().code == base::Code::Corrupt) log::error(header.error().what, 5058);
+    if (!header) return fail(header.error());
+    auto lock = dir.lock();
+    if (!lock) return fail(lock.error());
+    if (auto stays = settleMove(dir, options->unmove); !stays) return fail(stays.error());
+    auto typed = first ? askKey(*options) : UnsealRequest{};
+    if (!typed) return fail(typed.error());
+    auto exit = serve(parsed, *options, dir, *header, *std::move(typed), *std::move(lock));
+    if (!exit) return fail(exit.error());
+    if (*exit) return **exit;
+  }
 }
 
 }  // namespace
@@ -362,7 +378,7 @@ const VerbSpec kRunVerb = {
     "kmsd run                                    # Start with the disk in drive A:\n"
     "kmsd run --medium image:/srv/keys --listen unix:/tmp/kms.sock --data-dir /srv/kms\n"
     "kmsd run --medium floppy:A: --on-removal grace:30s\n"
-    "kmsd run --medium prompt:                   # the 14 characters are typed\n"
+    "kmsd run --medium prompt:                   # the 14 characters are typed, or shares one after another\n"
     "kmsd run --listen https://0.0.0.0:8443 --tls-name kms.example.org # TLS with its own certificate\n"
     "kmsd run --listen https://0.0.0.0:8443 --tls-certificate kms.crt --tls-key kms.key # Another's\n",
     run};

@@ -23,8 +23,9 @@ std::span<const OptionSpec> globalOptions() noexcept {
 std::span<const VerbSpec> allVerbs() {
   static const std::vector<VerbSpec> kVerbs = [] {
     std::vector<VerbSpec> all;
-    for (const auto verbs : {serverVerbs(), userVerbs(), tokenVerbs(), approvalVerbs(), enrolVerbs(),
-                             renewVerbs(), certificateVerbs(), authorityVerbs(), auditVerbs()}) {
+    for (const auto verbs :
+         {serverVerbs(), backupVerbs(), userVerbs(), tokenVerbs(), approvalVerbs(), enrolVerbs(),
+          renewVerbs(), certificateVerbs(), authorityVerbs(), auditVerbs()}) {
       all.insert(all.end(), verbs.begin(), verbs.end());
     }
     return all;

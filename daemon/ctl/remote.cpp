@@ -15,7 +15,8 @@ using base::Error;
 
 constexpr std::string_view kUnix = "unix:";
 constexpr std::string_view kHttps = "https://";
-constexpr std::size_t kTokenFileMost = 4096;  // bytes
+constexpr std::size_t kTokenFileMost = 4096;             // bytes
+constexpr std::chrono::milliseconds kPatience{120'000};  // between two pieces of a long answer
 
 }  // namespace
 
@@ -81,15 +82,24 @@ base::Result<Remote> Remote::open(const Parsed& parsed) {
   return remote;
 }
 
-base::Result<http::Response> Remote::send(http::Request request) {
+base::Result<void> Remote::authorize(http::Request& request) const {
   request.authorization = authorization_;
-  if (holder_) {
-    auto proof =
-        http::proofFor(request, holder_->certificate, holder_->key, base::systemClock().now(), ::geteuid());
-    if (!proof) return std::move(proof).error();
-    request.authorization = *std::move(proof);
-  }
+  if (!holder_) return {};
+  auto proof =
+      http::proofFor(request, holder_->certificate, holder_->key, base::systemClock().now(), ::geteuid());
+  if (!proof) return std::move(proof).error();
+  request.authorization = *std::move(proof);
+  return {};
+}
+
+base::Result<http::Response> Remote::send(http::Request request) {
+  if (auto known = authorize(request); !known) return std::move(known).error();
   return client_->call(request, base::Deadline::in(timeout_));
+}
+
+base::Result<http::Response> Remote::fetch(http::Request request, const http::Client::Sink& sink) {
+  if (auto known = authorize(request); !known) return std::move(known).error();
+  return client_->fetch(request, base::Deadline::in(timeout_), kPatience, sink);
 }
 
 base::Result<Answer> Remote::call(std::string_view method, std::string path, const Body* body, Query query) {

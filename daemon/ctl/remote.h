@@ -51,6 +51,9 @@ class Remote {
   // The same for other bodies than JSON.
   base::Result<http::Response> send(http::Request request);
 
+  // An answer larger than memory, as http::Client::fetch.
+  base::Result<http::Response> fetch(http::Request request, const http::Client::Sink& sink);
+
   // For what may take hours: waits for the answer as long as the server is there.
   void waitLong() noexcept { timeout_ = std::chrono::hours(24); }
 
@@ -61,6 +64,7 @@ class Remote {
 
  private:
   Remote() = default;
+  base::Result<void> authorize(http::Request& request) const;
   std::unique_ptr<http::Client> client_;
   std::shared_ptr<const HolderKey> holder_;  // on a Unix socket: signs each request
   base::SecretText authorization_;

@@ -65,7 +65,7 @@ void appendHeader(base::SecretText& out, const Response& response, AnswerForm fo
   }
   if (response.status != 204 && response.status != 304) {
     append(out, "Content-Length: ");
-    append(out, bodyOf(response).size());
+    append(out, response.source ? response.source->size() : bodyOf(response).size());
     append(out, "\r\n");
   }
   append(out, "\r\n");

@@ -22,6 +22,7 @@ using Parser = http::response_parser<Body, Allocator>;
 constexpr std::size_t kHeaderMost = 16 * 1024;      // bytes
 constexpr std::size_t kBodyMost = 8 * 1024 * 1024;  // bytes
 constexpr std::size_t kReadSize = 16 * 1024;        // bytes
+constexpr std::size_t kPieceSize = 256 * 1024;      // bytes of a body that goes to a sink
 
 Error unreachable(const std::string& what) {
   return Error{Code::Unavailable, what, Reason::ServerUnreachable};
@@ -81,6 +82,29 @@ class WireClient final : public Client {
     return Error{Code::Unavailable, "no memory can be locked for the answer; raise the limit (ulimit -l)"};
   }
 
+  base::Result<Response> fetch(const Request& request, base::Deadline by, std::chrono::milliseconds patience,
+                               const Sink& sink) override try {
+    const base::SecretText first = headerOf(request, host_);
+    if (!send(base::view(first), by) || !send(base::view(request.body), by)) return timedOut();
+    Parser parser;
+    parser.header_limit(kHeaderMost);
+    parser.skip(true);  // the body is taken below
+    parser.eager(false);
+    if (auto filled = fill(parser, by); !filled) return std::move(filled).error();
+    Response response = headOf(parser);
+    const std::uint64_t total = parser.content_length().value_or(0);
+    const bool good = response.status == 200;
+    if (!good && total > kBodyMost) return Error{Code::Corrupt, "the answer is too long"};
+    const Sink keep = [&response](std::uint64_t, base::BytesView piece) -> base::Result<void> {
+      append(response.body, base::asText(piece));
+      return {};
+    };
+    if (auto taken = takeBody(total, patience, good ? sink : keep); !taken) return std::move(taken).error();
+    return response;
+  } catch (const std::bad_alloc&) {
+    return Error{Code::Unavailable, "no memory can be locked for the answer; raise the limit (ulimit -l)"};
+  }
+
  private:
   // False where the deadline passed; true where all is sent, or no more can be.
   bool send(std::string_view text, base::Deadline by) {
@@ -133,14 +157,40 @@ class WireClient final : public Client {
     parser.skip(head);
     parser.eager(true);
     if (auto filled = fill(parser, by); !filled) return std::move(filled).error();
+    Response response = headOf(parser);
+    response.body = std::move(parser.get().body());
+    return response;
+  }
+
+  static Response headOf(const Parser& parser) {
     Response response;
     response.status = static_cast<int>(parser.get().result_int());
     response.contentType = std::string_view(parser.get()[http::field::content_type]);
-    for (const auto& field : parser.get()) {
-      response.headers.emplace_back(field.name_string(), field.value());
-    }
-    response.body = std::move(parser.get().body());
+    for (const auto& field : parser.get()) response.headers.emplace_back(field.name_string(), field.value());
     return response;
+  }
+
+  base::Result<void> takeBody(std::uint64_t total, std::chrono::milliseconds patience, const Sink& sink) {
+    if (auto begun = sink(total, {}); !begun) return begun;
+    const std::size_t there = static_cast<std::size_t>(std::min<std::uint64_t>(in_.size(), total));
+    if (auto taken = sink(total, base::asBytes({in_.data(), there})); !taken) return taken;
+    in_.erase(in_.begin(), in_.begin() + static_cast<std::ptrdiff_t>(there));
+    std::vector<char> piece(kPieceSize);
+    auto by = base::Deadline::in(patience);
+    for (std::uint64_t left = total - there; left > 0;) {
+      const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size()));
+      const Moved moved = wire_->readSome(std::span(piece).first(most));
+      if (moved.state == Move::Done) {
+        if (auto taken = sink(total, base::asBytes({piece.data(), moved.bytes})); !taken) return taken;
+        left -= moved.bytes;
+        by = base::Deadline::in(patience);
+        continue;
+      }
+      if (moved.state != Move::WantRead && moved.state != Move::WantWrite)
+        return unreachable("the server ended the connection before its answer was whole");
+      if (!waitFor(wire_->fd(), moved.state, by)) return timedOut();
+    }
+    return {};
   }
 
   std::unique_ptr<Wire> wire_;

@@ -36,6 +36,14 @@ class Client {
   // Any status is an answer. Errors: Unavailable / ServerUnreachable; Timeout / ServerUnreachable; Denied /
   // Unauthenticated (the server refused the client's certificate).
   virtual base::Result<Response> call(const Request& request, base::Deadline by) = 0;
+  // Told of the length of the whole body and of the next piece of it; first of no bytes, when the answer
+  // begins.
+  using Sink = std::function<base::Result<void>(std::uint64_t total, base::BytesView piece)>;
+  // The same for an answer larger than memory: a good one's body goes to the sink, and the connection is of
+  // no more use where the sink gives an error. `by`: for the answer's beginning; from then on each piece has
+  // `patience`. Errors: also the sink's.
+  virtual base::Result<Response> fetch(const Request& request, base::Deadline by,
+                                       std::chrono::milliseconds patience, const Sink& sink) = 0;
 };
 
 }  // namespace kmsd::http

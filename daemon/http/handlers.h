@@ -17,6 +17,7 @@ void postUnseal(Call& call, const Respond& respond);
 void getMetrics(Call& call, const Respond& respond);
 
 void postAuditVerify(Call& call, const Respond& respond);
+void postBackup(Call& call, const Respond& respond);
 
 void postUser(Call& call, const Respond& respond);
 void getUsers(Call& call, const Respond& respond);

@@ -10,12 +10,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "hal/base/bytes.h"
 #include "hal/base/clock.h"
+#include "hal/base/result.h"
 #include "hal/base/secret_pool.h"
 
 namespace kmsd::http {
@@ -56,17 +58,27 @@ struct Request {
   std::optional<ClientCertificate> certificate;  // over Https, where one was shown
 };
 
+// A body that is read while it is sent. It is no secret.
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+  virtual std::uint64_t size() const = 0;  // bytes in all
+  // The next bytes; none at the end. An error ends the connection before the body is whole.
+  virtual base::Result<std::size_t> read(std::span<std::byte> out) = 0;
+};
+
 struct Response {
   int status = 200;
   std::string contentType = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
   base::SecretText body;
   std::shared_ptr<const base::Bytes> open;  // in place of body: no secret, of any size
+  std::shared_ptr<BodySource> source;       // in place of body: larger than what memory should hold
   std::string damage;                       // not sent: what the operator must hear of the database
   std::chrono::seconds delay{0};            // the answer is held back this long, without holding a thread
 };
 
-// What is sent as the body.
+// What is sent as the body, where it has no source.
 inline std::string_view bodyOf(const Response& response) noexcept {
   return response.open ? base::asText(*response.open) : base::view(response.body);
 }

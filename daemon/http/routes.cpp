@@ -26,6 +26,7 @@ constexpr std::array kRoutes = {
     Route{"POST", "/v1/unseal", Role::Admin, Reach::UnixSocket, true, postUnseal},
     Route{"GET", "/metrics", Role::Verifier, Reach::Private, true, getMetrics},
     Route{"POST", "/v1/audit/verify", Role::Admin, Reach::Private, true, postAuditVerify},
+    Route{"POST", "/v1/backup", Role::Admin, Reach::Private, false, postBackup},
     Route{"POST", "/v1/users", Role::Issuer, Reach::Private, false, postUser},
     Route{"GET", "/v1/users", Role::Issuer, Reach::Private, false, getUsers},
     Route{"GET", "/v1/users/{name}", Role::User, Reach::Private, false, getUser},  // own; issuers: all

@@ -39,6 +39,10 @@ struct Api {
   // of the answer. Takes long, so it runs on Call::patient, and ends with Unavailable once `stop` is true.
   // Empty where there is no log.
   std::function<base::Result<base::SecretText>(bool store, const std::atomic<bool>& stop)> verifyAudit = {};
+  // Makes a backup, which is sent while it is read. Takes long, as above. Empty where there is no database.
+  std::function<base::Result<std::shared_ptr<BodySource>>(const std::string& by,
+                                                          const std::atomic<bool>& stop)>
+      backup = {};
   // Told when the server has got an authority.
   std::function<void()> authorityMade = {};
   std::shared_ptr<Published> published = {};  // what public routes keep of it; made by makeHandler

@@ -13,7 +13,7 @@
 #include "daemon/http/answer_text.h"
 #include "daemon/http/core.h"
 #include "daemon/http/intake.h"
-#include "daemon/http/problem.h"
+#include "daemon/http/reply.h"
 #include "daemon/http/request_parser.h"
 #include "daemon/http/tls.h"
 #include "daemon/http/wire.h"
@@ -36,29 +36,10 @@ constexpr asio::use_awaitable_t<> kAwait;
 
 constexpr std::size_t kDrainMost = 1024 * 1024;  // bytes thrown away behind a refused request
 constexpr std::chrono::seconds kDrainTimeout{1};
-constexpr std::size_t kSlowest = 64 * 1024;     // bytes a second at which a client must take a long answer
-constexpr std::chrono::milliseconds kTurn{20};  // between looks whether there is room for a handshake
+constexpr std::size_t kSlowest = 64 * 1024;       // bytes a second at which a client must take a long answer
+constexpr std::size_t kSourcePiece = 256 * 1024;  // bytes of a body that is read while it is sent
+constexpr std::chrono::milliseconds kTurn{20};    // between looks whether there is room for a handshake
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-
-class Session;
-
-// Stands behind a Respond: answers once, and answers "internal" where nobody else did.
-class Reply {
- public:
-  Reply(std::shared_ptr<Core> core, std::shared_ptr<Session> session)
-      : core_(std::move(core)), session_(std::move(session)) {}
-  ~Reply() {
-    if (!given_.load()) give(problem(500, "internal", "the request was dropped"));
-  }
-  Reply(const Reply&) = delete;
-  Reply& operator=(const Reply&) = delete;
-  void give(Response response);
-
- private:
-  std::shared_ptr<Core> core_;  // keeps the session's loop; so it goes last
-  std::shared_ptr<Session> session_;
-  std::atomic<bool> given_ = false;
-};
 
 class Session final : public Connection {
  public:
@@ -265,7 +246,7 @@ class Session final : public Connection {
   }
 
   void callHandler(const Request& request) {
-    const auto reply = std::make_shared<Reply>(core_.shared_from_this(), self());
+    const auto reply = std::make_shared<Reply<Session>>(core_.shared_from_this(), self());
     calling_ = true;
     try {
       core_.handler(request, [reply](Response response) { reply->give(std::move(response)); });
@@ -306,7 +287,7 @@ class Session final : public Connection {
     out.insert(out.end(), body.begin(), body.begin() + static_cast<std::ptrdiff_t>(fits));
     body.remove_prefix(fits);
     const Moved moved = wire_->writeSome(out);
-    if (moved.state == Move::Done && moved.bytes == out.size() && body.empty()) {
+    if (moved.state == Move::Done && moved.bytes == out.size() && body.empty() && !response.source) {
       wipeText(out);
       sending_ = false;
       co_return form.keepAlive;
@@ -316,6 +297,7 @@ class Session final : public Connection {
     in_.keep();
     if (moved.state != Move::Done && !co_await ready(moved.state)) co_return false;
     if (!co_await sendAll(base::view(unsent)) || !co_await sendAll(body)) co_return false;
+    if (response.source && !head && !co_await sendSource(*response.source)) co_return false;
     sending_ = false;
     co_return form.keepAlive;
   }
@@ -329,6 +311,18 @@ class Session final : public Connection {
       if (!co_await ready(moved.state)) co_return false;
     }
     co_return true;
+  }
+
+  // In pieces, each of which the client must take in time.
+  Awaitable<bool> sendSource(BodySource& source) {
+    for (std::vector<std::byte> piece(kSourcePiece);;) {
+      const auto got = source.read(piece);
+      if (!got || ended_ || finishing_) co_return false;
+      if (*got == 0) co_return true;
+      expiresAfter(core_.options.requestTimeout);
+      if (!co_await sendAll(base::asText(base::BytesView(piece).first(*got)))) co_return false;
+      co_await asio::post(kAwait);  // others have their turn
+    }
   }
 
   // Answers what could not be read, and ends the connection: where the next request starts is not known.
@@ -372,10 +366,6 @@ class Session final : public Connection {
   bool sending_ = false;
   bool orderly_ = true;
 };
-
-void Reply::give(Response response) {
-  if (!given_.exchange(true)) session_->take(std::move(response));
-}
 
 }  // namespace
 

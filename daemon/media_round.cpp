@@ -18,7 +18,58 @@ std::string nameOf(const kms::SlotFacts& slot) {
   return "\"" + slot.header->label + "\" (" + slot.header->medium.text() + ")";
 }
 
+// True: they opened the slot of the set.
+base::Result<bool> MediaRound::joinShares(const kms::ShareSet& set, std::size_t with,
+                                          const ShownMedium& last) {
+  for (const auto& choice : shares_.choices(set, with)) {
+    auto key = shares_.join(choice);
+    if (!key) return std::move(key).error();
+    ShownMedium whole{last.uri,
+                      last.place,
+                      last.removable,
+                      *std::move(key),
+                      kms::MediumRef{server_.header().server, set.id},
+                      set.label,
+                      {},
+                      {}};
+    auto taken = take(std::move(whole));
+    if (taken) return true;
+    if (taken.error().reason != base::Reason::KeyMismatch) return std::move(taken).error();
+  }
+  return false;
+}
+
+base::Result<void> MediaRound::takeShare(ShownMedium shown) {
+  if (shown.id && shown.id->server != server_.header().server)
+    return base::Error{
+        base::Code::NotMine,
+        shown.uri + " holds a share of server " + shown.id->server.text() + ", not of this one",
+        base::Reason::Foreign};
+  auto value = base::MasterKey::fromBytes(shown.key.bytes());
+  if (!value) return std::move(value).error();
+  const auto set = shown.id ? std::optional(shown.id->medium) : std::nullopt;
+  const std::size_t with = shares_.add({*std::move(value), shown.share, set, shown.uri});
+  const auto sets = kms::shareSets(server_.store());
+  if (!sets) return base::Error(sets.error());
+  std::string told;
+  for (const kms::ShareSet& one : *sets) {
+    if ((set && one.id != *set) || has(one.id)) continue;
+    const auto whole = joinShares(one, with, shown);
+    if (!whole) return base::Error(whole.error());
+    if (*whole) return {};
+    told = std::to_string(shares_.count(one)) + " of " + std::to_string(one.threshold) +
+           " shares read of \"" + one.label + "\" (" + one.id.text() + "); show another one";
+  }
+  if (told.empty() && set && has(*set)) return {};
+  if (told.empty())
+    return base::Error{base::Code::Denied, shown.uri + " holds a share of a key that no slot here is for",
+                       base::Reason::KeyMismatch};
+  std::cerr << printable(told) << "\n";
+  return {};
+}
+
 base::Result<void> MediaRound::take(ShownMedium shown) {
+  if (shown.share != 0) return takeShare(std::move(shown));
   auto desk = openDesk(server_, shown);
   if (!desk) return std::move(desk).error();
   if (has(shown.medium)) return {};  // a copy of one that was shown
@@ -35,6 +86,9 @@ base::Result<void> MediaRound::show(const std::vector<std::string>& uris) {
     if (!shown) return std::move(shown).error();
     if (auto taken = take(*std::move(shown)); !taken) return taken;
   }
+  if (shown_.empty())
+    return base::Error{base::Code::Denied, "no key is whole yet: more shares must be shown; nothing was done",
+                       base::Reason::Forbidden};
   return {};
 }
 

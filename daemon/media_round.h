@@ -9,6 +9,7 @@
 
 #include "daemon/shown_medium.h"
 #include "kms/keys/rotation.h"
+#include "kms/keys/share_desk.h"
 #include "kms/keys/slot_facts.h"
 
 namespace kmsd {
@@ -19,9 +20,10 @@ class MediaRound {
   MediaRound(const OfflineServer& server, hal::Ask& ask, std::filesystem::path driverDir)
       : server_(server), ask_(ask), driverDir_(std::move(driverDir)) {}
 
-  // Reads each of them. Errors: as readShown and openDesk; Invalid (none named).
+  // Reads each of them; shares of a split key count when enough of them were read. Errors: as readShown and
+  // openDesk; Invalid (none named); Denied (no key is whole yet).
   base::Result<void> show(const std::vector<std::string>& uris);
-  // Takes a medium whose key is at hand: one that was just made.
+  // Takes a medium whose key is at hand: one that was just made. A share is kept until there are enough.
   base::Result<void> take(ShownMedium shown);
   // Asks at the terminal for those that were not shown, but for `leaving`, until all were, or somebody types
   // that the others are to be dropped: then it gives true. Without a terminal it asks nobody.
@@ -41,9 +43,13 @@ class MediaRound {
   void drop(const base::Uuid& medium);
 
  private:
+  base::Result<void> takeShare(ShownMedium shown);
+  base::Result<bool> joinShares(const kms::ShareSet& set, std::size_t with, const ShownMedium& last);
+
   const OfflineServer& server_;
   hal::Ask& ask_;
   const std::filesystem::path driverDir_;
+  kms::ShareDesk shares_;
   std::deque<ShownMedium> shown_;
   std::optional<kms::SlotDesk> desk_;  // of the first
 };

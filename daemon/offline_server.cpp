@@ -28,10 +28,4 @@ kms::SlotDesk::Along OfflineServer::records(kms::Event event, std::string object
   return [entry](kms::Txn& txn) { return kms::record(txn, base::systemClock().now(), entry); };
 }
 
-base::Result<void> OfflineServer::record(kms::Event event, std::string object, std::string detail) const {
-  const ActAsOwner owner(dir_.root());
-  if (auto acting = owner.check(); !acting) return acting;
-  return store_->writeAndWait(records(event, std::move(object), std::move(detail)));
-}
-
 }  // namespace kmsd

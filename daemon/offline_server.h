@@ -23,7 +23,6 @@ class OfflineServer {
   kms::Store& store() const noexcept { return *store_; }
   // Puts an entry on record together with a change: by whoever runs the command, now.
   kms::SlotDesk::Along records(kms::Event event, std::string object, std::string detail) const;
-  base::Result<void> record(kms::Event event, std::string object, std::string detail) const;
 
  private:
   OfflineServer(DataDir dir, ServerHeader header, base::Fd lock)

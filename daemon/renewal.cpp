@@ -76,7 +76,7 @@ Result<bool> finishRenewal(const OfflineServer& server, const MediaRound& round)
 }
 
 Result<void> renewRootKey(const OfflineServer& server, MediaRound& round,
-                          const std::vector<base::Uuid>& leaving) {
+                          const std::vector<base::Uuid>& leaving, const kms::SlotDesk::Along& also) {
   const auto agreed = round.askForOthers(leaving);
   if (!agreed) return base::Error(agreed.error());
   const auto missing = round.missing();
@@ -90,9 +90,12 @@ Result<void> renewRootKey(const OfflineServer& server, MediaRound& round,
   if (auto acting = owner.check(); !acting) return acting;
   const auto checkpoint = kms::notedCheckpoint(server.store(), server.dir().audit());
   if (!checkpoint) return base::Error(checkpoint.error());
-  auto renewed = kms::renewRoot(
-      round.desk(), stay, *checkpoint, {},
-      server.records(kms::Event::RootRenewed, server.header().server.text(), "media that stay: " + names));
+  const auto recorded =
+      server.records(kms::Event::RootRenewed, server.header().server.text(), "media that stay: " + names);
+  auto renewed = kms::renewRoot(round.desk(), stay, *checkpoint, {}, [&](kms::Txn& txn) -> Result<void> {
+    if (auto done = recorded(txn); !done) return done;
+    return also ? also(txn) : Result<void>();
+  });
   if (!renewed) return renewed;
   for (const base::Uuid& gone : leaving) round.drop(gone);
   std::cout << "The root key is new. These media open the server:\n";

@@ -9,10 +9,11 @@
 namespace kmsd {
 
 // Slots of media that were not shown go only if they are in `leaving`, or somebody at the terminal agrees.
-// Says on stdout what became of it. Errors: Denied (media that were not shown, and nobody agreed); as
-// kms::renewRoot and Resealer.
+// Says on stdout what became of it. `also` is committed with the new root key. Errors: Denied (media that
+// were not shown, and nobody agreed); as kms::renewRoot and Resealer.
 base::Result<void> renewRootKey(const OfflineServer& server, MediaRound& round,
-                                const std::vector<base::Uuid>& leaving);
+                                const std::vector<base::Uuid>& leaving,
+                                const kms::SlotDesk::Along& also = {});
 // Ends what an interrupted one left. False: there was nothing.
 base::Result<bool> finishRenewal(const OfflineServer& server, const MediaRound& round);
 // A new generation of the token keys.

@@ -3,22 +3,22 @@
 #include <utility>
 
 #include "daemon/act_as_owner.h"
+#include "daemon/passphrase.h"
 #include "daemon/terminal.h"
 #include "hal/base/rng.h"
 
 namespace kmsd {
 namespace {
 
-constexpr std::size_t kMaxTyped = 64;         // bytes
-constexpr std::size_t kMaxPassphrase = 1024;  // bytes
+constexpr std::size_t kMaxTyped = 64;  // bytes
 
 base::Result<ShownMedium> typedMedium() {
   if (!canAsk()) return base::Error{base::Code::Unavailable, "prompt: needs a terminal to type the key at"};
   auto typed = askLine("Type the 14 characters of the key (nothing is shown):", kMaxTyped, false);
   if (!typed) return std::move(typed).error();
-  auto key = hal::parsePwd(typed->text());
+  auto key = hal::parseTyped(typed->text());
   if (!key) return std::move(key).error();
-  return ShownMedium{std::string(kPromptUri), {}, true, *std::move(key), {}, "typed", {}, {}};
+  return ShownMedium{std::string(kPromptUri), {}, true, std::move(key->key), {}, "typed", {}, {}, key->share};
 }
 
 base::Result<kms::SlotDesk> tryDesk(const OfflineServer& server, ShownMedium& shown) {
@@ -54,10 +54,15 @@ base::Result<ShownMedium> readShown(const std::string& uri, hal::Ask& ask,
   if (!text) return std::move(text).error();
   auto file = hal::parseKeyFile(text->bytes());
   if (!file) return std::move(file).error();
-  if (file->share)
-    return base::Error{base::Code::Unsupported,
-                       port->id().uri() + " holds a share of a key; this command takes whole keys only"};
-  ShownMedium shown{port->id().uri(), port->id(), port->removable(), std::move(file->key), {}, {}, {}, {}};
+  ShownMedium shown{port->id().uri(),
+                    port->id(),
+                    port->removable(),
+                    std::move(file->key),
+                    {},
+                    {},
+                    {},
+                    {},
+                    file->share ? file->share->number : std::uint8_t{0}};
   if (file->identity) {
     shown.id = kms::MediumRef{file->identity->server, file->identity->medium};
     shown.label = file->identity->label;
@@ -68,8 +73,7 @@ base::Result<ShownMedium> readShown(const std::string& uri, hal::Ask& ask,
 base::Result<kms::SlotDesk> openDesk(const OfflineServer& server, ShownMedium& shown) {
   auto desk = tryDesk(server, shown);
   if (desk || desk.error().reason != base::Reason::PassphraseNeeded || !canAsk()) return desk;
-  auto words = askLine("Passphrase of " + (shown.label.empty() ? shown.uri : shown.label) + ":",
-                       kMaxPassphrase, false);
+  auto words = askPassphrase("Passphrase of " + (shown.label.empty() ? shown.uri : shown.label) + ":");
   if (!words) return std::move(words).error();
   shown.passphrase = *std::move(words);
   return tryDesk(server, shown);

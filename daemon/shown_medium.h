@@ -20,19 +20,20 @@ struct ShownMedium {
   std::optional<kms::MediumRef> id;
   std::string label;
   std::optional<base::SecretBuffer> passphrase{};
-  base::Uuid medium{};  // whose slot its key opened, once it did
+  base::Uuid medium{};     // whose slot its key opened, once it did
+  std::uint8_t share = 0;  // the number, where the key is only this share of one
 
   // Copies of what it is. Errors: Unavailable (no locked memory).
   base::Result<kms::KeyOffer> offer() const;
   const base::SecretBuffer* phrase() const noexcept { return passphrase ? &*passphrase : nullptr; }
 };
 
-// Reads the medium at `uri`; typed where that is prompt:. Errors: as MediumPort::open and read, and
-// hal::parseKeyFile.
+// Reads the medium at `uri`, a share too; typed where that is prompt:. Errors: as MediumPort::open and read,
+// and hal::parseKeyFile.
 base::Result<ShownMedium> readShown(const std::string& uri, hal::Ask& ask,
                                     const std::filesystem::path& driverDir);
-// Opens its slot and with it the desk; asks for the passphrase where its slot wants one and somebody can be
-// asked. Sets `medium`. Errors: as kms::SlotDesk::open.
+// REQUIRES: no share. Opens its slot and with it the desk; asks for the passphrase where its slot wants one
+// and somebody can be asked. Sets `medium`. Errors: as kms::SlotDesk::open.
 base::Result<kms::SlotDesk> openDesk(const OfflineServer& server, ShownMedium& shown);
 
 }  // namespace kmsd

@@ -68,8 +68,14 @@ Result<Made> rekeyMedium(const kms::SlotDesk& desk, const base::Uuid& old, const
   auto proved = prove(desk, *fresh, wanted, writer);
   if (!proved) {
     Error why = done ? std::move(proved).error() : std::move(done).error();
-    if (auto dropped = desk.drop(medium, kNothing); !dropped)
-      why.what += "; the slot of the medium " + medium.text() + " was made and could not be dropped again";
+    // Only a medium that shows another text than the new one does not have the new key.
+    const auto back = writer.readBack();
+    const bool another = back && !base::equalConstantTime(back->bytes(), fresh->text.bytes());
+    if (!another || !desk.drop(medium, kNothing))
+      why.what +=
+          "; the medium may have its new key, so both keys count: look with 'kmsd medium check', then "
+          "retire " +
+          old.text() + " or " + medium.text();
     return why;
   }
   if (auto dropped = desk.drop(old, along(medium)); !dropped) return std::move(dropped).error();

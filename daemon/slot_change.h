@@ -42,8 +42,9 @@ base::Result<Made> addMedium(const kms::SlotDesk& desk, const NewMedium& wanted,
                              const AlongOf& along);
 
 // The medium `old` gets another key and id: the new slot is committed, then the medium is written, read back
-// and opened, and only then the old slot goes. Where the writing fails, the slot of a key that no medium has
-// goes again and the old one stays. Errors: as the writer's and SlotDesk's.
+// and opened, and only then the old slot goes. Where the writing fails, the new slot goes again if the medium
+// shows that it does not have that key; else both stay, and the error says so. Errors: as the writer's and
+// SlotDesk's.
 base::Result<Made> rekeyMedium(const kms::SlotDesk& desk, const base::Uuid& old, const NewMedium& wanted,
                                KeyWriter& writer, const AlongOf& along);
 

@@ -2,6 +2,7 @@
 
 #include "daemon/driver_dir.h"
 #include "daemon/pin_file.h"
+#include "daemon/verb_slots.h"
 
 namespace kmsd {
 namespace {
@@ -23,6 +24,9 @@ constexpr ArgumentSpec kTwoUris[] = {{"FROM", "the medium to copy"}, {"TO", "the
 
 constexpr OptionSpec kListOptions[] = {
     {"medium", "URI", "look there, for cards at card:; without it: in drive A: and at USB sticks", "", true},
+    {"slots", "", "show the server's key slots instead: whose they are, when made and last used", "", false,
+     false, true},
+    kDataDirOption,
     kDriverDirOption,
     kJson};
 constexpr OptionSpec kCheckOptions[] = {
@@ -39,10 +43,25 @@ constexpr OptionSpec kCreateOptions[] = {
     {"medium-id", "UUID", "the medium's id, as 'kmsctl status' names it; with --server-id", "", false, false,
      true},
     {"label", "TEXT", "what is shown for it, 24 bytes at most; with --server-id", "", false, false, true},
+    {"threshold", "K",
+     "of a share: how many open together; with --server-id, and the set's id as --medium-id", "", false,
+     false, true},
     kFormat,
     kDestroy,
     kPinFileOption,
     kDriverDirOption};
+constexpr ArgumentSpec kMediumId[] = {{"ID", "the medium's id, as 'kmsd medium list --slots' shows it"}};
+constexpr OptionSpec kAddOptions[] = {
+    kDataDirOption,
+    kShownOption,
+    {"label", "TEXT", "what is shown for it, 24 bytes at most; without it: the organisation and a number", "",
+     false, false, true},
+    kFormat,
+    kDestroy,
+    kPinFileOption,
+    kDriverDirOption};
+constexpr OptionSpec kRetireOptions[] = {kDataDirOption, kShownOption, kNoRotateOption, kPinFileOption,
+                                         kDriverDirOption};
 constexpr OptionSpec kCopyOptions[] = {kFormat, kDestroy, kPinFileOption, kDriverDirOption};
 constexpr OptionSpec kShowOptions[] = {kPinFileOption, kDriverDirOption};
 
@@ -52,13 +71,15 @@ constexpr VerbSpec kVerbs[] = {
      {},
      kListOptions,
      "kmsd medium list                             # in the usual drives\n"
-     "kmsd medium list --medium image:/srv/keys --json\n",
+     "kmsd medium list --medium image:/srv/keys --json\n"
+     "kmsd medium list --slots                     # which media open the server\n",
      mediumList},
     {"medium check", "say whether a medium is sound: 0 valid, 4 bad, 5 none", kUri, kCheckOptions,
      "kmsd medium check floppy:A:                  # reads it as the server would\n"
      "kmsd medium check image:/mnt/backup.img --data-dir /var/lib/kms\n",
      mediumCheck},
-    {"medium create", "make a key medium from 14 typed characters", kUri, kCreateOptions,
+    {"medium create", "make a key medium from 14 typed characters, or from a typed share", kUri,
+     kCreateOptions,
      "kmsd medium create floppy:A: --type               # asks for them, and shows nothing\n"
      "kmsd medium create image:key.img --pwd-file -     # reads them from standard input\n",
      mediumCreate},
@@ -69,6 +90,14 @@ constexpr VerbSpec kVerbs[] = {
      mediumCopy},
     {"medium show", "show a medium's 14 characters, on a terminal only", kUri, kShowOptions,
      "kmsd medium show floppy:A:       # asks first; to be written down or printed\n", mediumShow},
+    {"medium add", "make a further medium, with a key and slot of its own", kUri, kAddOptions,
+     "kmsd medium add image:/mnt/safe/third.img --medium floppy:A:   # the disk in A: opens the server\n"
+     "kmsd medium add floppy:A: --medium floppy:A: --label 'Safe 2'  # one drive: asks to swap\n",
+     mediumAdd},
+    {"medium retire", "end a medium and all its copies; never the last one", kMediumId, kRetireOptions,
+     "kmsd medium retire 11111111-2222-4333-8444-555555555555 --medium floppy:A: # asks for others\n"
+     "kmsd medium retire 11111111-2222-4333-8444-555555555555 --medium card: --no-rotate\n",
+     mediumRetire},
 };
 
 }  // namespace

@@ -90,6 +90,10 @@ base::Result<void> rekey(const Parsed& parsed) {
     if (auto shown = round.show(uris); !shown) return shown;
   auto old = readShown(uri, ask, driverDirOf(parsed));
   if (!old) return std::move(old).error();
+  if (old->share != 0)
+    return base::Error{base::Code::Unsupported, old->uri +
+                                                    " holds a share: make another set of shares, then retire "
+                                                    "the old one"};
   auto desk = openDesk(*server, *old);
   if (!desk) return std::move(desk).error();
   if (auto allowed = allowInPlace(round, *old); !allowed) return allowed;

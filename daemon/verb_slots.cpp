@@ -97,8 +97,8 @@ base::Result<void> retire(const Parsed& parsed) {
                        base::Reason::Forbidden};
   if (!parsed.has(kNoRotateOption.name)) {
     if (auto done = finishRenewal(*server, round); !done) return std::move(done).error();
-    if (auto done = renewRootKey(*server, round, {*id}); !done) return done;
-    return server->record(kms::Event::MediumRetired, id->text(), "with a new root key");
+    return renewRootKey(*server, round, {*id},
+                        server->records(kms::Event::MediumRetired, id->text(), "with a new root key"));
   }
   const ActAsOwner owner(server->dir().root());
   if (auto acting = owner.check(); !acting) return acting;

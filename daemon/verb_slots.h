@@ -3,6 +3,7 @@
 #pragma once
 
 #include "daemon/cli.h"
+#include "daemon/data_dir.h"
 #include "hal/base/result.h"
 #include "hal/base/uuid.h"
 
@@ -12,7 +13,7 @@ class MediaRound;
 class OfflineServer;
 
 // Options that several of these verbs have.
-inline constexpr OptionSpec kDataDirOption{"data-dir", "DIR", "the server's data directory", "/var/lib/kms"};
+inline constexpr OptionSpec kDataDirOption{"data-dir", "DIR", "the server's data directory", kDefaultDataDir};
 inline constexpr OptionSpec kShownOption{
     "medium", "URI", "a key medium that opens the server, such as floppy:A:; one after another in one drive",
     "", true};

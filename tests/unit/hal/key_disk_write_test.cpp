@@ -172,6 +172,59 @@ TEST(KeyDiskWrite, APowerCutLeavesNothingThatLooksGoodButIsNot) {
   }
 }
 
+// The text of a new key file of this server.
+std::string keyText(const base::Uuid& server) {
+  hal::KeyFile file{*base::MasterKey::generate(base::systemRng()),
+                    hal::MediumIdentity{server, base::Uuid::generate(base::systemRng()), "Safe 1",
+                                        base::systemClock().now()},
+                    false,
+                    {}};
+  return std::string(hal::formatKeyFile(file)->text());
+}
+
+TEST(KeyDiskWrite, AnotherKeyOfTheSameServerTakesOneSector) {
+  const auto server = base::Uuid::generate(base::systemRng());
+  const std::string before = keyText(server);
+  const std::string after = keyText(server);
+  MemoryDevice device(kFloppy);
+  ASSERT_TRUE(write(device, Overwrite::Empty, before));
+  const base::Bytes whole = device.content;
+  device.writesLeft = 0;
+  EXPECT_FALSE(write(device, Overwrite::Key, after));
+  EXPECT_EQ(readText(device), before);
+  device.writesLeft = 1;
+  ASSERT_TRUE(write(device, Overwrite::Key, after));
+  EXPECT_EQ(readText(device), after);
+  EXPECT_EQ(base::asText(device.content).find(before.substr(0, 64)), std::string_view::npos);
+  std::size_t differ = 0;
+  for (std::size_t at = 0; at < whole.size(); at += 512)
+    differ += std::ranges::equal(base::BytesView(whole).subspan(at, 512),
+                                 base::BytesView(device.content).subspan(at, 512))
+                  ? 0
+                  : 1;
+  EXPECT_EQ(differ, 1U);
+}
+
+TEST(KeyDiskWrite, AKeyOfAnotherServerTakesTheWholeVolume) {
+  MemoryDevice device(kFloppy);
+  ASSERT_TRUE(write(device, Overwrite::Empty, keyText(base::Uuid::generate(base::systemRng()))));
+  const std::string after = keyText(base::Uuid::generate(base::systemRng()));
+  const std::size_t writes = device.writes;
+  ASSERT_TRUE(write(device, Overwrite::Key, after));
+  EXPECT_GT(device.writes, writes + 1);
+  EXPECT_EQ(readText(device), after);
+}
+
+TEST(KeyDiskWrite, ADiskThatForgetsTheSectorIsFound) {
+  const auto server = base::Uuid::generate(base::systemRng());
+  MemoryDevice device(kFloppy);
+  ASSERT_TRUE(write(device, Overwrite::Empty, keyText(server)));
+  device.forgetful = true;
+  const auto done = write(device, Overwrite::Key, keyText(server));
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, base::Code::Io);
+}
+
 TEST(KeyDiskWrite, AMediumThatForgetsIsFound) {
   MemoryDevice device(kFloppy);
   device.forgetful = true;

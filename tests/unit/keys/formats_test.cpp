@@ -5,6 +5,7 @@
 #include "hal/base/crc32.h"
 #include "hal/base/rfc3339.h"
 #include "kms/keys/epochs.h"
+#include "kms/keys/former_root.h"
 #include "kms/keys/key_use.h"
 #include "kms/keys/keyring.h"
 #include "kms/keys/row_cipher.h"
@@ -129,6 +130,39 @@ TEST(Formats, Keyring) {
   EXPECT_EQ(cipher->accessor(std::stoll(a["sequence"])), a["accessor"]);
   EXPECT_EQ(cipher->sequenceOf(a["accessor"]), std::stoll(a["sequence"]));
   EXPECT_EQ(base::encodeBase32(fromHex(a["block"])), a["accessor"]);
+}
+
+TEST(Formats, LaterKeyring) {
+  Example x = workedExample("later keyring");
+  EXPECT_EQ(x["before"], workedExample("keyring")["plain"]);
+  const auto before = kms::KeyGeneration::parse(fromHex(x["before"]));
+  ASSERT_TRUE(before);
+  // The third key that is drawn gives way to the one before.
+  GivenRng rng(x["token-mac"] + x["accessor key"] + x["token-mac"]);
+  const auto later =
+      kms::KeyGeneration::next(*before, std::stoll(x["first sequence"]), *base::parseTime(x["created"]), rng);
+  ASSERT_TRUE(later);
+  EXPECT_EQ(toHex(later->encoded()), x["plain"]);
+  const auto read = kms::KeyGeneration::parse(fromHex(x["plain"]));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->generation(), 2U);
+  EXPECT_EQ(read->firstSequence(), std::stoll(x["first sequence"]));
+}
+
+TEST(Formats, FormerRootKey) {
+  Example x = workedExample("former root key");
+  kms::FormerRoot root;
+  root.generation = static_cast<std::uint32_t>(std::stoul(x["generation"]));
+  root.audit = *base::SecretBuffer::copyOf(fromHex(x["audit"]));
+  root.seal = *base::SecretBuffer::copyOf(fromHex(x["record-seal"]));
+  EXPECT_EQ(toHex(root.encode()->bytes()), x["left"]);
+  root.seal.clear();
+  EXPECT_EQ(toHex(root.encode()->bytes()), x["done"]);
+  const auto read = kms::FormerRoot::parse(fromHex(x["left"]));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(toHex(read->seal.bytes()), x["record-seal"]);
+  for (std::size_t size = 0; size < kms::FormerRoot::kEncoded; ++size)
+    EXPECT_FALSE(kms::FormerRoot::parse(base::BytesView(fromHex(x["left"])).first(size)));
 }
 
 TEST(Formats, SerialNumber) {

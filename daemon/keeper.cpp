@@ -141,6 +141,9 @@ void Keeper::Impl::run() {
     const bool stopping = work.stop;
     handle(std::move(work));
     if (stopping) return;
+    if (!desk_.empty() && std::chrono::steady_clock::now() >= sharesUntil_)
+      forgetShares(
+          "The shares of a key that were read are forgotten, because no other one came; insert them again.");
     // One medium a turn: a seal command or a pulled disk is seen between two tries.
     if (open_) {
       followPolicy();
@@ -192,6 +195,9 @@ void Keeper::Impl::take(std::vector<hal::Slot> slots, bool afterRestart) {
   // With the medium gone, that is what the server waits for.
   if (std::any_of(moves.begin(), moves.end(), [](const auto& move) { return !move.inserted; }))
     unwritable_.reset();
+  if (options_.onRemoval == OnRemoval::Seal)  // then all shares must be there at once
+    for (const MediaBook::Move& move : moves)
+      if (!move.inserted) desk_.forget(move.slot.id.uri());
   if (!events_.mediumMoved) return;
   for (const MediaBook::Move& move : moves) events_.mediumMoved(move.slot, move.inserted);
 }
@@ -211,7 +217,9 @@ void Keeper::Impl::obey(Command command) {
   }
   auto& unseal = std::get<UnsealCommand>(command);
   std::string by = unseal.request.by;
+  olderBy_ = unseal.request.acceptOlder ? by : std::string();
   auto result = obeyUnseal(std::move(unseal.request));
+  olderBy_.clear();
   if (result) by_ = std::move(by);
   refresh();
   unseal.done.set_value(std::move(result));
@@ -223,11 +231,13 @@ std::optional<Keeper::Impl::Moment> Keeper::Impl::wakeAt() {
   if (open_) {
     if (!watch_) return due;
     if (watch_->sealAt) sooner(*watch_->sealAt);
-    if (watch_->lostSince) sooner(*watch_->lostSince + options_.outOfSight);
+    for (const Place& place : watch_->places)
+      if (place.lostSince) sooner(*place.lostSince + options_.outOfSight);
     for (const SlotRecord* record : book_.records())
       if (watch_->sealAt && record->there() && !record->examined) sooner(notBefore(*record));
     return due;
   }
+  if (!desk_.empty()) sooner(sharesUntil_);
   for (const SlotRecord* record : book_.records())
     if (wanted(*record)) sooner(std::max(notBefore(*record), delays_.notBefore(kAuditDisk)));
   return due;

@@ -14,6 +14,8 @@
 #include "daemon/reader_client.h"
 #include "hal/base/uuid.h"
 #include "kms/audit/audit_log.h"
+#include "kms/backup/acceptance.h"
+#include "kms/keys/share_desk.h"
 #include "kms/keys/vault.h"
 
 namespace kmsd {
@@ -30,8 +32,11 @@ struct KeeperOptions {
   // Under Seal and Grace: a medium that cannot be looked at (kmsd-media restarts, its drive fails) counts as
   // removed after this.
   std::chrono::milliseconds outOfSight{15'000};
+  // Of a key in shares: those that were read are forgotten when no other came for so long.
+  std::chrono::milliseconds sharesKept{10 * 60'000};
   std::filesystem::path pinFile;    // of cards; empty: PINs are typed
   std::filesystem::path cardsFile;  // of the PinLedger
+  bool acceptOlder = false;         // go on with the older state of a backup
 };
 
 struct ServerStatus {
@@ -59,11 +64,12 @@ struct MediumReport {
 };
 
 struct UnsealRequest {
-  std::optional<base::SecretBuffer> pwd;  // 14 typed characters, instead of a medium
-  std::optional<base::SecretBuffer> passphrase;
-  PinOrder pin;                    // for a card
-  std::string by;                  // who asks, for the audit log
-  bool acceptBrokenAudit = false;  // go on with a new file where the audit log is broken
+  std::optional<base::SecretBuffer> pwd;         // a typed key or share, instead of a medium
+  std::optional<base::SecretBuffer> passphrase;  // as normalPassphrase gives it
+  PinOrder pin;                                  // for a card
+  std::string by;                                // who asks, for the audit log
+  bool acceptBrokenAudit = false;                // go on with a new file where the audit log is broken
+  bool acceptOlder = false;                      // go on with the older state of a backup
 };
 
 // What the keeper needs of the vault: kms::Vault's methods of the same names, and of the audit log.
@@ -77,8 +83,16 @@ struct VaultPort {
   // AuditBroken; Unavailable / AuditUnwritable. May be empty: there is no log.
   std::function<base::Result<void>(const std::string& acceptedBy, const std::function<void()>& meanwhile)>
       verifyAudit = {};
+  // Looks, when the vault was opened and before the audit log is verified, whether the server was restored,
+  // as kms::backup::Acceptance::opened. May be empty.
+  std::function<base::Result<void>(const std::string& olderBy, const std::function<void()>& meanwhile)>
+      acceptRestored = {};
+  // The media that open this server, for messages. May be empty.
+  std::function<std::string()> originals = {};
   // Why the log is known to be broken, if it is. May be empty.
   std::function<std::optional<base::Error>()> brokenAudit = {};
+  // The keys that are split over several media. May be empty: there is none.
+  std::function<base::Result<std::vector<kms::ShareSet>>()> shareSets = {};
 };
 
 // Null gives none.
@@ -86,6 +100,9 @@ std::optional<VaultPort> portOf(kms::Vault* vault);
 // Verifies the audit log at each unsealing, and ends its lines with a checkpoint before each seal. Both
 // outlive it.
 VaultPort portOf(kms::Vault& vault, kms::AuditLog& audit);
+// And looks whether the server was restored; `acceptance` outlives it too.
+VaultPort portOf(kms::Vault& vault, kms::AuditLog& audit, kms::backup::Acceptance& acceptance,
+                 kms::Store& store, const base::Uuid& server);
 
 class Keeper {
  public:

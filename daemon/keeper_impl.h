@@ -16,6 +16,14 @@
 
 namespace kmsd {
 
+inline constexpr const char* kTyped = "the typed key";
+
+// Who goes on although the audit log is broken; empty: nobody.
+inline std::string acceptedBy(const UnsealRequest& request) {
+  return request.acceptBrokenAudit ? request.by : std::string();
+}
+base::Result<std::optional<base::SecretBuffer>> copyOf(const std::optional<base::SecretBuffer>& secret);
+
 class Keeper::Impl {
  public:
   using Moment = RefusalDelays::Moment;
@@ -53,12 +61,23 @@ class Keeper::Impl {
     std::vector<std::function<void()>> asked;
     bool audit = false;  // may be broken
   };
-  // The medium that opened the server, under Seal and Grace.
-  struct Watch {
+  // What tells the medium that opened from others, where it does not open alone: a share, which without the
+  // others says nothing of the key, or a key that opens with a passphrase only. Kept under Grace.
+  struct Mark {
+    std::uint8_t share = 0;  // the number; 0: a whole key
+    base::SecretBuffer value;
+  };
+  struct Place {
     hal::MediumId id;
     std::string stamp;
     std::optional<Moment> lostSince;  // out of sight
-    std::optional<Moment> sealAt;     // removed; the grace ends then
+  };
+  // The medium that opened the server, under Seal and Grace. Of shares: under Seal each that was needed,
+  // under Grace the last one read.
+  struct Watch {
+    std::vector<Place> places;
+    std::optional<Moment> sealAt;  // removed; the grace ends then
+    std::optional<Mark> mark;
   };
 
   // The thread (keeper.cpp).
@@ -77,24 +96,48 @@ class Keeper::Impl {
   base::Result<void> obeyUnseal(UnsealRequest request);
   base::Result<void> unsealTyped(UnsealRequest request);
   base::Result<void> unsealInserted(UnsealRequest request);
+  base::Result<void> unsealDesk(const UnsealRequest& request);
   // Reads and offers what is in the slot. The error is not yet noted. `order`: what the administrator who
   // asks for it says of PINs; null: nobody asks.
   base::Result<base::Uuid> attempt(SlotRecord& record, const UnsealRequest& request, PinOrder* order);
   base::Result<base::SecretBuffer> readAsked(const hal::MediumId& id, PinOrder* order);
   // Opens the vault and verifies the audit log; where that is broken, the vault is sealed again.
   base::Result<base::Uuid> openVault(kms::KeyOffer offer, const std::string& acceptedBy);
-  base::Result<kms::KeyOffer> readOffer(SlotRecord& record,
-                                        const std::optional<base::SecretBuffer>& passphrase, PinOrder* order);
+  // Who goes on with the older state of a backup; empty: nobody.
+  std::string olderBy() const;
+  base::Result<hal::KeyFile> readKey(SlotRecord& record, PinOrder* order);
+  base::Error foreign(const base::Uuid& theirs) const;
   void refused(SlotRecord& record, base::Error why);
   void opened(const base::Uuid& medium, SlotRecord* record);
   Moment notBefore(const SlotRecord& record) const;
   bool wanted(const SlotRecord& record) const;
+  void watch(SlotRecord* record);
+
+  // Opening by shares (keeper_shares.cpp).
+  // Takes a share, and tries what it makes with those that were read before. `record` null: it was typed.
+  // Errors: Unavailable / SharesNeeded; as the vault's.
+  base::Result<base::Uuid> attemptShare(SlotRecord* record, hal::KeyFile file, const UnsealRequest& request);
+  // What is on the desk already; `with`: only keys with this share in them.
+  base::Result<base::Uuid> openShares(const std::vector<kms::ShareSet>& sets, std::optional<std::size_t> with,
+                                      const UnsealRequest& request);
+  base::Result<base::Uuid> tryShares(const kms::ShareSet& set, std::optional<std::size_t> with,
+                                     const UnsealRequest& request);
+  base::Result<std::vector<kms::ShareSet>> setsFor(const std::optional<base::Uuid>& id) const;
+  void tellWrong(const kms::ShareSet& set, const std::vector<std::size_t>& right);
+  // Other shares of the set that are in a slot and not on the desk are read, too.
+  void callOthers(const SlotRecord& record);
+  void markOpener(const hal::KeyFile& file, bool passphrase);
+  bool interrupted() const;
+  void forgetShares(const std::string& why);
+  // "1 of 2 shares read ..."; empty where none is.
+  std::string progress() const;
 
   // Closing (keeper_close.cpp).
   void closeIfAuditBroken();
   void close(base::Reason why, const hal::MediumId* except);
   void followPolicy();
-  void removed(SlotRecord* record);
+  bool gone(Place& place);
+  void removed(const Place& place);
   // True where what is in the slot opens this server with the same medium's key.
   bool isTheOpener(SlotRecord& record);
 
@@ -128,8 +171,18 @@ class Keeper::Impl {
   bool open_ = false;
   std::optional<base::Uuid> opener_;
   std::string openedFrom_;
-  std::string by_;  // who commanded the state; empty: nobody
+  std::string by_;       // who commanded the state; empty: nobody
+  std::string olderBy_;  // of the command that is obeyed now
   std::optional<Watch> watch_;
+  kms::ShareDesk desk_;
+  struct Collected {
+    kms::ShareSet set;  // that the last share was for
+    base::Reason end;   // SharesNeeded; where enough are there: KeyMismatch, PassphraseNeeded
+  };
+  std::optional<Collected> collected_;
+  Moment sharesUntil_{};                              // when those on the desk are forgotten
+  std::vector<kms::ShareDesk::Named> joined_;         // the shares that opened
+  std::optional<Mark> mark_;                          // of what is being tried
   base::Reason base_ = base::Reason::AwaitingMedium;  // why it is sealed where no medium was refused
   unsigned long refusals_ = 0;
   bool restartNoted_ = false;

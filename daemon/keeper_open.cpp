@@ -14,7 +14,16 @@ using Steady = std::chrono::steady_clock;
 
 namespace {
 
-constexpr const char* kTyped = "the typed key";
+// "shares 1 (floppy:A:) and 3 (the typed key)"
+std::string placesOf(const std::vector<kms::ShareDesk::Named>& shares) {
+  std::string list = "shares";
+  for (std::size_t i = 0; i < shares.size(); ++i)
+    list += (i == 0                   ? " "
+             : i + 1 == shares.size() ? " and "
+                                      : ", ") +
+            std::to_string(shares[i].number) + " (" + shares[i].where + ")";
+  return list;
+}
 
 std::string wait(std::chrono::steady_clock::duration left) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(left).count();
@@ -42,6 +51,7 @@ bool slowsDown(const Error& why) {
     case Reason::PinBlocked:
     case Reason::PinWithheld:
     case Reason::PassphraseNeeded:
+    case Reason::SharesNeeded:
       return false;
     default:
       return true;
@@ -50,11 +60,9 @@ bool slowsDown(const Error& why) {
 
 // What is wrong is not the medium: no medium will mend it, and none is slowed down or told of.
 bool serversFault(const Error& why) {
-  return why.reason == Reason::DatabaseCorrupt || why.reason == Reason::AuditBroken;
+  return why.reason == Reason::DatabaseCorrupt || why.reason == Reason::AuditBroken ||
+         why.reason == Reason::BackupOlder || why.reason == Reason::BackupForged;
 }
-
-// Who goes on although the audit log is broken; empty: nobody.
-std::string acceptedBy(const UnsealRequest& request) { return request.acceptBrokenAudit ? request.by : ""; }
 
 Error alreadyOpen() { return {Code::Conflict, "The server is open already."}; }
 
@@ -97,11 +105,15 @@ Result<void> Keeper::Impl::unsealTyped(UnsealRequest request) {
   const auto now = Steady::now();
   if (const auto at = delays_.notBefore(kTyped); at > now)
     return Error{Code::Denied, "A typed key was refused a moment ago; " + wait(at - now) + "."};
-  auto key = hal::parsePwd(request.pwd->text());
+  auto typed = hal::parseTyped(request.pwd->text());
   request.pwd.reset();
-  if (!key) return std::move(key).error();  // a slip of the keyboard, found by its check character
+  if (!typed) return std::move(typed).error();  // a slip of the keyboard, found by its check character
+  const std::uint8_t share = typed->share;
   auto medium =
-      openVault({*std::move(key), std::nullopt, std::move(request.passphrase), kTyped}, acceptedBy(request));
+      share != 0
+          ? attemptShare(nullptr, {std::move(typed->key), {}, false, {}, hal::KeyShare{share, 0}}, request)
+          : openVault({std::move(typed->key), std::nullopt, std::move(request.passphrase), kTyped},
+                      acceptedBy(request));
   if (medium) {
     delays_.forget(kTyped);
     opened(*medium, nullptr);
@@ -140,10 +152,21 @@ Result<void> Keeper::Impl::unsealInserted(UnsealRequest request) {
   if (soonest)
     return Error{Code::Denied,
                  "The medium was refused a moment ago; " + wait(*soonest - Steady::now()) + "."};
+  if (!desk_.empty()) return unsealDesk(request);
   for (const SlotRecord* record : book_.records())
     if (record->slot.error)
       return Error{record->slot.error->code, record->slot.error->what, Reason::AwaitingMedium};
   return Error{Code::NotFound, "No key medium is inserted" + awaited() + ".", Reason::AwaitingMedium};
+}
+
+// The shares that were read before, whose media are gone: with a passphrase, for instance.
+Result<void> Keeper::Impl::unsealDesk(const UnsealRequest& request) {
+  auto sets = setsFor(std::nullopt);
+  if (!sets) return std::move(sets).error();
+  auto medium = openShares(*sets, std::nullopt, request);
+  if (!medium) return std::move(medium).error();
+  opened(*medium, nullptr);
+  return {};
 }
 
 Result<SecretBuffer> Keeper::Impl::readAsked(const hal::MediumId& id, PinOrder* order) {
@@ -155,32 +178,29 @@ Result<SecretBuffer> Keeper::Impl::readAsked(const hal::MediumId& id, PinOrder* 
   return text;
 }
 
-Result<kms::KeyOffer> Keeper::Impl::readOffer(SlotRecord& record,
-                                              const std::optional<SecretBuffer>& passphrase,
-                                              PinOrder* order) {
+Result<hal::KeyFile> Keeper::Impl::readKey(SlotRecord& record, PinOrder* order) {
   auto text = readAsked(record.slot.id, order);
   if (!text) return std::move(text).error();
   auto file = hal::parseKeyFile(text->bytes());
   text->clear();
-  if (!file) return std::move(file).error();
-  const std::string uri = record.slot.id.uri();
+  if (!file) return file;
   if (file->identityDamaged)
-    note("The [medium] section of the key disk in " + uri +
+    note("The [medium] section of the key disk in " + record.slot.id.uri() +
          " is damaged; its key is tried as one typed by hand. Make a copy of the disk.");
-  kms::KeyOffer offer{std::move(file->key), std::nullopt, std::nullopt, uri};
-  if (file->identity) offer.id = kms::MediumRef{file->identity->server, file->identity->medium};
-  record.identity = std::move(file->identity);
-  if (passphrase) {
-    auto copy = SecretBuffer::copyOf(passphrase->bytes());
-    if (!copy) return std::move(copy).error();
-    offer.passphrase = *std::move(copy);
-  }
-  return offer;
+  record.identity = file->identity;
+  return file;
 }
 
 Result<base::Uuid> Keeper::Impl::openVault(kms::KeyOffer offer, const std::string& acceptedBy) {
   unwritable_.reset();
   auto medium = vault_->unseal(std::move(offer));
+  if (medium && vault_->acceptRestored) {
+    auto taken = vault_->acceptRestored(olderBy(), [this] { answerAsked(); });
+    if (!taken) {
+      vault_->seal();
+      medium = std::move(taken).error();
+    }
+  }
   if (medium && vault_->verifyAudit) {
     auto sound = vault_->verifyAudit(acceptedBy, [this] { answerAsked(); });
     if (!sound) {
@@ -196,19 +216,37 @@ Result<base::Uuid> Keeper::Impl::openVault(kms::KeyOffer offer, const std::strin
 }
 
 Result<base::Uuid> Keeper::Impl::attempt(SlotRecord& record, const UnsealRequest& request, PinOrder* order) {
-  auto offer = readOffer(record, request.passphrase, order);
-  if (!offer) return std::move(offer).error();
+  auto file = readKey(record, order);
+  if (!file) return std::move(file).error();
   const auto now = Steady::now();
   if (const auto at = notBefore(record); at > now)  // refused in another slot
     return Error{Code::Unavailable, "this medium was refused a moment ago; " + wait(at - now)};
-  auto medium = openVault(*std::move(offer), acceptedBy(request));
-  if (!medium && medium.error().reason == Reason::Foreign && record.identity) {
-    Error why = std::move(medium).error();
-    why.what = "this disk belongs to server " + record.identity->server.text() + ", not to " +
-               options_.server.text();
-    return why;
-  }
+  if (file->share) return attemptShare(&record, *std::move(file), request);
+  auto passphrase = copyOf(request.passphrase);
+  if (!passphrase) return std::move(passphrase).error();
+  markOpener(*file, passphrase->has_value());
+  kms::KeyOffer offer{std::move(file->key), std::nullopt, *std::move(passphrase), record.slot.id.uri()};
+  if (file->identity) offer.id = kms::MediumRef{file->identity->server, file->identity->medium};
+  auto medium = openVault(std::move(offer), acceptedBy(request));
+  if (!medium && medium.error().reason == Reason::Foreign && record.identity)
+    return foreign(record.identity->server);
   return medium;
+}
+
+Error Keeper::Impl::foreign(const base::Uuid& theirs) const {
+  const std::string ours = options_.server.text();
+  std::string what = "this disk belongs to server " + theirs.text() + ", not to " + ours;
+  if (vault_ && vault_->originals)
+    what += "; insert its original, " + vault_->originals() +
+            ". Where that is lost with every copy, nothing opens this server any more and all users need new "
+            "tokens: 'kmsd setup --abandon " +
+            ours + "' then puts it aside and keeps everything";
+  return {Code::NotMine, what, Reason::Foreign};
+}
+
+std::string Keeper::Impl::olderBy() const {
+  if (!olderBy_.empty()) return olderBy_;
+  return options_.acceptOlder ? "kmsd run --accept-older" : "";
 }
 
 void Keeper::Impl::refused(SlotRecord& record, Error why) {
@@ -236,7 +274,8 @@ void Keeper::Impl::refused(SlotRecord& record, Error why) {
   record.retry = passing(why);
   record.refusal = why;
   record.refusedAs = ++refusals_;
-  if (news && events_.mediumRefused) events_.mediumRefused(uri, why);
+  // A share that waits for others is no refusal; the state tells of it.
+  if (news && why.reason != Reason::SharesNeeded && events_.mediumRefused) events_.mediumRefused(uri, why);
 }
 
 void Keeper::Impl::opened(const base::Uuid& medium, SlotRecord* record) {
@@ -244,9 +283,15 @@ void Keeper::Impl::opened(const base::Uuid& medium, SlotRecord* record) {
   opener_ = medium;
   by_.clear();
   base_ = Reason::AwaitingMedium;
-  watch_.reset();
   openedFrom_ = record == nullptr ? kTyped : record->slot.id.uri();
+  if (!joined_.empty()) openedFrom_ = placesOf(joined_);
   delays_.forget(kAuditDisk);
+  delays_.forget(medium.text());
+  desk_.clear();
+  collected_.reset();
+  watch(record);
+  joined_.clear();
+  mark_.reset();
   if (record == nullptr) return;
   if (const auto known = pins_.opened(); !known)
     note("The card that opened the server could not be recorded, so its PIN will be asked for: " +
@@ -255,9 +300,24 @@ void Keeper::Impl::opened(const base::Uuid& medium, SlotRecord* record) {
   record->missed.reset();
   record->retry = record->held = false;
   delays_.forget(record->slot.id.uri());
-  delays_.forget(medium.text());
-  if (options_.onRemoval != OnRemoval::Keep)
-    watch_ = Watch{record->slot.id, record->stamp, std::nullopt, std::nullopt};
+}
+
+void Keeper::Impl::watch(SlotRecord* record) {
+  watch_.reset();
+  if (options_.onRemoval == OnRemoval::Keep) return;
+  Watch watched;
+  const auto add = [&watched](const SlotRecord& one) {
+    watched.places.push_back({one.slot.id, one.stamp, std::nullopt});
+  };
+  if (options_.onRemoval == OnRemoval::Seal && !joined_.empty()) {
+    for (const SlotRecord* one : book_.records())
+      if (std::ranges::any_of(joined_, [&](const auto& share) { return share.where == one->slot.id.uri(); }))
+        add(*one);
+  } else if (record != nullptr) {
+    add(*record);
+    if (options_.onRemoval == OnRemoval::Grace) watched.mark = std::move(mark_);
+  }
+  if (!watched.places.empty()) watch_ = std::move(watched);
 }
 
 }  // namespace kmsd

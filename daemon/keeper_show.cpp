@@ -27,6 +27,7 @@ Reason stateReason(Reason reason) {
     case Reason::PinWithheld:
       return Reason::PinNeeded;
     case Reason::PassphraseNeeded:
+    case Reason::SharesNeeded:
       return reason;
     default:
       return Reason::None;
@@ -105,10 +106,17 @@ ServerStatus Keeper::Impl::describe() {
         latest = record;
     if (const base::Error* why = unseen(book_.records()); why != nullptr && base_ == Reason::AwaitingMedium)
       status.detail += " A place for it cannot be looked at: " + why->what + ".";
-    if (latest != nullptr) {
+    const std::string shares = progress();
+    const bool waits = latest == nullptr || latest->refusal->reason == Reason::SharesNeeded;
+    if (waits && !shares.empty()) {
+      const bool enough = desk_.count(collected_->set) >= collected_->set.threshold;
+      status.reason = enough ? collected_->end : Reason::SharesNeeded;
+      status.detail = shares + awaited() + ".";
+    } else if (latest != nullptr) {
       const Reason reason = stateReason(latest->refusal->reason);
       if (reason != Reason::None) status.reason = reason;
       status.detail = latest->slot.id.uri() + ": " + latest->refusal->what;
+      if (!shares.empty() && latest->refusal->what != shares) status.detail += ". Meanwhile: " + shares + ".";
     }
   }
   status.event = rowOf(status.reason).event;

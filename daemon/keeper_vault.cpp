@@ -1,13 +1,17 @@
 // The keeper over the real vault and the real reader.
 #include "daemon/keeper.h"
 
+#include "daemon/backup_said.h"
+
 namespace kmsd {
 
 std::optional<VaultPort> portOf(kms::Vault* vault) {
   if (vault == nullptr) return std::nullopt;
-  return VaultPort{[vault](kms::KeyOffer offer) { return vault->unseal(std::move(offer)); },
-                   [vault](const kms::KeyOffer& offer) { return vault->check(offer); },
-                   [vault] { vault->seal(); }, [vault] { return vault->sealed(); }};
+  VaultPort port{[vault](kms::KeyOffer offer) { return vault->unseal(std::move(offer)); },
+                 [vault](const kms::KeyOffer& offer) { return vault->check(offer); },
+                 [vault] { vault->seal(); }, [vault] { return vault->sealed(); }};
+  port.shareSets = [vault] { return vault->shareSets(); };
+  return port;
 }
 
 VaultPort portOf(kms::Vault& vault, kms::AuditLog& audit) {
@@ -27,6 +31,25 @@ VaultPort portOf(kms::Vault& vault, kms::AuditLog& audit) {
     return audit.unsealed(acceptedBy, meanwhile);
   };
   port.brokenAudit = [&audit] { return audit.broken(); };
+  return port;
+}
+
+VaultPort portOf(kms::Vault& vault, kms::AuditLog& audit, kms::backup::Acceptance& acceptance,
+                 kms::Store& store, const base::Uuid& server) {
+  VaultPort port = portOf(vault, audit);
+  port.acceptRestored = [&acceptance](const std::string& olderBy, const std::function<void()>& meanwhile) {
+    return acceptance.opened(olderBy, meanwhile);
+  };
+  port.originals = [&store, server] {
+    std::vector<kms::SlotRow> slots;
+    const auto read = store.read([&slots](kms::StoreReader& reader) -> base::Result<void> {
+      auto found = reader.slots();
+      if (!found) return std::move(found).error();
+      slots = *std::move(found);
+      return {};
+    });
+    return mediaNames(read ? slots : std::vector<kms::SlotRow>(), server);
+  };
   return port;
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/http/requests.h"
 
 #include "daemon/http/members.h"
+#include "daemon/passphrase.h"
 #include "daemon/pin_file.h"
 #include "hal/base/utf8.h"
 
@@ -106,13 +107,21 @@ base::Result<UnsealRequest> parseUnseal(std::string_view body) {
   Members members(SecretJson::parse(body));
   UnsealRequest request;
   request.pwd = members.secret("pwd");
-  request.passphrase = members.secret("passphrase");
+  if (auto typed = members.secret("passphrase")) {
+    auto words = normalPassphrase(typed->bytes());
+    if (words) {
+      request.passphrase = *std::move(words);
+    } else {
+      members.fail(std::move(words).error());
+    }
+  }
   request.pin.pin = members.secret("pin");
   if (request.pin.pin && !isPin(request.pin.pin->text()))
     members.fail({Code::Invalid, "\"pin\" is one line of 1 to 64 bytes"});
   request.pin.card = members.text("card").value_or("");
   request.pin.lastTry = members.flag("last_try");
   request.acceptBrokenAudit = members.flag("accept_broken_audit");
+  request.acceptOlder = members.flag("accept_older");
   return members.finish(std::move(request));
 }
 

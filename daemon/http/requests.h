@@ -32,7 +32,7 @@ struct Revocation {
   bool allOfUser = false;
 };
 base::Result<Revocation> parseRevocation(std::string_view body);
-// {"pwd", "passphrase", "accept_broken_audit"}, all optional
+// {"pwd", "passphrase", "accept_broken_audit", "accept_older"}, all optional
 base::Result<UnsealRequest> parseUnseal(std::string_view body);
 // {"store"}: compare with the rows of the store too
 base::Result<bool> parseAuditVerify(std::string_view body);

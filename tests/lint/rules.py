@@ -18,7 +18,7 @@ INCLUDES = {
     "kms": {"project": ["hal/base", "kms"], "third": ["openssl/", "sqlite3.h", "boost/json"]},
     "daemon": {
         "project": ["hal", "kms", "daemon", "drivers/builtin.h"],
-        "third": ["boost/program_options", "boost/json", "openssl/", "spdlog/", "systemd/", "prometheus/"],
+        "third": ["boost/program_options", "boost/json", "openssl/", "spdlog/", "systemd/", "prometheus/", "uninorm.h"],
     },
     "daemon/media": {"project": ["hal", "daemon/media"], "third": ["dlfcn.h"]},
     "daemon/http": {

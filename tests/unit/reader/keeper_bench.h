@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "daemon/keeper.h"
+#include "hal/base/shamir.h"
 #include "hal/key_file.h"
 
 namespace tests {
@@ -24,6 +25,7 @@ inline base::Uuid uuid(char digit) {
 inline const base::Uuid kServer = uuid('1');
 inline const base::Uuid kMedium = uuid('a');
 inline const base::Uuid kBackup = uuid('b');
+inline const base::Uuid kSet = uuid('5');
 
 inline base::MasterKey keyOf(char fill) {
   std::array<std::byte, base::MasterKey::kSize> bytes;
@@ -36,6 +38,32 @@ inline std::string disk(char key, std::optional<base::Uuid> medium = kMedium, ba
   hal::KeyFile file{keyOf(key), std::nullopt, false, {}};
   if (medium) file.identity = hal::MediumIdentity{server, *medium, "label", {}};
   return std::string(hal::formatKeyFile(file)->text());
+}
+
+// Of the key of this fill, split 2/3 (or another threshold): the value of share `number`. Always the same.
+inline base::MasterKey shareOf(std::uint8_t number, unsigned threshold = 2, char fill = 's') {
+  class Fixed final : public base::Rng {
+    void fill(std::span<std::byte> out) override {
+      for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::byte>(i * 41 + 7);
+    }
+  } rng;
+  const auto key = keyOf(fill);
+  const auto shares = base::splitSecret(key.bytes(), threshold, 5, rng);
+  return *base::MasterKey::fromBytes((*shares)[number - 1U].bytes().first<base::MasterKey::kSize>());
+}
+
+// Its disk.
+inline std::string shareDisk(std::uint8_t number, base::MasterKey value, std::uint8_t threshold = 2,
+                             base::Uuid set = kSet, base::Uuid server = kServer) {
+  const hal::KeyFile file{std::move(value),
+                          hal::MediumIdentity{server, set, "share", {}},
+                          false,
+                          {},
+                          hal::KeyShare{number, threshold}};
+  return std::string(hal::formatKeyFile(file)->text());
+}
+inline std::string shareDisk(std::uint8_t number, unsigned threshold = 2) {
+  return shareDisk(number, shareOf(number, threshold), static_cast<std::uint8_t>(threshold));
 }
 
 // What the reader and the test share.
@@ -161,6 +189,7 @@ class KeeperBench : public ::testing::Test {
                              [this] { return !open; },
                              verifyAudit,
                              brokenAudit};
+    if (port) port->shareSets = [this] { return base::Result<std::vector<kms::ShareSet>>(sets); };
     options.server = kServer;
     options.reader.uris = {"mock:A", "mock:B"};
     keeper = std::make_unique<kmsd::Keeper>(
@@ -202,6 +231,11 @@ class KeeperBench : public ::testing::Test {
     const auto fill = std::to_integer<char>(offer.key.bytes()[0]);
     if (fill == 'k' && (!offer.id || offer.id->medium == kMedium)) return kMedium;
     if (fill == 'b' && (!offer.id || offer.id->medium == kBackup)) return kBackup;
+    const auto whole = keyOf('s');
+    if (offer.id && offer.id->medium == kSet && base::equalConstantTime(offer.key.bytes(), whole.bytes())) {
+      if (!splitNeedsPassphrase || offer.passphrase) return kSet;
+      return base::Error{base::Code::Denied, "a passphrase is needed", base::Reason::PassphraseNeeded};
+    }
     if (fill == 'p' && !offer.passphrase)
       return base::Error{base::Code::Denied, "a passphrase is needed", base::Reason::PassphraseNeeded};
     if (fill == 'p') return kMedium;
@@ -232,6 +266,8 @@ class KeeperBench : public ::testing::Test {
   // Of the vault's port; set before start().
   std::function<base::Result<void>(const std::string&, const std::function<void()>&)> verifyAudit;
   std::function<std::optional<base::Error>()> brokenAudit;
+  std::vector<kms::ShareSet> sets;  // before start()
+  bool splitNeedsPassphrase = false;
   Drives drives;
   std::atomic<bool> open = false;
   std::atomic<bool> databaseDamaged = false;

@@ -1,4 +1,5 @@
 // `kmsd medium create`, `copy` and `show`.
+#include <charconv>
 #include <iostream>
 
 #include "daemon/driver_dir.h"
@@ -52,6 +53,21 @@ base::Result<std::optional<hal::MediumIdentity>> identityOf(const Parsed& parsed
       hal::MediumIdentity{*server, *medium, parsed.text("label"), base::systemClock().now()});
 }
 
+// Nothing where a whole key was typed.
+base::Result<std::optional<hal::KeyShare>> shareOf(const Parsed& parsed, std::uint8_t number) {
+  const std::string& text = parsed.text("threshold");
+  if (number == 0 && !text.empty())
+    return base::Error{base::Code::Invalid, "--threshold is for a share, and a whole key was typed"};
+  if (number == 0) return std::optional<hal::KeyShare>();
+  hal::KeyShare share{number, 0};
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), share.threshold);
+  const bool good = failed == std::errc() && end == text.data() + text.size() && share.threshold >= 2;
+  if (good || (text.empty() && !parsed.has("server-id"))) return std::optional(share);
+  return base::Error{
+      base::Code::Invalid,
+      "a share's medium with an id needs --threshold K: how many shares open together, 2 to 255"};
+}
+
 base::Result<hal::MediumId> create(const Parsed& parsed) {
   auto identity = identityOf(parsed);
   if (!identity) return std::move(identity).error();
@@ -60,9 +76,11 @@ base::Result<hal::MediumId> create(const Parsed& parsed) {
   if (!port) return std::move(port).error();
   auto pwd = typedPwd(parsed);
   if (!pwd) return std::move(pwd).error();
-  auto key = hal::parsePwd(pwd->text());
+  auto key = hal::parseTyped(pwd->text());
   if (!key) return std::move(key).error();
-  auto text = hal::formatKeyFile({*std::move(key), *std::move(identity), false, {}});
+  auto share = shareOf(parsed, key->share);
+  if (!share) return std::move(share).error();
+  auto text = hal::formatKeyFile({std::move(key->key), *std::move(identity), false, {}, *share});
   if (!text) return std::move(text).error();
   return writeMedium(*port, text->bytes(), parsed);
 }
@@ -118,10 +136,11 @@ base::Result<void> show(const Parsed& parsed) {
   if (!text) return std::move(text).error();
   auto file = hal::parseKeyFile(text->bytes());
   if (!file) return std::move(file).error();
-  auto sure = askYes("Whoever sees the 14 characters can open the server. Show them?");
+  auto sure = askYes(file->share ? "Whoever sees the 14 characters has this share of the key. Show them?"
+                                 : "Whoever sees the 14 characters can open the server. Show them?");
   if (!sure) return std::move(sure).error();
   if (!*sure) return base::Error{base::Code::Denied, "nothing was shown", base::Reason::Forbidden};
-  auto pwd = hal::formatPwd(file->key);
+  auto pwd = hal::formatPwd(file->key, file->share ? file->share->number : std::uint8_t{0});
   if (!pwd) return std::move(pwd).error();
   if (auto shown = showSecret(pwd->text()); !shown) return shown;
   return showSecret("\n");

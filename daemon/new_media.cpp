@@ -7,29 +7,30 @@
 namespace kmsd {
 namespace {
 
-// Shown once, typed back: what was copied wrong is found now and not when it is needed.
-base::Result<void> writeToPerson(const hal::KeyFile& file) {
-  auto pwd = hal::formatPwd(file.key);
-  if (!pwd) return std::move(pwd).error();
-  for (const std::string_view part :
-       {std::string_view("\nThe key of \""), std::string_view(file.identity->label),
-        std::string_view("\". Write it down; it is shown only now:\n\n    "), pwd->text(),
-        std::string_view("\n\n")}) {
-    if (auto shown = showSecret(part); !shown) return shown;
-  }
-  for (int left = 3; left > 0; --left) {
-    auto typed = askLine("Type it from your note:", 64, false);
-    if (!typed) return std::move(typed).error();
-    auto key = hal::parsePwd(typed->text());
-    if (key && base::equalConstantTime(key->bytes(), file.key.bytes())) return {};
-    if (auto told = showSecret("That is not the key that was shown.\n"); !told) return told;
-  }
-  return base::Error{base::Code::Denied, "the key was not typed back; no server was made"};
+constexpr std::size_t kMostMedia = 16;
+
+// Of the slot: what it takes to open it.
+std::string setLabel(const kms::Share& shares) {
+  return std::to_string(shares.threshold) + " of " + std::to_string(shares.total) + " shares";
 }
 
 }  // namespace
 
+// What is in it now is looked at when it is written.
+base::Result<void> NewMedia::lookAtDrive(const std::string& uri) {
+  if (!canAsk())
+    return base::Error{base::Code::Unavailable,
+                       "several shares in one drive need a terminal to ask for each; or name a --medium for "
+                       "each share"};
+  auto port = MediumPort::open(uri, true, &ask_, driverDir_);
+  if (port && !port->removable())
+    return base::Error{base::Code::Invalid, uri + " takes one medium only; name a --medium for each share"};
+  if (!port && port.error().reason != base::Reason::AwaitingMedium) return std::move(port).error();
+  return {};
+}
+
 base::Result<void> NewMedia::lookAt(One& one) {
+  if (one.inTurn) return lookAtDrive(one.uri);
   if (one.uri == kPromptUri) {
     if (canAsk() && outputIsTerminal()) return {};
     return base::Error{base::Code::Unavailable, "prompt: shows a key, and needs a terminal to show it on"};
@@ -43,64 +44,87 @@ base::Result<void> NewMedia::lookAt(One& one) {
   return {};
 }
 
-// Takes the consent given by options, or asks for it.
-base::Result<void> NewMedia::agree(One& one, Consents& consents) {
-  if (!one.port) return {};
-  auto consent = consentFor(one.found, consents);
-  if (!consent && consent.error().reason == base::Reason::MediumHoldsKey && canAsk()) {
-    const std::string name = destroyName(one.found);
-    auto typed = askLine(one.found.id.uri() + " holds a key (" +
-                             (one.found.identity ? one.found.identity->label + ", " : std::string()) + name +
-                             "). To lose it for ever, type its medium id:",
-                         64, true);
-    if (!typed) return std::move(typed).error();
-    if (typed->text() != name) return std::move(consent).error();
-    consents.destroy.push_back(name);
-    consent = consentFor(one.found, consents);
-  }
-  if (!consent) return std::move(consent).error();
-  one.consent = *consent;
-  return {};
-}
-
-base::Result<void> NewMedia::look(const std::vector<std::string>& uris, Consents consents) {
+base::Result<void> NewMedia::look(const Wish& wish, Consents consents) {
+  shares_ = wish.shares;
+  const std::size_t first = std::max<std::size_t>(1, shares_.total);
+  std::vector<std::string> uris = wish.media;
+  const bool oneDrive = uris.size() == 1 && first > 1;
+  if (oneDrive) uris.resize(first, uris.front());
+  if (uris.size() != first)
+    return base::Error{base::Code::Invalid,
+                       first == 1 ? "one --medium is the key medium; name the others with --backup-medium"
+                                  : "name one --medium, in which all shares are made one after another, or " +
+                                        std::to_string(first) + ", one for each share"};
+  uris.insert(uris.end(), wish.backups.begin(), wish.backups.end());
+  if (uris.size() > kMostMedia)
+    return base::Error{base::Code::Invalid,
+                       "at most " + std::to_string(kMostMedia) + " media are made at once"};
   std::vector<Found> found;
   for (const std::string& uri : uris) {
     One one;
     one.uri = uri;
+    one.inTurn = oneDrive && media_.size() < first && uri != kPromptUri;
     if (auto looked = lookAt(one); !looked) return looked;
     if (one.port) found.push_back(one.found);
     media_.push_back(std::move(one));
   }
   if (auto distinct = checkDistinct(found); !distinct) return distinct;
-  if (auto fits = checkDestroy(consents, found); !fits) return fits;
-  for (One& one : media_)
-    if (auto agreed = agree(one, consents); !agreed) return agreed;
+  // Of media that come one after another, nobody knows yet which they are.
+  if (auto fits = checkDestroy(consents, found); !fits && !oneDrive) return fits;
+  for (One& one : media_) {
+    if (!one.port) continue;
+    auto consent = agreeTo(one.found, consents);
+    if (!consent) return std::move(consent).error();
+    one.consent = *consent;
+  }
+  consents_ = std::move(consents);
   return {};
 }
 
 base::Result<void> NewMedia::generate(const base::Uuid& server, std::string_view organisation, base::Time now,
                                       base::Rng& rng) {
-  for (std::size_t i = 0; i < media_.size(); ++i) {
+  std::size_t made = 0;
+  if (shares_.split()) {
+    auto key = base::MasterKey::generate(rng);
+    if (!key) return std::move(key).error();
+    split_ = *std::move(key);
+    set_ = {server, base::Uuid::generate(rng), std::string(organisation), now};
+    auto files = splitKey(*split_, set_, shares_, rng);
+    if (!files) return std::move(files).error();
+    for (hal::KeyFile& file : *files) media_[made++].file = std::move(file);
+  }
+  for (; made < media_.size(); ++made) {
     auto key = base::MasterKey::generate(rng);
     if (!key) return std::move(key).error();
     const base::Uuid medium = base::Uuid::generate(rng);
-    media_[i].file = hal::KeyFile{*std::move(key),
-                                  hal::MediumIdentity{server, medium, mediumLabel(organisation, i + 1), now},
-                                  false,
-                                  {}};
+    media_[made].file =
+        hal::KeyFile{*std::move(key),
+                     hal::MediumIdentity{server, medium, mediumLabel(organisation, made + 1), now},
+                     false,
+                     {}};
   }
   return {};
 }
 
 std::vector<kms::NewSlot> NewMedia::slots() const {
+  const base::SecretBuffer* phrase = passphrase_ ? &*passphrase_ : nullptr;
   std::vector<kms::NewSlot> slots;
+  if (split_) slots.push_back({&*split_, set_.medium, setLabel(shares_), phrase, shares_});
   for (const One& one : media_)
-    slots.push_back({&one.file->key, one.file->identity->medium, one.file->identity->label});
+    if (!one.file->share)
+      slots.push_back({&one.file->key, one.file->identity->medium, one.file->identity->label, phrase});
   return slots;
 }
 
 base::Result<void> NewMedia::writeOne(One& one) {
+  if (one.inTurn) {
+    const std::string name =
+        "share " + std::to_string(one.file->share->number) + " of " + std::to_string(shares_.total);
+    auto id = writeTurn({one.uri, name, &ask_, driverDir_}, *one.file, consents_);
+    if (!id) return std::move(id).error();
+    one.written = id->uri();
+    return {};
+  }
   if (!one.port) return writeToPerson(*one.file);
   auto text = hal::formatKeyFile(*one.file);
   if (!text) return std::move(text).error();
@@ -109,9 +133,10 @@ base::Result<void> NewMedia::writeOne(One& one) {
 
 base::Result<void> NewMedia::write() {
   // What loses most comes last: volumes without a key file first, because only writing shows whether other
-  // files are on them; then what is made, is empty or may be lost; keys at the very end, when all else has
-  // gone well.
+  // files are on them; then what is made, is empty or may be lost; keys when all else has
+  // gone well; and what a person inserts one after another at the very end.
   const auto rank = [](const One* one) {
+    if (one->inTurn) return 3;
     return one->found.holding == Holding::NoKey ? 0 : one->found.holding == Holding::Key ? 2 : 1;
   };
   std::vector<One*> order;
@@ -127,7 +152,8 @@ base::Result<void> NewMedia::write() {
   };
   for (One* one : order) {
     if (auto done = writeOne(*one); !done) return tell(std::move(done).error());
-    if (one->port) written += " " + one->port->id().uri() + " (" + one->file->identity->medium.text() + ")";
+    if (one->port || one->inTurn)
+      written += " " + placeOf(*one) + " (" + one->file->identity->medium.text() + ")";
   }
   for (const One& one : media_) {
     if (!one.port) continue;
@@ -138,20 +164,34 @@ base::Result<void> NewMedia::write() {
   return {};
 }
 
+std::string NewMedia::placeOf(const One& one) {
+  if (one.inTurn) return one.written;
+  return one.port ? one.port->id().uri() : std::string("your note");
+}
+
 std::string NewMedia::describe() const {
   std::string lines;
   for (std::size_t i = 0; i < media_.size(); ++i) {
     const One& one = media_[i];
-    lines += std::string(i == 0 ? "  key medium     " : "  backup medium  ") +
-             (one.port ? one.port->id().uri() : std::string("your note")) + "  " +
-             one.file->identity->medium.text() + "  \"" + one.file->identity->label + "\"\n";
+    std::string kind = i == 0 ? "key medium" : "backup medium";
+    if (one.file->share)
+      kind = "share " + std::to_string(one.file->share->number) + " of " + std::to_string(shares_.total);
+    kind.resize(std::max<std::size_t>(kind.size(), 13), ' ');
+    lines += "  " + kind + "  " + placeOf(one) + "  " + one.file->identity->medium.text() + "  \"" +
+             one.file->identity->label + "\"\n";
   }
   return lines;
 }
 
-std::string NewMedia::originalUri() const {
-  const One& first = media_.front();
-  return first.port ? first.port->id().uri() : first.uri;
+std::vector<std::string> NewMedia::originalUris() const {
+  std::vector<std::string> uris;
+  for (const One& one : media_) {
+    if (uris.empty() || one.file->share) {
+      const std::string uri = one.inTurn ? one.written : one.port ? one.port->id().uri() : one.uri;
+      if (std::ranges::find(uris, uri) == uris.end()) uris.push_back(uri);
+    }
+  }
+  return uris;
 }
 
 }  // namespace kmsd

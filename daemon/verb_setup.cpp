@@ -8,13 +8,13 @@
 #include "daemon/interrupt.h"
 #include "daemon/new_media.h"
 #include "daemon/new_server.h"
+#include "daemon/passphrase.h"
 #include "daemon/pin_file.h"
+#include "hal/base/file.h"
 #include "hal/base/rng.h"
 
 namespace kmsd {
 namespace {
-
-constexpr std::size_t kMaxMedia = 16;
 
 Exit removeAll(const std::filesystem::path& root) {
   auto moved = removeServer(root);
@@ -25,34 +25,44 @@ Exit removeAll(const std::filesystem::path& root) {
 }
 
 void report(const std::filesystem::path& root, const ServerHeader& header, const NewMedia& media,
-            const std::string& fingerprint, bool backup) {
+            const std::string& fingerprint, bool backup, const kms::Share& shares, bool protection) {
   std::cout << "Server " << header.server.text() << " is made in " << root.string()
             << (header.organisation.empty() ? "" : " for " + header.organisation) << ".\n"
             << media.describe();
   if (!fingerprint.empty())
     std::cout << "Its certificate authority has the SHA-256 fingerprint\n  " << fingerprint << "\n";
-  std::cout << "Start it with:  kmsd run --data-dir " << root.string() << " --medium " << media.originalUri()
-            << "\n";
-  if (backup) {
+  std::string start = "kmsd run --data-dir " + root.string();
+  const std::vector<std::string> uris = media.originalUris();
+  for (const std::string& uri : uris) start += " --medium " + uri;
+  std::cout << "Start it with:  " << start << "\n";
+  if (shares.split())
+    std::cout << "Any " << int{shares.threshold} << " of the " << int{shares.total}
+              << " shares open the server, inserted together or one after another. Give them to different "
+                 "people.\n";
+  if (protection)
+    std::cout << "A medium opens only with the passphrase: kmsctl unseal asks for it. Nobody can open the "
+                 "server without it.\n";
+  if (backup)
     std::cout
         << "Put the backup into the safe: it opens the server when the first one is lost or worn out.\n";
-    return;
-  }
+  if (backup || shares.total > shares.threshold) return;
   std::cout.flush();
-  std::cerr << "WARNING: there is no backup medium. When this one is lost or fails, all that the server "
+  std::cerr << "WARNING: there is no backup medium. When "
+            << (shares.split() ? "one of the shares" : "this one")
+            << " is lost or fails, all that the server "
                "keeps is lost\n"
                "WARNING: for ever. Make a copy now, and put it into the safe:  "
-            << (media.originalUri() == kPromptUri ? "kmsd medium create URI"
-                                                  : "kmsd medium copy " + media.originalUri() + " URI")
+            << (uris.front() == kPromptUri ? "kmsd medium create URI"
+                                           : "kmsd medium copy " + uris.front() + " URI")
             << "\n";
 }
 
 // Gives the fingerprint of the authority; empty where none was wanted.
 base::Result<std::string> setUp(const std::filesystem::path& root, const ServerHeader& header,
-                                const std::vector<std::string>& uris, const Consents& consents,
-                                NewMedia& media, const std::optional<kms::pki::AuthorityPlan>& authority) {
+                                const NewMedia::Wish& wish, const Consents& consents, NewMedia& media,
+                                const std::optional<kms::pki::AuthorityPlan>& authority) {
   if (auto fit = checkGround(root); !fit) return std::move(fit).error();
-  if (auto fit = media.look(uris, consents); !fit) return std::move(fit).error();
+  if (auto fit = media.look(wish, consents); !fit) return std::move(fit).error();
   auto server = NewServer::stage(root);
   if (!server) return std::move(server).error();
   if (auto made = media.generate(header.server, header.organisation, header.created, base::systemRng());
@@ -86,19 +96,44 @@ base::Result<std::optional<kms::pki::AuthorityPlan>> authorityPlan(const Parsed&
   return std::optional(plan);
 }
 
+// Without which no medium shall open; nothing where it was not asked for.
+base::Result<std::optional<base::SecretBuffer>> newPassphrase(const Parsed& parsed) {
+  const bool file = parsed.has("passphrase-file");
+  if (file && parsed.has("passphrase"))
+    return base::Error{base::Code::Invalid, "give --passphrase or --passphrase-file, not both"};
+  if (!file && !parsed.has("passphrase")) return std::optional<base::SecretBuffer>();
+  auto words =
+      file ? base::readSecretFile(parsed.text("passphrase-file"), kMaxPassphrase) : askNewPassphrase();
+  if (words && file) words = normalPassphrase(words->bytes());
+  if (!words) return std::move(words).error();
+  return std::optional(*std::move(words));
+}
+
+Exit abandon(const std::filesystem::path& root, const std::string& id) {
+  const auto server = base::Uuid::parse(id);
+  if (!server) return fail(Exit::Usage, "--abandon takes the id of the server, as 'kmsctl status' shows it");
+  auto moved = abandonServer(root, *server);
+  if (!moved) return fail(moved.error());
+  std::cout << "Nothing was deleted: " << (root / "security").string() << " is now " << moved->string()
+            << "\nShould the original medium be found after all, rename it back. A new server needs a setup, "
+               "and all users new tokens.\n";
+  return Exit::Yes;
+}
+
 Exit runSetup(const Parsed& parsed) {
   if (parsed.text("data-dir").empty()) return fail(Exit::Usage, "--data-dir needs a directory");
   const std::filesystem::path root = std::filesystem::absolute(parsed.text("data-dir")).lexically_normal();
   if (parsed.has("remove-all")) return removeAll(root);
+  if (parsed.has("abandon")) return abandon(root, parsed.text("abandon"));
   const InterruptWatch watch;
   if (auto hard = harden(); !hard) return fail(hard.error());
-  std::vector<std::string> uris = parsed.texts("medium");
-  if (uris.empty()) return fail(Exit::Usage, "--medium URI is missing; see 'kmsd setup --help'");
-  if (uris.size() > 1)
-    return fail(Exit::Usage, "one --medium is the key medium; name the others with --backup-medium");
-  for (std::string& uri : parsed.texts("backup-medium")) uris.push_back(std::move(uri));
-  if (uris.size() > kMaxMedia)
-    return fail(Exit::Usage, "at most " + std::to_string(kMaxMedia) + " media are made at once");
+  NewMedia::Wish wish{parsed.texts("medium"), parsed.texts("backup-medium")};
+  if (wish.media.empty()) return fail(Exit::Usage, "--medium URI is missing; see 'kmsd setup --help'");
+  if (parsed.has("shares")) {
+    auto shares = parseShares(parsed.text("shares"));
+    if (!shares) return fail(shares.error());
+    wish.shares = *shares;
+  }
 
   const ServerHeader header{base::Uuid::generate(base::systemRng()), parsed.text("organisation"),
                             base::systemClock().now()};
@@ -106,16 +141,26 @@ Exit runSetup(const Parsed& parsed) {
   const auto authority = authorityPlan(parsed, header.organisation);
   if (!authority) return fail(authority.error());
   NewMedia media(driverDirOf(parsed), parsed.text(kPinFileOption.name));
+  auto passphrase = newPassphrase(parsed);
+  if (!passphrase) return fail(passphrase.error());
+  const bool protection = passphrase->has_value();
+  if (protection) media.protect(**std::move(passphrase));
   const Consents consents{parsed.has("format"), parsed.texts("destroy-key")};
-  const auto fingerprint = setUp(root, header, uris, consents, media, *authority);
+  const auto fingerprint = setUp(root, header, wish, consents, media, *authority);
   if (!fingerprint) return fail(fingerprint.error());
-  report(root, header, media, *fingerprint, uris.size() > 1);
+  report(root, header, media, *fingerprint, !wish.backups.empty(), wish.shares, protection);
   return Exit::Yes;
 }
 
 constexpr OptionSpec kOptions[] = {
     {"data-dir", "DIR", "where the server is to be: absent or empty", kDefaultDataDir},
-    {"medium", "URI", "the key medium to make, such as floppy:A: or image:FILE", "", true},
+    {"medium", "URI",
+     "the key medium to make, such as floppy:A: or image:FILE; of shares one for each, or one drive for all",
+     "", true},
+    {"shares", "K/N", "split the key over N media, any K of which open, such as 2/3", "", false, false, true},
+    {"passphrase", "", "ask for a passphrase, twice: no medium opens without it", "", false, false, true},
+    {"passphrase-file", "FILE", "read that passphrase from FILE, or from standard input where it is '-'", "",
+     false, false, true},
     {"backup-medium", "URI", "a further medium, with a key and slot of its own", "", true, false, true},
     kPinFileOption,
     kDriverDirOption,
@@ -130,6 +175,10 @@ constexpr OptionSpec kOptions[] = {
     {"format", "", "use media that hold other data: the data are lost", "", false, false, true},
     {"destroy-key", "ID", "use the medium that holds this key (its medium id, or 'unnamed'): the key is lost",
      "", true, false, true},
+    {"abandon", "ID",
+     "give up the server with this id, whose media are all lost: DIR/security becomes "
+     "DIR/security.bak-abandoned-TIME, nothing is deleted",
+     "", false, false, true},
     {"remove-all", "", "put the server aside: DIR/security becomes DIR/security.bak, nothing is deleted", "",
      false, false, true},
 };
@@ -143,6 +192,8 @@ const VerbSpec kSetupVerb = {
     kOptions,
     "kmsd setup --medium floppy:A: --backup-medium image:/mnt/safe/backup.img --organisation 'Acme'\n"
     "kmsd setup --data-dir /srv/kms --medium image:/srv/key.img   # to try it: the image file is made\n"
+    "kmsd setup --shares 2/3 --medium floppy:A:                   # asks for three disks, one after another\n"
+    "kmsd setup --medium floppy:A: --passphrase                   # opens with the disk and the passphrase\n"
     "kmsd setup --data-dir /srv/kms --remove-all                  # frees it for a new server\n",
     runSetup};
 

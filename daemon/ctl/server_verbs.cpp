@@ -17,6 +17,7 @@ using base::Error;
 constexpr std::size_t kPwdMost = 64;  // bytes: 14 characters, with dashes and blanks
 constexpr const char* kPinQuestion = "PIN of the card:";
 constexpr std::size_t kPassphraseMost = 1024;  // bytes
+constexpr const char* kKeyQuestion = "The 14 characters of the key, or a share with its number (2:...):";
 
 Exit printStatus(const Parsed& parsed, const Document& status) {
   if (parsed.has("json")) return printSecretLine(status.json());
@@ -64,21 +65,21 @@ struct Secrets {
 
 base::Result<Secrets> readSecrets(const Parsed& parsed) {
   const auto given = [&](std::string_view name) { return parsed.has(name); };
-  if (given("typed") && given("pwd-file"))
-    return Error{Code::Invalid, "give --typed or --pwd-file, not both"};
+  const bool typing = given("type") || given("typed");
+  if (typing && given("pwd-file")) return Error{Code::Invalid, "give --type or --pwd-file, not both"};
   int fromInput = 0;
   if (given("pin") && given("pin-file")) return Error{Code::Invalid, "give --pin or --pin-file, not both"};
   for (const std::string_view name : {"pwd-file", "pin-file", "passphrase-file", "token-file"}) {
     if (given(name) && parsed.text(name) == "-") ++fromInput;
   }
   if (fromInput > 1) return Error{Code::Invalid, "only one secret can be read from standard input"};
-  for (const std::string name : {"typed", "pin"})
+  for (const std::string name : {"type", "typed", "pin"})
     if (given(name) && !canAsk())
       return Error{Code::Invalid, "--" + name + " asks at a terminal, and there is none; give --" +
                                       (name == "pin" ? "pin" : "pwd") + "-file F (- reads stdin)"};
   Secrets secrets;
-  if (given("typed")) {
-    auto typed = askLine("The 14 characters of the key disk:", kPwdMost, false);
+  if (typing) {
+    auto typed = askLine(kKeyQuestion, kPwdMost, false);
     if (!typed) return std::move(typed).error();
     secrets.pwd = *std::move(typed);
   }
@@ -108,6 +109,7 @@ base::Result<Secrets> readSecrets(const Parsed& parsed) {
 base::Result<Answer> unseal(Remote& remote, const Secrets& secrets, const Parsed& parsed) {
   Body body;
   if (parsed.has("accept-broken-audit")) body.truth("accept_broken_audit", true);
+  if (parsed.has("accept-older")) body.truth("accept_older", true);
   if (parsed.has("card")) body.text("card", parsed.text("card"));
   if (parsed.has("last-try")) body.truth("last_try", true);
   if (secrets.pin) body.text("pin", secrets.pin->text());
@@ -121,8 +123,17 @@ Exit runUnseal(const Parsed& parsed) {
   if (!remote) return fail(remote.error());
   auto secrets = readSecrets(parsed);
   if (!secrets) return fail(secrets.error());
-  if (parsed.has("accept-broken-audit")) remote->waitLong();  // the whole log is read
+  if (parsed.has("accept-broken-audit") || parsed.has("accept-older"))
+    remote->waitLong();  // the whole log is read, and every user
   auto answer = unseal(*remote, *secrets, parsed);
+  // Typed shares come one after another.
+  while (answer && answer->code() == "shares_needed" && (parsed.has("type") || parsed.has("typed"))) {
+    std::cerr << answer->document.text("detail") << "\n";
+    auto typed = askLine(kKeyQuestion, kPwdMost, false);
+    if (!typed) return fail(typed.error());
+    secrets->pwd = *std::move(typed);
+    answer = unseal(*remote, *secrets, parsed);
+  }
   if (answer && answer->code() == "passphrase_needed" && !secrets->passphrase && canAsk()) {
     auto typed = askLine("Passphrase of the key slot:", kPassphraseMost, false);
     if (!typed) return fail(typed.error());
@@ -141,7 +152,10 @@ Exit runUnseal(const Parsed& parsed) {
 }
 
 constexpr std::array kUnsealOptions = {
-    OptionSpec{"typed", "", "ask for the 14 characters of a key disk at the terminal, without echo"},
+    OptionSpec{
+        "type", "",
+        "ask for the 14 characters of a key, or for shares one after another, at the terminal, without echo"},
+    OptionSpec{"typed", "", "the same as --type"},
     OptionSpec{"pwd-file", "F", "read the 14 characters from this file; - reads stdin"},
     OptionSpec{"pin", "", "ask for the card's PIN at the terminal, without echo"},
     OptionSpec{"pin-file", "F", "read the card's PIN from this file; - reads stdin"},
@@ -150,6 +164,9 @@ constexpr std::array kUnsealOptions = {
     OptionSpec{"passphrase-file", "F", "read the slot's passphrase from this file; - reads stdin"},
     OptionSpec{"accept-broken-audit", "",
                "open although the audit log is broken: go on with a new file that says who did so"},
+    OptionSpec{"accept-older", "",
+               "open the older state of a backup: what was revoked since counts again, and every pending "
+               "one-time token is made void"},
 };
 
 constexpr std::array kVerbs = {
@@ -178,7 +195,7 @@ constexpr std::array kVerbs = {
              kUnsealOptions,
              "kmsctl unseal              # with what is inserted now\n"
              "kmsctl unseal --pin        # asks for the PIN of the inserted card\n"
-             "kmsctl unseal --typed      # asks for the 14 characters",
+             "kmsctl unseal --type       # asks for the 14 characters, or for shares one after another",
              runUnseal},
 };
 

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <fstream>
@@ -231,9 +232,9 @@ TEST_P(Gfshare, WeTakeGfsplitsShares) {
 INSTANTIATE_TEST_SUITE_P(Splits, Gfshare,
                          ::testing::Values(Split{2, 2}, Split{2, 3}, Split{3, 3}, Split{3, 5}, Split{5, 9},
                                            Split{2, 16}, Split{16, 16}, Split{20, 200}),
-                         [](const auto& info) {
-                           return std::to_string(info.param.threshold) + "of" +
-                                  std::to_string(info.param.total);
+                         [](const auto& split) {
+                           return std::to_string(split.param.threshold) + "of" +
+                                  std::to_string(split.param.total);
                          });
 
 }  // namespace

@@ -52,6 +52,22 @@ TEST(Formats, DerivedKeys) {
   EXPECT_EQ(derived(kms::KeyUse::Audit), x["audit"]);
 }
 
+TEST(Formats, SlotOfASplitKey) {
+  Example x = workedExample("slot of a split key");
+  kms::SlotHeader header;
+  header.cost.logN = static_cast<std::uint8_t>(std::stoul(x["logN"]));
+  header.share.threshold = static_cast<std::uint8_t>(std::stoul(x["threshold"]));
+  header.share.total = static_cast<std::uint8_t>(std::stoul(x["total"]));
+  header.server = uuidOf(x["server"]);
+  header.medium = uuidOf(x["medium"]);
+  header.created = *base::parseTime(x["created"]);
+  header.label = x["label"];
+  const base::Bytes salt = fromHex(x["salt"]);
+  std::copy(salt.begin(), salt.end(), header.salt.begin());
+  EXPECT_EQ(toHex(*kms::encodeSlotHeader(header)), x["header"]);
+  EXPECT_EQ(kms::parseSlotHeader(fromHex(x["header"]))->share, header.share);
+}
+
 void checkSlot(const std::string& name) {
   Example x = workedExample(name);
   kms::SlotHeader header;

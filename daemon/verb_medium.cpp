@@ -60,8 +60,8 @@ constexpr OptionSpec kAddOptions[] = {
     kDestroy,
     kPinFileOption,
     kDriverDirOption};
-constexpr OptionSpec kRetireOptions[] = {kDataDirOption, kShownOption, kNoRotateOption, kPinFileOption,
-                                         kDriverDirOption};
+constexpr OptionSpec kRetireOptions[] = {kDataDirOption,  kShownOption,   kDropOption,
+                                         kNoRotateOption, kPinFileOption, kDriverDirOption};
 constexpr OptionSpec kCopyOptions[] = {kFormat, kDestroy, kPinFileOption, kDriverDirOption};
 constexpr OptionSpec kShowOptions[] = {kPinFileOption, kDriverDirOption};
 

@@ -20,20 +20,10 @@ constexpr std::size_t kMaxTyped = 64;  // bytes
 constexpr std::string_view kInPlaceWord = "only";
 
 base::Result<void> rotate(const Parsed& parsed) {
-  std::vector<base::Uuid> leaving;
-  for (const std::string& text : parsed.texts("drop")) {
-    const auto id = mediumIdOf(text);
-    if (!id) return base::Error(id.error());
-    leaving.push_back(*id);
-  }
   auto server = OfflineServer::open(parsed.text(kDataDirOption.name));
   if (!server) return std::move(server).error();
-  const auto slots = kms::slotFacts(server->store());
-  if (!slots) return base::Error(slots.error());
-  for (const base::Uuid& id : leaving)
-    if (std::ranges::none_of(*slots,
-                             [&](const auto& slot) { return slot.header && slot.header->medium == id; }))
-      return kms::noSuchSlot(id);
+  const auto leaving = droppedMedia(parsed, *server);
+  if (!leaving) return base::Error(leaving.error());
   OperatorAsk ask(parsed.text(kPinFileOption.name));
   MediaRound round(*server, ask, driverDirOf(parsed));
   if (auto shown = round.show(parsed.texts(kShownOption.name)); !shown) return shown;
@@ -43,7 +33,7 @@ base::Result<void> rotate(const Parsed& parsed) {
     std::cout << "Run the command again for another new root key.\n";
     return {};
   }
-  if (auto done = renewRootKey(*server, round, leaving); !done) return done;
+  if (auto done = renewRootKey(*server, round, *leaving); !done) return done;
   return parsed.has("tokens") ? renewTokenKeys(*server, round) : base::Result<void>();
 }
 
@@ -88,6 +78,8 @@ base::Result<void> rekey(const Parsed& parsed) {
   MediaRound round(*server, ask, driverDirOf(parsed));
   if (const auto uris = parsed.texts(kShownOption.name); !uris.empty())
     if (auto shown = round.show(uris); !shown) return shown;
+  const auto leaving = droppedMedia(parsed, *server);
+  if (!leaving) return base::Error(leaving.error());
   auto old = readShown(uri, ask, driverDirOf(parsed));
   if (!old) return std::move(old).error();
   if (old->share != 0)
@@ -126,7 +118,7 @@ base::Result<void> rekey(const Parsed& parsed) {
   if (auto taken = round.take(*std::move(shown)); !taken) return taken;
   if (auto done = finishRenewal(*server, round); !done) return std::move(done).error();
   if (auto opened = round.reopen(); !opened) return opened;
-  auto rotated = renewRootKey(*server, round, {});
+  auto rotated = renewRootKey(*server, round, *leaving);
   if (rotated) return rotated;
   base::Error why = std::move(rotated).error();
   why.what += ". The medium has its new key all the same; 'kmsd rotate' renews the root key";
@@ -150,13 +142,13 @@ Exit runRekey(const Parsed& parsed) {
 constexpr OptionSpec kRotateOptions[] = {
     kDataDirOption,
     kShownOption,
-    {"drop", "ID", "this medium need not be shown, and opens nothing any more", "", true, false, true},
+    kDropOption,
     {"tokens", "", "begin a new generation of the token keys, too; tokens of before count until they expire",
      "", false, false, true},
     kPinFileOption,
     kDriverDirOption};
-constexpr OptionSpec kRekeyOptions[] = {kDataDirOption, kShownOption, kNoRotateOption, kPinFileOption,
-                                        kDriverDirOption};
+constexpr OptionSpec kRekeyOptions[] = {kDataDirOption,  kShownOption,   kDropOption,
+                                        kNoRotateOption, kPinFileOption, kDriverDirOption};
 constexpr ArgumentSpec kUri[] = {{"URI", "the medium that gets another key"}};
 
 }  // namespace

@@ -76,6 +76,10 @@ base::Result<void> add(const Parsed& parsed) {
   return {};
 }
 
+void sayRetired(const base::Uuid& id) {
+  std::cout << "The medium " << id.text() << " and all copies of it open this database no more.\n";
+}
+
 base::Result<void> retire(const Parsed& parsed) {
   const auto id = mediumIdOf(parsed.arguments().front());
   if (!id) return base::Error(id.error());
@@ -87,26 +91,31 @@ base::Result<void> retire(const Parsed& parsed) {
   if (std::ranges::none_of(*slots, is)) return kms::noSuchSlot(*id);
   if (std::ranges::none_of(*slots, [&](const auto& slot) { return slot.header && !is(slot); }))
     return kms::lastSlot(*id);
+  auto leaving = droppedMedia(parsed, *server);
+  if (!leaving) return std::move(leaving).error();
+  leaving->push_back(*id);
   OperatorAsk ask(parsed.text(kPinFileOption.name));
   MediaRound round(*server, ask, driverDirOf(parsed));
   if (auto shown = round.show(parsed.texts(kShownOption.name)); !shown) return shown;
-  if (round.staying({*id}).empty())
+  if (round.staying(*leaving).empty())
     return base::Error{base::Code::Denied,
                        "--medium names the medium that is to go; show one that stays, so that it is certain "
                        "that it opens the server",
                        base::Reason::Forbidden};
   if (!parsed.has(kNoRotateOption.name)) {
     if (auto done = finishRenewal(*server, round); !done) return std::move(done).error();
-    return renewRootKey(*server, round, {*id},
-                        server->records(kms::Event::MediumRetired, id->text(), "with a new root key"));
+    auto done = renewRootKey(*server, round, *leaving,
+                             server->records(kms::Event::MediumRetired, id->text(), "with a new root key"));
+    if (done) sayRetired(*id);
+    return done;
   }
   const ActAsOwner owner(server->dir().root());
   if (auto acting = owner.check(); !acting) return acting;
   auto dropped =
       round.desk().drop(*id, server->records(kms::Event::MediumRetired, id->text(), "the root key was kept"));
   if (!dropped) return dropped;
-  std::cout << "The medium " << id->text() << " and all copies of it open this database no more.\n"
-            << withoutRotation() << "\n";
+  sayRetired(*id);
+  std::cout << withoutRotation() << "\n";
   return {};
 }
 
@@ -125,6 +134,21 @@ base::Result<base::Uuid> mediumIdOf(std::string_view text) {
     return base::Error{base::Code::Invalid,
                        "'" + std::string(text) + "' is no medium id; 'kmsd medium list --slots' shows them"};
   return *id;
+}
+
+base::Result<std::vector<base::Uuid>> droppedMedia(const Parsed& parsed, const OfflineServer& server) {
+  const auto slots = kms::slotFacts(server.store());
+  if (!slots) return base::Error(slots.error());
+  std::vector<base::Uuid> all;
+  for (const std::string& text : parsed.texts(kDropOption.name)) {
+    const auto id = mediumIdOf(text);
+    if (!id) return base::Error(id.error());
+    if (std::ranges::none_of(*slots,
+                             [&](const auto& slot) { return slot.header && slot.header->medium == *id; }))
+      return kms::noSuchSlot(*id);
+    all.push_back(*id);
+  }
+  return all;
 }
 
 Exit mediumAdd(const Parsed& parsed) {

@@ -2,6 +2,8 @@
 // of a server that does not run.
 #pragma once
 
+#include <vector>
+
 #include "daemon/cli.h"
 #include "daemon/data_dir.h"
 #include "hal/base/result.h"
@@ -17,6 +19,8 @@ inline constexpr OptionSpec kDataDirOption{"data-dir", "DIR", "the server's data
 inline constexpr OptionSpec kShownOption{
     "medium", "URI", "a key medium that opens the server, such as floppy:A:; one after another in one drive",
     "", true};
+inline constexpr OptionSpec kDropOption{
+    "drop", "ID", "this medium need not be shown, and opens nothing any more", "", true, false, true};
 inline constexpr OptionSpec kNoRotateOption{"no-rotate",
                                             "",
                                             "keep the root key: then an old copy of the database and the "
@@ -38,5 +42,7 @@ Exit listSlots(const Parsed& parsed);
 std::string_view withoutRotation() noexcept;
 // Errors: Invalid.
 base::Result<base::Uuid> mediumIdOf(std::string_view text);
+// Those that --drop names. Errors: Invalid; NotFound (no slot is for it).
+base::Result<std::vector<base::Uuid>> droppedMedia(const Parsed& parsed, const OfflineServer& server);
 
 }  // namespace kmsd

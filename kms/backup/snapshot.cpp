@@ -26,6 +26,7 @@ struct Told {
 Result<Told> readCopy(const fs::path& spool, Kind kind, base::Time now) {
   SqliteOptions small;
   small.cacheBytes = 1U << 20U;
+  small.unsynced = true;
   auto copy = openSqliteStore(spool, small);
   if (!copy) return std::move(copy).error();
   if (kind != Kind::Final)

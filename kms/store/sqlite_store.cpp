@@ -107,6 +107,8 @@ Result<std::unique_ptr<Store>> openChecked(const fs::path& file, const SqliteOpt
   if (good) good = useWal(*db);
   if (good) good = sqlite::migrate(*db, sqlite::migrations());
   if (!good) return std::move(good).error();
+  if (options.unsynced)
+    if (auto set = db->script("PRAGMA synchronous=OFF"); !set) return std::move(set).error();
   auto slots = sqlite::Session(*db).slots();  // nothing opens without them
   if (!slots) return std::move(slots).error();
   return std::unique_ptr<Store>(std::make_unique<SqliteStore>(*std::move(db), file, options));

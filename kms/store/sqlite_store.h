@@ -14,6 +14,7 @@ namespace kms {
 struct SqliteOptions {
   std::size_t cacheBytes = 8U << 20U;  // page cache of the writer; readers take a quarter
   std::size_t maxBatch = 1024;         // jobs in one transaction
+  bool unsynced = false;               // of a copy that nobody goes on with after a crash
   // Called after each commit with the number of jobs in it and how long they and the commit took, by the
   // thread that committed: it must be quick, must not write and must not throw.
   std::function<void(std::size_t jobs, std::chrono::nanoseconds took)> committed{};

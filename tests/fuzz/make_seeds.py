@@ -163,6 +163,27 @@ def audit_lines():
     return ((f"{number:03}", text.replace("\n  ", "").encode()) for number, text in enumerate(found))
 
 
+def backups():
+    """The worked example of kms/FORMATS.md, alone and with more chunks; the first byte is the fuzzer's own."""
+    text = re.search("```example backup\n(.*?)```", formats("kms"), re.S).group(1).replace("\n  ", "")
+    fields = dict(line.split(": ", 1) for line in text.strip().split("\n"))
+    header, chunk = bytes.fromhex(fields["header"]), bytes.fromhex(fields["chunk"])
+    data = fields["data"].encode()
+
+    def head(number, part, segment, length):
+        return b"KDCK" + struct.pack("<QBQI", number, part, segment, length) + bytes(32)
+
+    def told(chunks, size):
+        return header[:108] + struct.pack("<QQ", chunks, size) + header[124:]
+
+    more = b"".join(head(number, 2, number - 1, 40) + bytes(40) for number in range(2, 5))
+    size = len(header) + len(chunk) + len(data)
+    yield "example", b"\x20" + header + chunk + data
+    yield "repaired", b"\x21" + header + chunk + data
+    yield "several", b"\x41" + told(4, size + len(more)) + chunk + data + more
+    yield "header", b"\x10" + header
+
+
 def stick(folder, sector, mode):
     """What a sound stick answers while its key is read; fuzz_usb.cpp tells the form. Block 0 comes first."""
     disk = Disk(folder, 1440).mkfs("-F", "12").put("KMSPWD.INI", example("key-file"))
@@ -351,7 +372,8 @@ def main():
         for name, content in ocsp_requests(folder):
             save("ocsp", name, content)
     for target, seeds in [("key_file", key_files()), ("reader", frames()), ("token_text", lines("token_text")),
-                          ("http", lines("http")), ("audit_line", audit_lines()), ("uevent", uevents()), ("card", cards())]:
+                          ("http", lines("http")), ("audit_line", audit_lines()), ("backup", backups()),
+                          ("uevent", uevents()), ("card", cards())]:
         for name, content in seeds:
             save(target, name, content)
 

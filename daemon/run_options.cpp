@@ -206,68 +206,70 @@ base::Result<RunOptions> runOptions(const Parsed& parsed) {
   return options;
 }
 
-std::span<const OptionSpec> runOptionSpecs() noexcept {
-  static constexpr std::array kOptions = {
-      OptionSpec{"data-dir", "DIR", "the server's data directory", kDefaultDataDir},
-      OptionSpec{
-          "medium", "URI",
-          "where the key medium will be, tried in turn; without it: the disk in drive A:, or any USB stick",
-          "", true},
-      kDriverDirOption,
-      OptionSpec{"listen", "ADDRESS",
-                 "serve on unix:PATH, on https://HOST:PORT, or, what is public, on http://HOST:PORT",
-                 "unix:/run/kms/kms.sock", true},
-      OptionSpec{"tls-certificate", "FILE",
-                 "PEM: the certificate that https shows, then its chain; read anew on SIGHUP; without it the "
-                 "server makes and renews one of its own authority, and refuses https while it is sealed"},
-      OptionSpec{"tls-key", "FILE", "PEM: its private key, which nobody else may read; read anew on SIGHUP"},
-      OptionSpec{"tls-name", "NAME",
-                 "one more DNS name or address of the certificate that the server makes itself, beside the "
-                 "hosts of --listen and this host's name",
-                 "", true},
-      OptionSpec{"tls-client-ca", "FILE",
-                 "PEM: the authorities whose client certificates count, each as the user that its common "
-                 "name says; with CRLs, these are checked; read anew on SIGHUP"},
-      OptionSpec{"metrics-http", "ADDRESS",
-                 "serve /metrics in clear and to anybody on this loopback address, such as 127.0.0.1:9464"},
-      OptionSpec{"pin-file", "FILE",
-                 "the PIN of smartcards, one line, mode 0600; without it systemd's credential kms-pin, or "
-                 "the PIN is typed at kmsctl unseal"},
-      OptionSpec{"on-removal", "POLICY",
-                 "when the medium that opened is pulled: stay open (keep), seal, or seal after a time, such "
-                 "as grace:30s",
-                 "keep", false, false, false, "keep seal grace:"},
-      OptionSpec{"certificate-life", "SPAN", "how long users' certificates are valid", "548d"},
-      OptionSpec{"renew-from", "SPAN", "how old a certificate must be before its holder may renew it", "0"},
-      OptionSpec{"encryption-key", "KIND", "what keys are made for the encryption certificates of users",
-                 "rsa-3072", false, false, false, "rsa-2048 rsa-3072 rsa-4096 ecdsa-p256 ecdsa-p384"},
-      OptionSpec{"accept-older", "",
-                 "open the older state of a backup: what was revoked since counts again, and every pending "
-                 "one-time token is made void",
-                 "", false, false, true},
-      OptionSpec{"unmove", "",
-                 "start although a final backup marked this server as moved: only where that backup was not "
-                 "restored",
-                 "", false, false, true},
-      OptionSpec{
-          "recovery-approvals", "N",
-          "how many different administrators, the asker one of them, must agree to a recover token, or "
-          "to a new key of the authority; 0 and 1: the asker is enough",
-          "0"},
-      OptionSpec{"publish-dir", "DIR",
-                 "a directory, for a web server beside this one, that gets ca.crt, ca.pem, crl.der, crl.pem "
-                 "and delta-crl.der whenever there are new ones"},
-      OptionSpec{"crl-url", "URL",
-                 "where others find the CRL, such as http://HOST/crl/{ca}.der; it stands in certificates, "
-                 "with the number of their authority for {ca}",
-                 "", true},
-      OptionSpec{"ocsp-url", "URL",
-                 "where others ask by OCSP, such as http://HOST/ocsp; it stands in certificates"},
-      OptionSpec{"ca-url", "URL",
-                 "where others find the authority's certificate, such as http://HOST/ca/{ca}.crt; it stands "
-                 "in certificates, with the number of their authority for {ca}"},
-  };
-  return kOptions;
-}
+namespace {
+
+constexpr std::array kOptions = {
+    OptionSpec{"data-dir", "DIR", "the server's data directory", kDefaultDataDir},
+    OptionSpec{
+        "medium", "URI",
+        "where the key medium will be, tried in turn; without it: the disk in drive A:, or any USB stick", "",
+        true},
+    kDriverDirOption,
+    OptionSpec{"listen", "ADDRESS",
+               "serve on unix:PATH, on https://HOST:PORT, or, what is public, on http://HOST:PORT",
+               "unix:/run/kms/kms.sock", true},
+    OptionSpec{"tls-certificate", "FILE",
+               "PEM: the certificate that https shows, then its chain; read anew on SIGHUP; without it the "
+               "server makes and renews one of its own authority, and refuses https while it is sealed"},
+    OptionSpec{"tls-key", "FILE", "PEM: its private key, which nobody else may read; read anew on SIGHUP"},
+    OptionSpec{"tls-name", "NAME",
+               "one more DNS name or address of the certificate that the server makes itself, beside the "
+               "hosts of --listen and this host's name",
+               "", true},
+    OptionSpec{"tls-client-ca", "FILE",
+               "PEM: the authorities whose client certificates count, each as the user that its common "
+               "name says; with CRLs, these are checked; read anew on SIGHUP"},
+    OptionSpec{"metrics-http", "ADDRESS",
+               "serve /metrics in clear and to anybody on this loopback address, such as 127.0.0.1:9464"},
+    OptionSpec{"pin-file", "FILE",
+               "the PIN of smartcards, one line, mode 0600; without it systemd's credential kms-pin, or "
+               "the PIN is typed at kmsctl unseal"},
+    OptionSpec{"on-removal", "POLICY",
+               "when the medium that opened is pulled: stay open (keep), seal, or seal after a time, such "
+               "as grace:30s",
+               "keep", false, false, false, "keep seal grace:"},
+    OptionSpec{"certificate-life", "SPAN", "how long users' certificates are valid", "548d"},
+    OptionSpec{"renew-from", "SPAN", "how old a certificate must be before its holder may renew it", "0"},
+    OptionSpec{"encryption-key", "KIND", "what keys are made for the encryption certificates of users",
+               "rsa-3072", false, false, false, "rsa-2048 rsa-3072 rsa-4096 ecdsa-p256 ecdsa-p384"},
+    OptionSpec{"accept-older", "",
+               "open the older state of a backup: what was revoked since counts again, and every pending "
+               "one-time token is made void",
+               "", false, false, true},
+    OptionSpec{"unmove", "",
+               "start although a final backup marked this server as moved: only where that backup was not "
+               "restored",
+               "", false, false, true},
+    OptionSpec{"recovery-approvals", "N",
+               "how many different administrators, the asker one of them, must agree to a recover token, or "
+               "to a new key of the authority; 0 and 1: the asker is enough",
+               "0"},
+    OptionSpec{"publish-dir", "DIR",
+               "a directory, for a web server beside this one, that gets ca.crt, ca.pem, crl.der, crl.pem "
+               "and delta-crl.der whenever there are new ones"},
+    OptionSpec{"crl-url", "URL",
+               "where others find the CRL, such as http://HOST/crl/{ca}.der; it stands in certificates, "
+               "with the number of their authority for {ca}",
+               "", true},
+    OptionSpec{"ocsp-url", "URL",
+               "where others ask by OCSP, such as http://HOST/ocsp; it stands in certificates"},
+    OptionSpec{"ca-url", "URL",
+               "where others find the authority's certificate, such as http://HOST/ca/{ca}.crt; it stands "
+               "in certificates, with the number of their authority for {ca}"},
+};
+
+}  // namespace
+
+std::span<const OptionSpec> runOptionSpecs() noexcept { return kOptions; }
 
 }  // namespace kmsd

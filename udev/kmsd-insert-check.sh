@@ -40,6 +40,10 @@ if [ ! -f "$root$security/header" ]; then
   refuse "no server is set up in $security; none was made there, or it was moved"
 fi
 
+if [ -e "$root$security/moved" ]; then
+  refuse "it was moved to another host by a final backup; 'kmsd run --unmove' says that it stays"
+fi
+
 # Opened for reading: a lock file is never made here. A shared lock, so that two checks do not see each other.
 lock=$root$security/lock
 if [ -e "$lock" ] || [ -L "$lock" ]; then

@@ -378,7 +378,7 @@ const VerbSpec kRunVerb = {
     "kmsd run                                    # Start with the disk in drive A:\n"
     "kmsd run --medium image:/srv/keys --listen unix:/tmp/kms.sock --data-dir /srv/kms\n"
     "kmsd run --medium floppy:A: --on-removal grace:30s\n"
-    "kmsd run --medium prompt:                   # the 14 characters are typed, or shares one after another\n"
+    "kmsd run --medium prompt:                   # the 14 characters, or shares, are typed\n"
     "kmsd run --listen https://0.0.0.0:8443 --tls-name kms.example.org # TLS with its own certificate\n"
     "kmsd run --listen https://0.0.0.0:8443 --tls-certificate kms.crt --tls-key kms.key # Another's\n",
     run};

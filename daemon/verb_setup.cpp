@@ -192,8 +192,8 @@ const VerbSpec kSetupVerb = {
     kOptions,
     "kmsd setup --medium floppy:A: --backup-medium image:/mnt/safe/backup.img --organisation 'Acme'\n"
     "kmsd setup --data-dir /srv/kms --medium image:/srv/key.img   # to try it: the image file is made\n"
-    "kmsd setup --shares 2/3 --medium floppy:A:                   # asks for three disks, one after another\n"
-    "kmsd setup --medium floppy:A: --passphrase                   # opens with the disk and the passphrase\n"
+    "kmsd setup --shares 2/3 --medium floppy:A:                   # asks for three disks in turn\n"
+    "kmsd setup --medium floppy:A: --passphrase                   # the disk opens only with it\n"
     "kmsd setup --data-dir /srv/kms --remove-all                  # frees it for a new server\n",
     runSetup};
 

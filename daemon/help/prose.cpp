@@ -23,7 +23,7 @@ constexpr ProseItem kUriForms[] = {
      "with & between them: app=openpgp, app=piv or app=iso uses one application of the card; file=PATH is a "
      "transparent file with the key, pin=81 the reference of its PIN, info=PATH a file that tells without a "
      "PIN whose key it is."},
-    {"prompt:", "No medium: the 14 characters of the key are typed."},
+    {"prompt:", "No medium: the 14 characters of the key, or shares one after another, are typed."},
 };
 
 constexpr ProseItem kKmsdFiles[] = {
@@ -57,6 +57,20 @@ constexpr ProseSection kKmsdMore[] = {
      "again "
      "until its file changes or somebody types another; with one try left none is tried but with "
      "*--last-try*.",
+     {}},
+    {"SHARES",
+     "*kmsd setup --shares 2/3* splits the key over three media, any two of which open the server; fewer "
+     "tell nothing of it. Each says its number and the id of its set. They are inserted "
+     "together, or one after another in one drive: *kmsctl status* says how many were read. They are "
+     "forgotten after ten minutes without another one. Whether a share is right shows only when enough of "
+     "them are there; with one more than needed the wrong one is named.\n\n"
+     "With *--on-removal seal* all that are needed must be inserted at once, and the server seals when any "
+     "of them is pulled. With *grace* the last one that was read must stay or come back.",
+     {}},
+    {"PASSPHRASES",
+     "A key that was made with *--passphrase* opens only together with it: the server waits sealed until "
+     "*kmsctl unseal* has asked for it. It is kept nowhere, so it is asked for after each start. Letters "
+     "count the same however the keyboard composes them; blanks and capitals count as they are.",
      {}},
     {"HTTPS",
      "Without *--tls-certificate* the server shows a certificate of its own authority. Clients trust it by "

@@ -83,10 +83,10 @@ struct VaultPort {
   // AuditBroken; Unavailable / AuditUnwritable. May be empty: there is no log.
   std::function<base::Result<void>(const std::string& acceptedBy, const std::function<void()>& meanwhile)>
       verifyAudit = {};
-  // Looks, when the vault was opened and before the audit log is verified, whether the server was restored,
-  // as kms::backup::Acceptance::opened. May be empty.
-  std::function<base::Result<void>(const std::string& olderBy, const std::function<void()>& meanwhile)>
-      acceptRestored = {};
+  // Who goes on, at the next unsealings, with the older state of a backup; and what is then to be done before
+  // the audit log is verified: both as kms::backup::Acceptance. May be empty, both.
+  std::function<void(const std::string& by)> acceptOlder = {};
+  std::function<base::Result<void>(const std::function<void()>& meanwhile)> settleRestored = {};
   // The media that open this server, for messages. May be empty.
   std::function<std::string()> originals = {};
   // Why the log is known to be broken, if it is. May be empty.

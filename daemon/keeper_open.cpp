@@ -193,12 +193,13 @@ Result<hal::KeyFile> Keeper::Impl::readKey(SlotRecord& record, PinOrder* order) 
 
 Result<base::Uuid> Keeper::Impl::openVault(kms::KeyOffer offer, const std::string& acceptedBy) {
   unwritable_.reset();
+  if (vault_->acceptOlder) vault_->acceptOlder(olderBy());
   auto medium = vault_->unseal(std::move(offer));
-  if (medium && vault_->acceptRestored) {
-    auto taken = vault_->acceptRestored(olderBy(), [this] { answerAsked(); });
-    if (!taken) {
+  if (medium && vault_->settleRestored) {
+    auto settled = vault_->settleRestored([this] { answerAsked(); });
+    if (!settled) {
       vault_->seal();
-      medium = std::move(taken).error();
+      medium = std::move(settled).error();
     }
   }
   if (medium && vault_->verifyAudit) {

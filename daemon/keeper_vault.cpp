@@ -37,8 +37,9 @@ VaultPort portOf(kms::Vault& vault, kms::AuditLog& audit) {
 VaultPort portOf(kms::Vault& vault, kms::AuditLog& audit, kms::backup::Acceptance& acceptance,
                  kms::Store& store, const base::Uuid& server) {
   VaultPort port = portOf(vault, audit);
-  port.acceptRestored = [&acceptance](const std::string& olderBy, const std::function<void()>& meanwhile) {
-    return acceptance.opened(olderBy, meanwhile);
+  port.acceptOlder = [&acceptance](const std::string& by) { acceptance.acceptOlder(by); };
+  port.settleRestored = [&acceptance](const std::function<void()>& meanwhile) {
+    return acceptance.settle(meanwhile);
   };
   port.originals = [&store, server] {
     std::vector<kms::SlotRow> slots;

@@ -25,6 +25,10 @@ base::Result<std::unique_ptr<Services>> openServices(const DataDir& dir, const b
   auto store = kms::openSqliteStore(dir.database(), std::move(options));
   if (store) {
     auto services = std::make_unique<Services>(*std::move(store), server, policy);
+    // First of all parties: the authority signs nothing in a state that is not accepted.
+    services->acceptance = std::make_shared<kms::backup::Acceptance>(
+        *services->store, services->vault, server, base::systemClock(), dir.audit(), dir.restored());
+    services->vault.attach(services->acceptance);
     auto made = PkiServices::create(services->vault, services->gated, services->users, services->tokens,
                                     base::systemClock(), base::systemRng(), services->policy, std::move(pki));
     if (!made) return std::move(made).error();

@@ -7,6 +7,7 @@
 #include "daemon/data_dir.h"
 #include "daemon/pki_services.h"
 #include "kms/audit/gated_store.h"
+#include "kms/backup/acceptance.h"
 #include "kms/keys/vault.h"
 #include "kms/store/sqlite_store.h"
 #include "kms/tokens/token_service.h"
@@ -28,6 +29,7 @@ struct Services {
   const kms::Policy policy;
   std::unique_ptr<kms::Store> store;
   kms::Vault vault;
+  std::shared_ptr<kms::backup::Acceptance> acceptance;
   kms::GatedStore gated;  // what the services write to, once the audit log is attached
   kms::UserService users;
   kms::TokenService tokens;

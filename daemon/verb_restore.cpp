@@ -66,7 +66,7 @@ const VerbSpec kRestoreVerb = {
     kFile,
     kOptions,
     "kmsd restore /mnt/safe/kms.kdb                            # into a host without a server\n"
-    "kmsd restore /mnt/safe/kms.kdb --data-dir /srv/kms --replace # the state that is there is put aside\n",
+    "kmsd restore /mnt/safe/kms.kdb --data-dir /srv/kms --replace # what is there is put aside\n",
     runRestore};
 
 }  // namespace kmsd

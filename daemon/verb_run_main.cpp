@@ -259,10 +259,6 @@ base::Result<std::optional<Exit>> serve(const Parsed& parsed, const RunOptions& 
   RunEvents events(parts != nullptr ? parts->store.get() : nullptr, base::systemClock());
   std::optional<kms::AuditLog> audit;
   startAudit(audit, parts, dir, id, events);
-  std::optional<kms::backup::Acceptance> acceptance;
-  if (parts != nullptr)
-    acceptance.emplace(*parts->store, parts->vault, audit->mac(), audit->options(), base::systemClock(),
-                       dir.restored());
   std::optional<RestoreLook> look;
   if (parts == nullptr) {
     look.emplace(dir);
@@ -273,8 +269,9 @@ base::Result<std::optional<Exit>> serve(const Parsed& parsed, const RunOptions& 
   http::ServerOptions serving;
   serving.shunned = shunning(keeping.reader.children);
   Keeper keeper(std::move(keeping),
-                parts != nullptr ? std::optional(portOf(parts->vault, *audit, *acceptance, *parts->store, id))
-                                 : std::nullopt,
+                parts != nullptr
+                    ? std::optional(portOf(parts->vault, *audit, *parts->acceptance, *parts->store, id))
+                    : std::nullopt,
                 fault, base::systemClock(), events.events());
   const AuditWatch watch(events, keeper);
   addKeeperGauges(metrics, keeper);

@@ -9,6 +9,8 @@
 #include "hal/base/rfc3339.h"
 #include "kms/audit/audit.h"
 #include "kms/backup/restored.h"
+#include "kms/keys/audit_note.h"
+#include "kms/keys/open_keys.h"
 #include "kms/pki/certificate_sequence.h"
 #include "kms/tokens/token_row.h"
 #include "kms/tokens/token_sequence.h"
@@ -68,37 +70,41 @@ Result<std::optional<Header>> Acceptance::restoredHeader() const {
   return std::optional(*std::move(header));
 }
 
-Result<void> Acceptance::checkMac(const Header& header) const {
-  if (!header.mac) return {};  // whoever restored it has accepted that
-  auto keys = vault_.hold();
-  if (!keys) return std::move(keys).error();
-  if (base::equalConstantTime((*keys)->backupMac(signedPart(header)), *header.mac)) return {};
-  return forged("the backup that this server was restored from was not made by it, or was changed");
-}
-
-Result<std::optional<Acceptance::Marked>> Acceptance::marked() const {
+Result<std::optional<Acceptance::Marked>> Acceptance::marked(StoreReader& reader, OpenKeys& keys) const {
   Marked state;
-  std::optional<AuditNote> note;
-  auto read = store_.read([&](StoreReader& reader) -> Result<void> {
-    auto made = backupMade(reader);
-    if (!made) return std::move(made).error();
-    state.made = *made;
-    auto found = reader.auditNote();
-    if (!found) return std::move(found).error();
-    note = *found;
-    return {};
-  });
-  if (!read) return std::move(read).error();
+  auto made = backupMade(reader);
+  if (!made) return std::move(made).error();
+  state.made = *made;
+  auto note = reader.auditNote();
+  if (!note) return std::move(note).error();
   // A log that is damaged is for its own verification to refuse.
-  if (const auto checkpoint = notedCheckpoint(store_, audit_.directory); checkpoint && note)
-    if (const auto wanted = noteOf(mac_, audit_.server, *checkpoint);
-        wanted && base::equalConstantTime(markedNote(*wanted).mac, note->mac))
-      state.unmarked = wanted;
+  if (const auto checkpoint = notedCheckpoint(store_, audit_); checkpoint && *note) {
+    const AuditNote wanted{
+        checkpoint->segment, checkpoint->number,
+        keys.auditMac(auditNoteMessage(server_, checkpoint->segment, checkpoint->number, checkpoint->hash))};
+    if (base::equalConstantTime(markedNote(wanted).mac, (*note)->mac)) state.unmarked = wanted;
+  }
   if (state.made || state.unmarked) return std::optional(state);
   return std::optional<Marked>();
 }
 
-Result<bool> Acceptance::voidPage(std::int64_t& after, const std::string& by) {
+Result<void> Acceptance::opened(StoreReader& reader, OpenKeys& keys) {
+  marked_.reset();
+  auto header = restoredHeader();
+  if (!header) return std::move(header).error();
+  header_ = *std::move(header);
+  // Whoever restored one without a MAC has accepted that.
+  if (header_ && header_->mac &&
+      !base::equalConstantTime(keys.backupMac(signedPart(*header_)), *header_->mac))
+    return forged("the backup that this server was restored from was not made by it, or was changed");
+  auto state = marked(reader, keys);
+  if (!state) return std::move(state).error();
+  if (*state && by_.empty()) return older((*state)->made, clock_.now());
+  marked_ = *std::move(state);
+  return {};
+}
+
+Result<bool> Acceptance::voidPage(std::int64_t& after) {
   bool more = false;
   std::int64_t last = after;
   auto done = store_.writeAndWait([&](Txn& txn) -> Result<void> {
@@ -121,7 +127,7 @@ Result<bool> Acceptance::voidPage(std::int64_t& after, const std::string& by) {
       if (auto written = writeToken(txn, **keys, **token); !written) return written;
       if (auto written = writeUser(txn, **keys, *user); !written) return written;
       auto recorded = record(txn, clock_.now(),
-                             {Event::TokenVoided, by, (*keys)->accessor(user->oneTime),
+                             {Event::TokenVoided, by_, (*keys)->accessor(user->oneTime),
                               "by a restore from a backup", user->user.name});
       if (!recorded) return recorded;
     }
@@ -132,40 +138,39 @@ Result<bool> Acceptance::voidPage(std::int64_t& after, const std::string& by) {
   return more;
 }
 
-Result<void> Acceptance::voidOneTimeTokens(const std::string& by, const std::function<void()>& meanwhile) {
+Result<void> Acceptance::voidOneTimeTokens(const std::function<void()>& meanwhile) {
   for (std::int64_t after = 0;;) {
-    auto more = voidPage(after, by);
+    auto more = voidPage(after);
     if (!more) return std::move(more).error();
     if (!*more) return {};
     if (meanwhile) meanwhile();
   }
 }
 
-Result<void> Acceptance::accept(const Marked& state, const std::string& by) {
+Result<void> Acceptance::accept() {
   const base::Time now = clock_.now();
-  const std::string when = state.made ? base::formatTime(*state.made) : std::string("an unknown time");
+  const std::string when = marked_->made ? base::formatTime(*marked_->made) : std::string("an unknown time");
   return store_.writeAndWait([&](Txn& txn) -> Result<void> {
     if (auto set = txn.setNumber(kBackupMade, 0); !set) return set;
-    if (state.unmarked)
-      if (auto set = txn.setAuditNote(*state.unmarked); !set) return set;
+    if (marked_->unmarked)
+      if (auto set = txn.setAuditNote(*marked_->unmarked); !set) return set;
     if (auto stepped = stepNumber(txn, TokenSequence::kReserved, kTokenStep); !stepped) return stepped;
     if (auto stepped = stepNumber(txn, pki::CertificateSequence::kReserved, kCertificateStep); !stepped)
       return stepped;
     return record(txn, now,
-                  {Event::RestoreAccepted, by, audit_.server.text(),
+                  {Event::RestoreAccepted, by_, server_.text(),
                    "opened the state of " + when +
                        "; what was issued, used or revoked since is not known to it, and every pending "
                        "one-time token was made void"});
   });
 }
 
-// Whatever was restored is open from now on.
-Result<void> Acceptance::settle(const Header* header) {
-  if (header == nullptr) return {};
-  const std::string what = "from a " + std::string(kindName(header->kind)) + " backup of " +
-                           base::formatTime(header->made) + (header->mac ? "" : ", which is unsigned");
+// The header of the backup is of no more use.
+Result<void> Acceptance::forget() {
+  const std::string what = "from a " + std::string(kindName(header_->kind)) + " backup of " +
+                           base::formatTime(header_->made) + (header_->mac ? "" : ", which is unsigned");
   auto done = store_.writeAndWait([&](Txn& txn) {
-    return record(txn, clock_.now(), {Event::ServerRestored, "kmsd", header->server.text(), what});
+    return record(txn, clock_.now(), {Event::ServerRestored, "kmsd", header_->server.text(), what});
   });
   if (!done) return done;
   if (::unlink(file_.c_str()) != 0 && errno != ENOENT)
@@ -173,19 +178,16 @@ Result<void> Acceptance::settle(const Header* header) {
   return base::syncDirectory(file_.parent_path());
 }
 
-Result<void> Acceptance::opened(const std::string& by, const std::function<void()>& meanwhile) {
-  auto header = restoredHeader();
-  if (!header) return std::move(header).error();
-  if (*header)
-    if (auto sound = checkMac(**header); !sound) return sound;
-  auto state = marked();
-  if (!state) return std::move(state).error();
-  if (*state) {
-    if (by.empty()) return older((*state)->made, clock_.now());
-    if (auto voided = voidOneTimeTokens(by, meanwhile); !voided) return voided;
-    if (auto accepted = accept(**state, by); !accepted) return accepted;
+Result<void> Acceptance::settle(const std::function<void()>& meanwhile) {
+  if (marked_) {
+    if (auto voided = voidOneTimeTokens(meanwhile); !voided) return voided;
+    if (auto accepted = accept(); !accepted) return accepted;
+    marked_.reset();
   }
-  return settle(*header ? &**header : nullptr);
+  if (!header_) return {};
+  auto done = forget();
+  header_.reset();
+  return done;
 }
 
 }  // namespace kms::backup

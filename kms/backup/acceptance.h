@@ -8,6 +8,7 @@
 
 #include "kms/audit/audit_writer.h"
 #include "kms/backup/backup_format.h"
+#include "kms/keys/key_party.h"
 #include "kms/keys/vault.h"
 
 namespace kms::backup {
@@ -15,46 +16,61 @@ namespace kms::backup {
 // Whoever restores leaves the backup's header in a file of this name beside the database.
 inline constexpr const char* kRestoredFile = "restored";
 
-class Acceptance {
+class Acceptance final : public KeyParty {
  public:
   static constexpr std::int64_t kTokenStep = std::int64_t{1} << 40U;
   // Numbers of certificates stay below KeyringCipher::kSequences.
   static constexpr std::int64_t kCertificateStep = std::int64_t{1} << 32U;
 
-  // All of them outlive it. `restored`: the file's path.
-  Acceptance(Store& store, const Vault& vault, const AuditMac& mac, const AuditOptions& audit,
-             const base::Clock& clock, std::filesystem::path restored)
-      : store_(store), vault_(vault), mac_(mac), audit_(audit), clock_(clock), file_(std::move(restored)) {}
+  // All of them outlive it. `audit`: the directory of the log; `restored`: the file's path. To be attached to
+  // the vault before every other party: where it refuses, none is told of the keys.
+  Acceptance(Store& store, const Vault& vault, const base::Uuid& server, const base::Clock& clock,
+             std::filesystem::path audit, std::filesystem::path restored)
+      : store_(store),
+        vault_(vault),
+        server_(server),
+        clock_(clock),
+        audit_(std::move(audit)),
+        file_(std::move(restored)) {}
 
-  // To be called when the vault was opened, before anybody may use it and before the audit log is verified.
-  // `by`: who goes on although the state is older than what was issued since; empty: nobody. Voiding every
-  // one-time token takes a while with many users: then `meanwhile` is called again and again. Errors: Corrupt
-  // / BackupForged; Denied / BackupOlder, which says what may count again; the store's.
-  base::Result<void> opened(const std::string& by, const std::function<void()>& meanwhile);
+  // Who goes on, at the next openings, although the state is older than what was issued since; empty: nobody.
+  // REQUIRES: nobody unseals now.
+  void acceptOlder(std::string by) { by_ = std::move(by); }
+
+  // Errors: Corrupt / BackupForged; Denied / BackupOlder, which says what may count again.
+  base::Result<void> opened(StoreReader& reader, OpenKeys& keys) override;
+  void closing() noexcept override {}
+
+  // To be called when the vault was opened, before anybody may use it and before the audit log is verified:
+  // makes an older state one that may be gone on with. Voiding every one-time token takes a while with many
+  // users: then `meanwhile` is called again and again. Errors: the store's.
+  base::Result<void> settle(const std::function<void()>& meanwhile);
 
  private:
-  base::Result<std::optional<Header>> restoredHeader() const;
-  base::Result<void> checkMac(const Header& header) const;
-  // When the backup was made, where the state is under the mark of one; 0 where that is not known.
+  // A state under the mark of a backup.
   struct Marked {
-    std::optional<base::Time> made;
+    std::optional<base::Time> made;     // where that is known
     std::optional<AuditNote> unmarked;  // the note without the mark, where it could be made
   };
-  base::Result<std::optional<Marked>> marked() const;
-  base::Result<void> voidOneTimeTokens(const std::string& by, const std::function<void()>& meanwhile);
-  base::Result<bool> voidPage(std::int64_t& after, const std::string& by);
-  base::Result<void> accept(const Marked& state, const std::string& by);
-  base::Result<void> settle(const Header* header);
+  base::Result<std::optional<Header>> restoredHeader() const;
+  base::Result<std::optional<Marked>> marked(StoreReader& reader, OpenKeys& keys) const;
+  base::Result<void> voidOneTimeTokens(const std::function<void()>& meanwhile);
+  base::Result<bool> voidPage(std::int64_t& after);
+  base::Result<void> accept();
+  base::Result<void> forget();
 
   Store& store_;
   const Vault& vault_;
-  const AuditMac& mac_;
-  const AuditOptions& audit_;
+  const base::Uuid server_;
   const base::Clock& clock_;
+  const std::filesystem::path audit_;
   const std::filesystem::path file_;
+  std::string by_;
+  std::optional<Header> header_;  // of the backup that this server was restored from, and was not open since
+  std::optional<Marked> marked_;  // as the last opening found it
 };
 
-// "3 days 4 h", "25 min": for people.
+// "3 days", "25 min": for people.
 std::string spanText(std::chrono::seconds span);
 
 }  // namespace kms::backup

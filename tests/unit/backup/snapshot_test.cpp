@@ -86,9 +86,18 @@ class SnapshotTest : public TokenTest {
     unseal();
   }
   base::Result<void> accept(const std::string& by) {
-    kms::backup::Acceptance acceptance(*store, *vault, log->mac(), log->options(), clock,
-                                       scratch / "restored");
-    return acceptance.opened(by, {});
+    const auto acceptance = std::make_shared<kms::backup::Acceptance>(
+        *store, *vault, server, clock, scratch / "audit", scratch / "restored");
+    acceptance->acceptOlder(by);
+    vault->seal();
+    vault->attach(acceptance);
+    auto copy = base::MasterKey::fromBytes(key->bytes());
+    auto opened = vault->unseal(kms::KeyOffer{*std::move(copy), std::nullopt, std::nullopt, "mock:test"});
+    if (!opened) {
+      unseal();  // without it
+      return std::move(opened).error();
+    }
+    return acceptance->settle({});
   }
   std::int64_t number(std::string_view name) {
     std::int64_t value = 0;

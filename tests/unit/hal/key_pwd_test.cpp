@@ -165,7 +165,7 @@ TEST(SharePwd, FindsEverySubstitutionSwapAndNearNumber) {
 TEST(SharePwd, RefusesWhatIsNoNumber) {
   const std::string text = shareOf(*base::MasterKey::generate(base::systemRng()), 3);
   const std::string digits = text.substr(text.find(':'));
-  for (const std::string& bad : {"", "0", "256", "-3", "+3", "3.0", "3:", "x", "0x3", "99999999999", "3 3"}) {
+  for (const std::string bad : {"", "0", "256", "-3", "+3", "3.0", "3:", "x", "0x3", "99999999999", "3 3"}) {
     const auto share = parseTyped(bad + digits);
     ASSERT_FALSE(share) << bad;
     EXPECT_EQ(share.error().reason, base::Reason::Damaged);

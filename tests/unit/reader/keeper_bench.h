@@ -185,10 +185,8 @@ class KeeperBench : public ::testing::Test {
     if (!fault)
       port = kmsd::VaultPort{[this](kms::KeyOffer offer) { return unseal(offer); },
                              [this](const kms::KeyOffer& offer) { return check(offer); },
-                             [this] { open = false; },
-                             [this] { return !open; },
-                             verifyAudit,
-                             brokenAudit};
+                             [this] { open = false; }, [this] { return !open; }, verifyAudit};
+    if (port) port->brokenAudit = brokenAudit;
     if (port) port->shareSets = [this] { return base::Result<std::vector<kms::ShareSet>>(sets); };
     options.server = kServer;
     options.reader.uris = {"mock:A", "mock:B"};

@@ -22,7 +22,7 @@ inline ::testing::AssertionResult says(const std::string& text, const std::strin
   return ::testing::AssertionFailure() << "'" << what << "' is not in: " << text;
 }
 
-#define ASSERT_EXIT(ran, code)                       \
+#define ASSERT_ENDS(ran, code)                       \
   do {                                               \
     const ::tests::Ran& was = (ran);                 \
     ASSERT_EQ(was.exit, code) << was.out << was.err; \

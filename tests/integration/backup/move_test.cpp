@@ -6,21 +6,21 @@ namespace {
 
 TEST_F(Hosts, ServerMovesWithItsOriginalDisk) {
   open(old_);
-  ASSERT_EXIT(old_.ctl({"user", "add", "alice"}), 0);
+  ASSERT_ENDS(old_.ctl({"user", "add", "alice"}), 0);
   const std::string access = token(old_, "alice", "access");
   token(old_, "alice", "enrol");
   const std::string server = field(old_, "server");
-  ASSERT_EXIT(old_.kmsd({"backup", backup(), "--data-dir", old_.data(), "--final"}), 6);  // it runs
+  ASSERT_ENDS(old_.kmsd({"backup", backup(), "--data-dir", old_.data(), "--final"}), 6);  // it runs
   ASSERT_EQ(old_.stop(), 0);
 
   const Ran plan = old_.kmsd({"move", "plan", "--data-dir", old_.data()});
-  ASSERT_EXIT(plan, 0);
+  ASSERT_ENDS(plan, 0);
   EXPECT_TRUE(says(plan.out, server));
   EXPECT_TRUE(says(plan.out, "ORIGINAL"));
-  ASSERT_EXIT(old_.kmsd({"backup", backup(), "--data-dir", old_.data(), "--final", "--medium", disk(old_)}),
+  ASSERT_ENDS(old_.kmsd({"backup", backup(), "--data-dir", old_.data(), "--final", "--medium", disk(old_)}),
               0);
   const Ran checked = old_.kmsd({"backup", "check", backup(), "--medium", disk(old_, "spare.img")});
-  ASSERT_EXIT(checked, 0);
+  ASSERT_ENDS(checked, 0);
   EXPECT_TRUE(says(checked.out, "final backup"));
 
   // A moved server stays down.
@@ -28,12 +28,12 @@ TEST_F(Hosts, ServerMovesWithItsOriginalDisk) {
                                "--medium", "image:" + old_.drive().string()});
   EXPECT_EQ(moved.exit, 6) << moved.err;
   EXPECT_TRUE(says(moved.err, "--unmove"));
-  ASSERT_EXIT(old_.kmsd({"setup", "--remove-all", "--data-dir", old_.data()}), 0);
+  ASSERT_ENDS(old_.kmsd({"setup", "--remove-all", "--data-dir", old_.data()}), 0);
   EXPECT_TRUE(std::filesystem::exists(old_.data() / "security.bak"));
 
   prepare(new_);
   const Ran restored = new_.kmsd({"restore", backup(), "--data-dir", new_.data()});
-  ASSERT_EXIT(restored, 0);
+  ASSERT_ENDS(restored, 0);
   EXPECT_TRUE(says(restored.out, "opened by any of these key media"));
   EXPECT_FALSE(says(restored.out, "--accept-older"));
   carry("key.img");
@@ -49,7 +49,7 @@ TEST_F(Hosts, ServerMovesWithItsOriginalDisk) {
 }
 
 TEST_F(Hosts, UnmoveGoesOnHere) {
-  ASSERT_EXIT(old_.kmsd({"backup", backup(), "--data-dir", old_.data(), "--final", "--medium", disk(old_)}),
+  ASSERT_ENDS(old_.kmsd({"backup", backup(), "--data-dir", old_.data(), "--final", "--medium", disk(old_)}),
               0);
   old_.insert("key.img");
   old_.start({"--unmove"});
@@ -63,21 +63,21 @@ TEST_F(Hosts, ANewDiskDoesNotOpenWhatWasRestored) {
   open(old_);
   const std::string server = field(old_, "server");
   const std::string medium = field(old_, "medium");
-  ASSERT_EXIT(old_.ctl({"backup", backup()}), 0);
+  ASSERT_ENDS(old_.ctl({"backup", backup()}), 0);
   ASSERT_EQ(old_.stop(), 0);
 
   new_.setUp();  // makes a new disk
   open(new_);
   const std::string other = field(new_, "server");
-  ASSERT_EXIT(new_.kmsd({"restore", backup(), "--data-dir", new_.data(), "--replace"}), 6);
+  ASSERT_ENDS(new_.kmsd({"restore", backup(), "--data-dir", new_.data(), "--replace"}), 6);
   ASSERT_EQ(new_.stop(), 0);
-  ASSERT_EXIT(new_.kmsd({"restore", backup(), "--data-dir", new_.data()}), 9);
+  ASSERT_ENDS(new_.kmsd({"restore", backup(), "--data-dir", new_.data()}), 9);
   const Ran unasked = new_.kmsd({"restore", backup(), "--data-dir", new_.data(), "--replace"});
-  ASSERT_EXIT(unasked, 6);
+  ASSERT_ENDS(unasked, 6);
   EXPECT_TRUE(says(unasked.err, other));
-  ASSERT_EXIT(
+  ASSERT_ENDS(
       new_.kmsd({"restore", backup(), "--data-dir", new_.data(), "--replace", "--other-server", server}), 6);
-  ASSERT_EXIT(
+  ASSERT_ENDS(
       new_.kmsd({"restore", backup(), "--data-dir", new_.data(), "--replace", "--other-server", other}), 0);
 
   new_.start();  // with the NEW disk
@@ -90,23 +90,23 @@ TEST_F(Hosts, ANewDiskDoesNotOpenWhatWasRestored) {
   carry("key.img");
   new_.insert("key.img");
   new_.expectState("sealed", "backup_older");
-  ASSERT_EXIT(new_.ctl({"unseal"}), 6);
-  ASSERT_EXIT(new_.ctl({"unseal", "--accept-older"}), 0);
+  ASSERT_ENDS(new_.ctl({"unseal"}), 6);
+  ASSERT_ENDS(new_.ctl({"unseal", "--accept-older"}), 0);
   new_.expectState("unsealed", "");
   ASSERT_EQ(new_.stop(), 0);
 
-  ASSERT_EXIT(new_.kmsd({"setup", "--abandon", other, "--data-dir", new_.data()}), 6);
+  ASSERT_ENDS(new_.kmsd({"setup", "--abandon", other, "--data-dir", new_.data()}), 6);
   const Ran given = new_.kmsd({"setup", "--abandon", server, "--data-dir", new_.data()});
-  ASSERT_EXIT(given, 0);
+  ASSERT_ENDS(given, 0);
   EXPECT_FALSE(std::filesystem::exists(new_.data() / "security"));
   EXPECT_TRUE(says(given.out, "security.bak-abandoned-"));
 }
 
 TEST_F(Hosts, RemoveAllNeverTakesTheNameOfAnother) {
-  ASSERT_EXIT(old_.kmsd({"setup", "--remove-all", "--data-dir", old_.data()}), 0);
+  ASSERT_ENDS(old_.kmsd({"setup", "--remove-all", "--data-dir", old_.data()}), 0);
   std::filesystem::create_directory(old_.data() / "security.bak" / "mine");
-  ASSERT_EXIT(old_.kmsd({"setup", "--data-dir", old_.data(), "--medium", disk(old_, "other.img")}), 0);
-  ASSERT_EXIT(old_.kmsd({"setup", "--remove-all", "--data-dir", old_.data()}), 0);
+  ASSERT_ENDS(old_.kmsd({"setup", "--data-dir", old_.data(), "--medium", disk(old_, "other.img")}), 0);
+  ASSERT_ENDS(old_.kmsd({"setup", "--remove-all", "--data-dir", old_.data()}), 0);
   EXPECT_TRUE(std::filesystem::exists(old_.data() / "security.bak" / "mine"));
   EXPECT_TRUE(std::filesystem::exists(old_.data() / "security.bak.1" / "kms.db"));
 }

@@ -33,6 +33,7 @@ constexpr ProseItem kKmsdFiles[] = {
      "the server may enter: the database kms.db, the header with the server's id, the lock, and "
      "the audit log in audit."},
     {"/run/kms/kms.sock", "The Unix socket, where --listen names no other address."},
+    {"/var/backups/kms", "Where kmsd-backup.timer puts its backups, once it is enabled."},
     {"/etc/kms/pin", "A usual place for --pin-file: one line, mode 0600, owned by the user of the server."},
     {"KMSPWD.INI", "On the key medium, in the root directory of its FAT volume: a text file with the key."},
 };
@@ -84,6 +85,22 @@ constexpr ProseSection kKmsdMore[] = {
      "https "
      "is refused, and the log says so: what is public is still served on http and on the Unix socket. With "
      "*--tls-certificate* and *--tls-key* https is there while the server is sealed, too.",
+     {}},
+    {"BACKUPS AND MOVES",
+     "*kmsctl backup* backs up a server that works, *kmsd backup* one that is stopped. A backup is one file, "
+     "of no "
+     "use without a key medium, so it may lie anywhere; *kmsd backup check* tells whether it is whole, and "
+     "with "
+     "*--medium* whether its server made it.\n\n"
+     "A restored server needs a medium that opened it when the backup was made; *kmsd restore* names them. "
+     "What "
+     "was revoked, used or issued since is not in the backup, so the server stays sealed (backup_older) "
+     "until an "
+     "administrator goes on with *--accept-older*. A final backup, which *kmsd backup --final* makes for a "
+     "move, "
+     "opens unasked; the server it was made of starts no more. *kmsd move plan* prints the steps of a "
+     "move.\n\n"
+     "A disk that a setup made on the new host does not open what is restored there: the ORIGINAL one does.",
      {}},
     {"SIGNALS", "", kKmsdSignals},
     {"FILES", "", kKmsdFiles},

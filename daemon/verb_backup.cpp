@@ -110,21 +110,28 @@ Result<kms::backup::Header> makeBackup(const OfflineServer& server, const fs::pa
   return source.header();
 }
 
+// With the first medium that is there and opens the server; none where none is named, or none is wanted.
+Result<Sign> signerFor(const OfflineServer& server, const Parsed& parsed) {
+  if (parsed.has("unsigned")) return Sign{};
+  const auto slots = slotsOf(server.store());
+  if (!slots) return slots.error();
+  Result<Sign> signer = Sign{};
+  for (const std::string& uri : parsed.texts("medium")) {
+    signer = signerOfMedium(uri, parsed, *slots, server.header().server);
+    if (signer) break;
+  }
+  return signer;
+}
+
 Exit runBackup(const Parsed& parsed) {
   if (auto hard = harden(); !hard) return fail(hard.error());
   const fs::path path = parsed.arguments().front();
   auto server = OfflineServer::open(parsed.text("data-dir"));
   if (!server) return fail(server.error());
-  Sign sign;
-  if (parsed.has("medium")) {
-    const auto slots = slotsOf(server->store());
-    if (!slots) return fail(slots.error());
-    auto signer = signerOfMedium(parsed.text("medium"), parsed, *slots, server->header().server);
-    if (!signer) return fail(signer.error());
-    sign = *std::move(signer);
-  }
+  auto sign = signerFor(*server, parsed);
+  if (!sign) return fail(sign.error());
   const Kind kind = parsed.has("final") ? Kind::Final : Kind::Stopped;
-  const auto header = makeBackup(*server, path, kind, sign);
+  const auto header = makeBackup(*server, path, kind, *sign);
   if (!header) return fail(header.error());
   std::cout << describeBackup(*header) << "It is in " << path.string() << ".\n";
   if (!header->mac)
@@ -139,7 +146,10 @@ Exit runBackup(const Parsed& parsed) {
 constexpr ArgumentSpec kFile[] = {{"FILE", "the backup"}};
 constexpr OptionSpec kBackupOptions[] = {
     {"data-dir", "DIR", "the server's data directory", kDefaultDataDir},
-    {"medium", "URI", "sign the backup with this key medium; without it: unsigned", "", false, false, true},
+    {"medium", "URI",
+     "sign the backup with this key medium; several are tried in turn; without any it is unsigned", "", true},
+    {"unsigned", "", "do not sign it, although the configuration file names a medium", "", false, false,
+     true},
     {"final", "", "mark this server as moved: it starts no more, and the backup counts as its newest state",
      "", false, false, true},
     kPinFileOption,

@@ -74,8 +74,8 @@ Exit runCheck(const Parsed& parsed) {
                               },
                               {}});
   }
-  const bool asked = parsed.has("medium");
-  if (sound && asked) sound = checkSigned(*header, parsed.text("medium"), parsed);
+  const bool asked = parsed.arguments().size() > 1;
+  if (sound && asked) sound = checkSigned(*header, parsed.arguments()[1], parsed);
   const Error* error = sound ? nullptr : &sound.error();
   if (parsed.has("json")) {
     std::cout << json::serialize(toJson(path, header, error)) << "\n";
@@ -84,14 +84,15 @@ Exit runCheck(const Parsed& parsed) {
   if (header) std::cout << describeBackup(*header);
   if (error != nullptr) return fail(*error);
   std::cout << (asked ? "It is whole, its server made it, and the medium opens it.\n"
-                      : "It is whole. Whether its server made it is told with --medium URI.\n");
+                      : "It is whole. Whether its server made it is told with a key medium: kmsd backup "
+                        "check FILE URI\n");
   return Exit::Yes;
 }
 
-constexpr ArgumentSpec kFile[] = {{"FILE", "the backup"}};
+constexpr ArgumentSpec kFile[] = {
+    {"FILE", "the backup"},
+    {"URI", "a key medium: says also whether it opens the backup, and whether its server made it", false}};
 constexpr OptionSpec kOptions[] = {
-    {"medium", "URI", "also say whether this key medium opens it, and whether its server made it", "", false,
-     false, true},
     {"json", "", "print one JSON document and nothing else"},
     kPinFileOption,
     kDriverDirOption,
@@ -105,7 +106,7 @@ const VerbSpec kBackupCheckVerb = {
     kFile,
     kOptions,
     "kmsd backup check /mnt/safe/kms.kdb                    # needs no medium\n"
-    "kmsd backup check /mnt/safe/kms.kdb --medium floppy:A: # also that it opens, and who made it\n",
+    "kmsd backup check /mnt/safe/kms.kdb floppy:A:          # also that it opens, and who made it\n",
     runCheck};
 
 }  // namespace kmsd

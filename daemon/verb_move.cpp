@@ -50,7 +50,7 @@ Exit runPlan(const Parsed& parsed) {
             << "  1. systemctl disable --now kmsd\n"
             << "  2. kmsd backup " << file << data << " --final --medium floppy:A:\n"
             << "     It signs the backup with the disk, and marks this server as moved: it starts no more.\n"
-            << "  3. kmsd backup check " << file << " --medium floppy:A:\n"
+            << "  3. kmsd backup check " << file << " floppy:A:\n"
             << "  4. kmsd setup --remove-all" << data << "\n"
             << "     Nothing is deleted: " << dir.security().string() << " becomes security.bak.\n\n"
             << "On the new host, without any setup before:\n"

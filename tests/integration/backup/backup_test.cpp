@@ -72,7 +72,7 @@ TEST_F(Backup, GoesToStandardOutputAndIsCheckedThere) {
                        old_.program("kmsctl") + " --server unix:" + old_.socket().string() + " backup - > " +
                            backup().string()});
   ASSERT_ENDS(ran, 0);
-  ASSERT_ENDS(old_.kmsd({"backup", "check", backup(), "--medium", disk(old_)}), 0);
+  ASSERT_ENDS(old_.kmsd({"backup", "check", backup(), disk(old_)}), 0);
   // The copy of the database goes when the answer is gone.
   EXPECT_TRUE(waitUntil([&] {
     return names(old_.data() / "security") == std::vector<std::string>{"audit",      "header",     "kms.db",
@@ -110,7 +110,7 @@ TEST_F(Backup, ForgedBackupDoesNotOpen) {
   ASSERT_ENDS(unsignedOne, 6);
   EXPECT_TRUE(says(unsignedOne.err, "--accept-unsigned"));
   ASSERT_ENDS(restore(old_, {"--replace", "--accept-unsigned"}), 0);
-  ASSERT_ENDS(old_.kmsd({"backup", "check", backup(), "--medium", disk(old_)}), 6);
+  ASSERT_ENDS(old_.kmsd({"backup", "check", backup(), disk(old_)}), 6);
   old_.start();
   old_.expectState("sealed", "backup_older");
 }

@@ -19,7 +19,7 @@ TEST_F(Hosts, ServerMovesWithItsOriginalDisk) {
   EXPECT_TRUE(says(plan.out, "ORIGINAL"));
   ASSERT_ENDS(old_.kmsd({"backup", backup(), "--data-dir", old_.data(), "--final", "--medium", disk(old_)}),
               0);
-  const Ran checked = old_.kmsd({"backup", "check", backup(), "--medium", disk(old_, "spare.img")});
+  const Ran checked = old_.kmsd({"backup", "check", backup(), disk(old_, "spare.img")});
   ASSERT_ENDS(checked, 0);
   EXPECT_TRUE(says(checked.out, "final backup"));
 

@@ -63,6 +63,12 @@ Result<Sign> signerOfMedium(const std::string& uri, const Parsed& parsed,
 
 namespace {
 
+Result<void> record(const OfflineServer& server, kms::Event event, std::string object, std::string detail) {
+  const ActAsOwner owner(server.dir().root());
+  if (auto acting = owner.check(); !acting) return acting;
+  return server.store().writeAndWait(server.records(event, std::move(object), std::move(detail)));
+}
+
 Result<std::unique_ptr<kms::backup::Snapshot>> snapshotOf(const OfflineServer& server, Kind kind,
                                                           const Sign& sign) {
   const ActAsOwner owner(server.dir().root());
@@ -89,9 +95,9 @@ Result<kms::backup::Header> makeBackup(const OfflineServer& server, const fs::pa
                                        const Sign& sign) {
   const StopFlag stop;
   const std::string what = std::string(kms::backup::kindName(kind)) + (sign ? "" : ", unsigned");
-  auto recorded = server.record(kms::Event::BackupMade, path.filename().string(), what);
+  auto recorded = record(server, kms::Event::BackupMade, path.filename().string(), what);
   if (recorded && kind == Kind::Final)
-    recorded = server.record(kms::Event::ServerMoved, server.header().server.text(), "by a final backup");
+    recorded = record(server, kms::Event::ServerMoved, server.header().server.text(), "by a final backup");
   if (!recorded) return std::move(recorded).error();
   auto snapshot = snapshotOf(server, kind, sign);
   if (!snapshot && StopFlag::raised())

@@ -6,61 +6,60 @@
 #include <cerrno>
 
 #include "daemon/stop_flag.h"
-#include "hal/base/fd.h"
 #include "hal/base/file.h"
 
 namespace kmsd {
 namespace {
 
+using base::BytesView;
 using base::Result;
 
 constexpr std::size_t kPiece = 256U * 1024U;  // bytes
 
-Result<base::Fd> openFile(const std::filesystem::path& file) {
-  base::Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return base::systemError(file.string(), errno);
+}  // namespace
+
+Result<BackupFile> BackupFile::open(std::filesystem::path path) {
+  base::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return base::systemError(path.string(), errno);
   ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-  return fd;
+  return BackupFile(std::move(path), std::move(fd));
 }
 
 // 0 at the end.
-Result<std::size_t> readSome(const std::filesystem::path& file, int fd, std::span<std::byte> out) {
+Result<std::size_t> BackupFile::readAt(std::uint64_t offset, std::span<std::byte> out) const {
   for (;;) {
     if (StopFlag::raised())
       return base::Error{base::Code::Unavailable, "interrupted", base::Reason::Interrupted};
-    const ssize_t got = ::read(fd, out.data(), out.size());
+    const ssize_t got = ::pread(fd_.get(), out.data(), out.size(), static_cast<off_t>(offset));
     if (got >= 0) return static_cast<std::size_t>(got);
-    if (errno != EINTR) return base::systemError("cannot read " + file.string(), errno);
+    if (errno != EINTR) return base::systemError("cannot read " + path_.string(), errno);
   }
 }
 
-}  // namespace
-
-Result<void> readBackup(const std::filesystem::path& file, kms::backup::Check::Sink sink) {
-  auto fd = openFile(file);
-  if (!fd) return std::move(fd).error();
+Result<void> BackupFile::read(kms::backup::Check::Sink sink) const {
   kms::backup::Check check(std::move(sink));
   base::Bytes buffer(kPiece);
-  for (;;) {
-    auto got = readSome(file, fd->get(), buffer);
+  for (std::uint64_t offset = 0;;) {
+    auto got = readAt(offset, buffer);
     if (!got) return std::move(got).error();
     if (*got == 0) return check.finish();
-    if (auto fed = check.feed(base::BytesView(buffer).first(*got)); !fed) return fed;
+    if (auto fed = check.feed(BytesView(buffer).first(*got)); !fed) return fed;
+    offset += *got;
   }
 }
 
-Result<kms::backup::Header> readBackupHeader(const std::filesystem::path& file) {
-  auto fd = openFile(file);
-  if (!fd) return std::move(fd).error();
-  kms::backup::Check check({});
-  base::Bytes buffer(4096);
-  while (!check.header()) {
-    auto got = readSome(file, fd->get(), buffer);
-    if (!got) return std::move(got).error();
-    auto fed = *got == 0 ? check.finish() : check.feed(base::BytesView(buffer).first(*got));
-    if (!fed && !check.header()) return std::move(fed).error();
+Result<kms::backup::Header> BackupFile::header() const {
+  base::Bytes buffer(kms::backup::kHeaderMost);
+  std::size_t size = 0;
+  for (std::size_t got = 1; got > 0 && size < buffer.size(); size += got) {
+    auto more = readAt(size, std::span(buffer).subspan(size));
+    if (!more) return std::move(more).error();
+    got = *more;
   }
-  return *check.header();
+  const BytesView bytes = BytesView(buffer).first(size);
+  auto length = kms::backup::headerLength(bytes.first(std::min(size, kms::backup::kHeaderPrefix)));
+  if (!length) return std::move(length).error();
+  return kms::backup::parseHeader(bytes.first(std::min(size, *length)));
 }
 
 }  // namespace kmsd

@@ -7,7 +7,6 @@
 #include <cstdio>
 
 #include "daemon/act_as_owner.h"
-#include "daemon/backup_file.h"
 #include "daemon/new_file.h"
 #include "daemon/new_server.h"
 #include "hal/base/file.h"
@@ -105,18 +104,17 @@ Result<void> proveDatabase(const fs::path& file, const Header& header) {
   });
 }
 
-Result<Header> fillStage(const fs::path& file, const fs::path& stage, const Header& expected) {
+Result<Header> fillStage(const BackupFile& file, const fs::path& stage, const Header& expected) {
   for (const char* name : {"audit", "public"})
     if (auto made = makeDirectory(stage / name); !made) return std::move(made).error();
   PartsWriter parts(stage);
   std::optional<Header> header;
-  auto read =
-      readBackup(file, {[&](const Header& found) -> Result<void> {
-                          header = found;
-                          if (found.id == expected.id) return {};
-                          return Error{Code::Conflict, file.string() + " was changed meanwhile"};
-                        },
-                        [&](const ChunkHead& head, base::BytesView data) { return parts.put(head, data); }});
+  auto read = file.read({[&](const Header& found) -> Result<void> {
+                           header = found;
+                           if (found.id == expected.id) return {};
+                           return Error{Code::Conflict, file.path().string() + " was changed meanwhile"};
+                         },
+                         [&](const ChunkHead& head, base::BytesView data) { return parts.put(head, data); }});
   if (read) read = parts.end();
   if (!read) return std::move(read).error();
   if (auto proved = proveDatabase(stage / "kms.db", *header); !proved) return std::move(proved).error();
@@ -209,8 +207,8 @@ Result<void> checkRestore(const Header& header, const fs::path& root, const Rest
                                  there->server.text()};
 }
 
-Result<Restored> restoreServer(const fs::path& file, const fs::path& root, const RestoreOptions& options) {
-  auto header = readBackupHeader(file);
+Result<Restored> restoreServer(const BackupFile& file, const fs::path& root, const RestoreOptions& options) {
+  auto header = file.header();
   if (!header) return std::move(header).error();
   if (auto fit = checkRestore(*header, root, options); !fit) return std::move(fit).error();
   const bool made = ::mkdir(root.c_str(), 0700) == 0;

@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "daemon/backup_file.h"
 #include "daemon/data_dir.h"
-#include "kms/backup/backup_format.h"
 
 namespace kmsd {
 
@@ -29,7 +29,7 @@ struct Restored {
 };
 // Ends with Interrupted once StopFlag is raised; then nothing has changed. Errors: as checkRestore; Conflict
 // / LockHeld; Unavailable / NoSpace; as readBackup; as kms::openSqliteStore for what came out.
-base::Result<Restored> restoreServer(const std::filesystem::path& file, const std::filesystem::path& root,
+base::Result<Restored> restoreServer(const BackupFile& file, const std::filesystem::path& root,
                                      const RestoreOptions& options);
 
 }  // namespace kmsd

@@ -1,9 +1,5 @@
 // `kmsd backup check`: whether a backup is whole, and with a medium whether its server made it and it opens.
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <boost/json.hpp>
-#include <cerrno>
 #include <iostream>
 
 #include "daemon/backup_file.h"
@@ -68,11 +64,13 @@ Exit runCheck(const Parsed& parsed) {
   Result<void> sound;
   {
     const StopFlag stop;
-    sound = readBackup(path, {[&header](const Header& found) -> Result<void> {
-                                header = found;
-                                return {};
-                              },
-                              {}});
+    auto file = BackupFile::open(path);
+    sound = file ? file->read({[&header](const Header& found) -> Result<void> {
+                                 header = found;
+                                 return {};
+                               },
+                               {}})
+                 : std::move(file).error();
   }
   const bool asked = parsed.arguments().size() > 1;
   if (sound && asked) sound = checkSigned(*header, parsed.arguments()[1], parsed);

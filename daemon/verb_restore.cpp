@@ -2,7 +2,6 @@
 
 #include <iostream>
 
-#include "daemon/backup_file.h"
 #include "daemon/backup_said.h"
 #include "daemon/harden.h"
 #include "daemon/restore_server.h"
@@ -39,11 +38,12 @@ Exit runRestore(const Parsed& parsed) {
     if (!options.replace) return fail(Exit::Usage, "--other-server is of use with --replace only");
   }
   const StopFlag stop;
-  const std::string& file = parsed.arguments().front();
-  const auto header = readBackupHeader(file);
+  const auto file = BackupFile::open(parsed.arguments().front());
+  if (!file) return fail(file.error());
+  const auto header = file->header();
   if (!header) return fail(header.error());
   std::cout << describeBackup(*header) << std::flush;
-  const auto restored = restoreServer(file, root, options);
+  const auto restored = restoreServer(*file, root, options);
   if (!restored) return fail(restored.error());
   return report(root, *restored);
 }

@@ -20,11 +20,11 @@ std::string setLabel(const kms::Share& shares) {
 base::Result<void> NewMedia::lookAtDrive(const std::string& uri) {
   if (!canAsk())
     return base::Error{base::Code::Unavailable,
-                       "several shares in one drive need a terminal to ask for each; or name a --medium for "
+                       "several shares in one drive need a terminal to ask for each; or name a medium for "
                        "each share"};
   auto port = MediumPort::open(uri, true, &ask_, driverDir_);
   if (port && !port->removable())
-    return base::Error{base::Code::Invalid, uri + " takes one medium only; name a --medium for each share"};
+    return base::Error{base::Code::Invalid, uri + " takes one medium only; name one for each share"};
   if (!port && port.error().reason != base::Reason::AwaitingMedium) return std::move(port).error();
   return {};
 }
@@ -52,9 +52,10 @@ base::Result<void> NewMedia::look(const Wish& wish, Consents consents) {
   if (oneDrive) uris.resize(first, uris.front());
   if (uris.size() != first)
     return base::Error{base::Code::Invalid,
-                       first == 1 ? "one --medium is the key medium; name the others with --backup-medium"
-                                  : "name one --medium, in which all shares are made one after another, or " +
-                                        std::to_string(first) + ", one for each share"};
+                       first == 1
+                           ? "one --medium is the key medium; name the others with --backup-medium"
+                           : "name one medium, in whose drive all shares are made one after another, or " +
+                                 std::to_string(first) + ", one for each share"};
   uris.insert(uris.end(), wish.backups.begin(), wish.backups.end());
   if (uris.size() > kMostMedia)
     return base::Error{base::Code::Invalid,
@@ -162,6 +163,13 @@ base::Result<void> NewMedia::write() {
     if (auto same = one.port->verify(text->bytes()); !same) return tell(std::move(same).error());
   }
   return {};
+}
+
+std::vector<base::Uuid> NewMedia::held() const {
+  std::vector<base::Uuid> ids;
+  for (const One& one : media_)
+    if (one.found.identity) ids.push_back(one.found.identity->medium);
+  return ids;
 }
 
 std::string NewMedia::placeOf(const One& one) {

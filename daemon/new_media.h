@@ -37,6 +37,8 @@ class NewMedia {
   std::vector<kms::NewSlot> slots() const;
   // Errors: as MediumPort::write and verify; the error says which media were already written.
   base::Result<void> write();
+  // The ids of those that are lost when it is written. REQUIRES: look().
+  std::vector<base::Uuid> held() const;
   // A line for each: kind, place, id, label.
   std::string describe() const;
   // For the command line of `kmsd run`.

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "daemon/terminal.h"
+#include "hal/base/file.h"
 #include "hal/base/utf8.h"
 #include "kms/keys/crypto.h"
 
@@ -68,6 +69,18 @@ Result<SecretBuffer> askNewPassphrase() {
   if (!base::equalConstantTime(first->bytes(), second->bytes()))
     return invalid("the two passphrases are not the same; nothing was done");
   return first;
+}
+
+Result<std::optional<SecretBuffer>> newPassphrase(const Parsed& parsed) {
+  const bool file = parsed.has(kPassphraseFileOption.name);
+  const bool asked = parsed.has(kPassphraseOption.name);
+  if (file && asked) return invalid("give --passphrase or --passphrase-file, not both");
+  if (!file && !asked) return std::optional<SecretBuffer>();
+  auto words = file ? base::readSecretFile(parsed.text(kPassphraseFileOption.name), kMaxPassphrase)
+                    : askNewPassphrase();
+  if (words && file) words = normalPassphrase(words->bytes());
+  if (!words) return std::move(words).error();
+  return std::optional(*std::move(words));
 }
 
 }  // namespace kmsd

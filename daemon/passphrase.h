@@ -2,8 +2,10 @@
 // open whatever keyboard they were typed at.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "daemon/cli.h"
 #include "hal/base/secret_buffer.h"
 
 namespace kmsd {
@@ -17,5 +19,19 @@ base::Result<base::SecretBuffer> normalPassphrase(base::BytesView typed);
 // second was another).
 base::Result<base::SecretBuffer> askPassphrase(const std::string& question);
 base::Result<base::SecretBuffer> askNewPassphrase();
+
+// Of the commands that make keys.
+inline constexpr OptionSpec kPassphraseOption{
+    "passphrase", "", "ask for a passphrase, twice: the new media open only with it", "", false, false, true};
+inline constexpr OptionSpec kPassphraseFileOption{
+    "passphrase-file",
+    "FILE",
+    "read that passphrase from FILE, or from standard input where it is '-'",
+    "",
+    false,
+    false,
+    true};
+// What these say; nothing where neither was given. Errors: Invalid (both); as above.
+base::Result<std::optional<base::SecretBuffer>> newPassphrase(const Parsed& parsed);
 
 }  // namespace kmsd

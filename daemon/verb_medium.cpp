@@ -1,6 +1,7 @@
 #include "daemon/verb_medium.h"
 
 #include "daemon/driver_dir.h"
+#include "daemon/passphrase.h"
 #include "daemon/pin_file.h"
 #include "daemon/verb_slots.h"
 
@@ -51,11 +52,16 @@ constexpr OptionSpec kCreateOptions[] = {
     kPinFileOption,
     kDriverDirOption};
 constexpr ArgumentSpec kMediumId[] = {{"ID", "the medium's id, as 'kmsd medium list --slots' shows it"}};
+constexpr ArgumentSpec kNewUris[] = {
+    {"URI", "the medium to make; with --shares one for each share, or one drive for all", true, true}};
 constexpr OptionSpec kAddOptions[] = {
     kDataDirOption,
     kShownOption,
+    {"shares", "K/N", "split the key over N media, any K of which open, such as 2/3", "", false, false, true},
     {"label", "TEXT", "what is shown for it, 24 bytes at most; without it: the organisation and a number", "",
      false, false, true},
+    kPassphraseOption,
+    kPassphraseFileOption,
     kFormat,
     kDestroy,
     kPinFileOption,
@@ -90,9 +96,10 @@ constexpr VerbSpec kVerbs[] = {
      mediumCopy},
     {"medium show", "show a medium's 14 characters, on a terminal only", kUri, kShowOptions,
      "kmsd medium show floppy:A:       # asks first; to be written down or printed\n", mediumShow},
-    {"medium add", "make a further medium, with a key and slot of its own", kUri, kAddOptions,
+    {"medium add", "make a further medium, with a key and slot of its own", kNewUris, kAddOptions,
      "kmsd medium add image:/mnt/safe/third.img --medium floppy:A:   # the disk in A: opens the server\n"
-     "kmsd medium add floppy:A: --medium floppy:A: --label 'Safe 2'  # one drive: asks to swap\n",
+     "kmsd medium add floppy:A: --medium floppy:A: --label 'Safe 2'  # one drive: asks to swap\n"
+     "kmsd medium add floppy:A: --medium card: --shares 2/3          # asks for three disks in turn\n",
      mediumAdd},
     {"medium retire", "end a medium and all its copies; never the last one", kMediumId, kRetireOptions,
      "kmsd medium retire 11111111-2222-4333-8444-555555555555 --medium floppy:A: # asks for others\n"

@@ -10,7 +10,6 @@
 #include "daemon/new_server.h"
 #include "daemon/passphrase.h"
 #include "daemon/pin_file.h"
-#include "hal/base/file.h"
 #include "hal/base/rng.h"
 
 namespace kmsd {
@@ -96,19 +95,6 @@ base::Result<std::optional<kms::pki::AuthorityPlan>> authorityPlan(const Parsed&
   return std::optional(plan);
 }
 
-// Without which no medium shall open; nothing where it was not asked for.
-base::Result<std::optional<base::SecretBuffer>> newPassphrase(const Parsed& parsed) {
-  const bool file = parsed.has("passphrase-file");
-  if (file && parsed.has("passphrase"))
-    return base::Error{base::Code::Invalid, "give --passphrase or --passphrase-file, not both"};
-  if (!file && !parsed.has("passphrase")) return std::optional<base::SecretBuffer>();
-  auto words =
-      file ? base::readSecretFile(parsed.text("passphrase-file"), kMaxPassphrase) : askNewPassphrase();
-  if (words && file) words = normalPassphrase(words->bytes());
-  if (!words) return std::move(words).error();
-  return std::optional(*std::move(words));
-}
-
 Exit abandon(const std::filesystem::path& root, const std::string& id) {
   const auto server = base::Uuid::parse(id);
   if (!server) return fail(Exit::Usage, "--abandon takes the id of the server, as 'kmsctl status' shows it");
@@ -158,9 +144,8 @@ constexpr OptionSpec kOptions[] = {
      "the key medium to make, such as floppy:A: or image:FILE; of shares one for each, or one drive for all",
      "", true},
     {"shares", "K/N", "split the key over N media, any K of which open, such as 2/3", "", false, false, true},
-    {"passphrase", "", "ask for a passphrase, twice: no medium opens without it", "", false, false, true},
-    {"passphrase-file", "FILE", "read that passphrase from FILE, or from standard input where it is '-'", "",
-     false, false, true},
+    kPassphraseOption,
+    kPassphraseFileOption,
     {"backup-medium", "URI", "a further medium, with a key and slot of its own", "", true, false, true},
     kPinFileOption,
     kDriverDirOption,

@@ -8,6 +8,7 @@
 #include "daemon/harden.h"
 #include "daemon/interrupt.h"
 #include "daemon/operator_ask.h"
+#include "daemon/passphrase.h"
 #include "daemon/pin_file.h"
 #include "daemon/port_writer.h"
 #include "daemon/renewal.h"
@@ -50,7 +51,10 @@ base::Result<void> swapWhereOneDrive(const MediaRound& round, const std::string&
 }
 
 base::Result<void> add(const Parsed& parsed) {
+  if (parsed.has("shares")) return addShares(parsed);
   const std::string& uri = parsed.arguments().front();
+  if (parsed.arguments().size() > 1)
+    return base::Error{base::Code::Invalid, "several media are made with --shares only; name one"};
   auto server = OfflineServer::open(parsed.text(kDataDirOption.name));
   if (!server) return std::move(server).error();
   OperatorAsk ask(parsed.text(kPinFileOption.name));
@@ -64,7 +68,9 @@ base::Result<void> add(const Parsed& parsed) {
                        uri + " holds the medium that opened the server; name another for the new key"};
   const auto slots = kms::slotFacts(server->store());
   if (!slots) return base::Error(slots.error());
-  NewMedium wanted{server->header().server, parsed.text("label"), nullptr, {}};
+  auto passphrase = newPassphrase(parsed);
+  if (!passphrase) return std::move(passphrase).error();
+  NewMedium wanted{server->header().server, parsed.text("label"), *passphrase ? &**passphrase : nullptr, {}};
   if (wanted.label.empty()) wanted.label = freeLabel(*server, *slots);
   const auto made = addMedium(round.desk(), wanted, writer, [&](const base::Uuid& medium) {
     return server->records(kms::Event::MediumAdded, medium.text(), wanted.label);

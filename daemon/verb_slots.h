@@ -35,6 +35,8 @@ extern const VerbSpec kRekeyVerb;
 extern const VerbSpec kRotateVerb;
 
 Exit mediumAdd(const Parsed& parsed);
+// What it does with --shares.
+base::Result<void> addShares(const Parsed& parsed);
 Exit mediumRetire(const Parsed& parsed);
 Exit listSlots(const Parsed& parsed);
 

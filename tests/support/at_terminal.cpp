@@ -31,6 +31,10 @@ bool watch(int terminal, std::string& shown) {
 
 Ran runAtTerminal(const std::vector<std::string>& command, const std::string& question,
                   const std::string& answer) {
+  return runAtTerminal(command, {{question, [&] { return answer; }}});
+}
+
+Ran runAtTerminal(const std::vector<std::string>& command, const std::vector<TerminalStep>& steps) {
   std::vector<char*> argv;
   for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
@@ -43,12 +47,14 @@ Ran runAtTerminal(const std::vector<std::string>& command, const std::string& qu
   }
   const base::Fd terminal(master);
   Ran ran;
-  bool answered = false;
+  auto step = steps.begin();
+  std::size_t answered = 0;  // what was shown when the last answer was typed
   const auto by = base::Deadline::in(std::chrono::seconds(60));
   do {
-    if (!answered && ran.out.ends_with(question)) {
-      type(terminal.get(), answer + "\n");
-      answered = true;
+    if (step != steps.end() && ran.out.size() > answered && ran.out.ends_with(step->question)) {
+      answered = ran.out.size();
+      type(terminal.get(), step->answer() + "\n");
+      ++step;
     }
     pollfd fd{terminal.get(), POLLIN, 0};
     if (by.expired() || ::poll(&fd, 1, static_cast<int>(by.remaining().count())) == 0) {

@@ -1,6 +1,7 @@
 // Runs a program at a terminal of its own, and is the person who answers its question.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -12,5 +13,12 @@ namespace tests {
 // the terminal shows is in `out`. Aborts the test program after 60 s without an end.
 Ran runAtTerminal(const std::vector<std::string>& command, const std::string& question,
                   const std::string& answer);
+
+// Several questions, in this order; `answer` may do something first, such as to swap a disk.
+struct TerminalStep {
+  std::string question;
+  std::function<std::string()> answer;
+};
+Ran runAtTerminal(const std::vector<std::string>& command, const std::vector<TerminalStep>& steps);
 
 }  // namespace tests

@@ -49,7 +49,8 @@ class RotationTest : public ::testing::Test {
 TEST_F(RotationTest, TheMediaThatStayOpenAllThatWasThere) {
   ASSERT_TRUE(tests::renew(*f.store, f, {kFirst, kSecond}));
   for (const unsigned medium : {kFirst, kSecond}) tests::expectWhole(*f.store, f, medium, kRows);
-  for (const auto& slot : *kms::slotFacts(*f.store)) EXPECT_EQ(slot.header->rootGeneration, 2U);
+  const auto slots = *kms::slotFacts(*f.store);
+  for (const auto& slot : slots) EXPECT_EQ(slot.header->rootGeneration, 2U);
 }
 
 TEST_F(RotationTest, EachGetsAFreshSaltAndKeepsWhatIsKnownOfIt) {

@@ -141,6 +141,7 @@ Result<void> putSlots(Txn& txn, const Renewal& renewal) {
   const auto note = txn.auditNote();
   if (!note) return Error(note.error());
   if (!same(*slots, renewal.before) || !same(*note, renewal.note)) return changed();
+  if (auto noted = noteSlotIds(txn); !noted) return std::move(noted).error();
   for (const SlotRow& row : renewal.before)
     if (auto removed = txn.removeSlot(row.id); !removed) return removed;
   for (const SlotRow& row : renewal.slots)

@@ -103,6 +103,7 @@ Result<void> SlotDesk::drop(const base::Uuid& medium, const Along& along) const 
     const auto others = std::ranges::count_if(
         *present, [&](const SlotFacts& slot) { return slot.header.has_value() && !mine(slot); });
     if (others == 0) return lastSlot(medium);
+    if (auto noted = noteSlotIds(txn); !noted) return std::move(noted).error();
     if (auto removed = txn.removeSlot(at->id); !removed) return removed;
     return along(txn);
   });

@@ -61,15 +61,22 @@ base::Error noSuchSlot(const base::Uuid& medium) {
                                     "; 'kmsd medium list --slots' shows those that are"};
 }
 
-base::Result<std::int64_t> newSlotId(Txn& txn) {
+base::Result<std::int64_t> noteSlotIds(Txn& txn) {
   const auto last = txn.number(kLastId);
   if (!last) return base::Error(last.error());
   const auto rows = txn.slots();
   if (!rows) return base::Error(rows.error());
   std::int64_t highest = last->value_or(0);
   for (const SlotRow& row : *rows) highest = std::max(highest, row.id);
-  if (auto noted = txn.setNumber(kLastId, highest + 1); !noted) return std::move(noted).error();
-  return highest + 1;
+  if (auto noted = txn.setNumber(kLastId, highest); !noted) return std::move(noted).error();
+  return highest;
+}
+
+base::Result<std::int64_t> newSlotId(Txn& txn) {
+  const auto highest = noteSlotIds(txn);
+  if (!highest) return highest;
+  if (auto noted = txn.setNumber(kLastId, *highest + 1); !noted) return std::move(noted).error();
+  return *highest + 1;
 }
 
 }  // namespace kms

@@ -29,5 +29,7 @@ base::Error noSuchSlot(const base::Uuid& medium);
 
 // An id that no slot ever had, and notes that it is given. Errors: as the store's.
 base::Result<std::int64_t> newSlotId(Txn& txn);
+// Before slots are removed: their ids are not given again. Gives the highest. Errors: as the store's.
+base::Result<std::int64_t> noteSlotIds(Txn& txn);
 
 }  // namespace kms

@@ -10,6 +10,7 @@
 #include "daemon/interrupt.h"
 #include "daemon/new_file.h"
 #include "daemon/operator_ask.h"
+#include "daemon/passphrase.h"
 #include "daemon/pin_file.h"
 #include "daemon/server_moved.h"
 #include "daemon/shown_medium.h"
@@ -27,8 +28,7 @@ using base::Result;
 using kms::backup::Kind;
 using kms::backup::Sign;
 
-constexpr std::size_t kPiece = 256U * 1024U;   // bytes written at once
-constexpr std::size_t kPassphraseMost = 1024;  // bytes
+constexpr std::size_t kPiece = 256U * 1024U;  // bytes written at once
 
 Result<std::vector<kms::SlotRow>> slotsOf(kms::Store& store) {
   std::vector<kms::SlotRow> slots;
@@ -51,11 +51,16 @@ Result<Sign> signerOfMedium(const std::string& uri, const Parsed& parsed,
   OperatorAsk ask(parsed.text(kPinFileOption.name));
   auto shown = readShown(uri, ask, driverDirOf(parsed));
   if (!shown) return std::move(shown).error();
+  if (shown->share != 0)
+    return Error{base::Code::Invalid,
+                 shown->uri +
+                     " holds one share of a key; give a whole key, or let the open server make the "
+                     "backup: kmsctl backup"};
   auto offer = shown->offer();
   if (!offer) return std::move(offer).error();
   auto signer = kms::backup::signerOf(slots, server, *offer);
   if (signer || signer.error().reason != base::Reason::PassphraseNeeded || !canAsk()) return signer;
-  auto words = askLine("Passphrase of the key slot:", kPassphraseMost, false);
+  auto words = askPassphrase("Passphrase of the key:");
   if (!words) return std::move(words).error();
   offer->passphrase = *std::move(words);
   return kms::backup::signerOf(slots, server, *offer);

@@ -86,14 +86,15 @@ class SnapshotTest : public TokenTest {
     unseal();
   }
   base::Result<void> accept(const std::string& by) {
-    const auto acceptance = std::make_shared<kms::backup::Acceptance>(
-        *store, *vault, server, clock, scratch / "audit", scratch / "restored");
+    auto acceptance = std::make_shared<kms::backup::Acceptance>(*store, *vault, server, clock,
+                                                                scratch / "audit", scratch / "restored");
     acceptance->acceptOlder(by);
     vault->seal();
     vault->attach(acceptance);
     auto copy = base::MasterKey::fromBytes(key->bytes());
     auto opened = vault->unseal(kms::KeyOffer{*std::move(copy), std::nullopt, std::nullopt, "mock:test"});
     if (!opened) {
+      acceptance.reset();
       unseal();  // without it
       return std::move(opened).error();
     }
@@ -155,7 +156,7 @@ TEST_F(SnapshotTest, OlderStateOpensOnlyWhenAccepted) {
   EXPECT_EQ(number(kms::TokenSequence::kReserved), sequence + kms::backup::Acceptance::kTokenStep);
   EXPECT_GE(number(kms::pki::CertificateSequence::kReserved), kms::backup::Acceptance::kCertificateStep);
   EXPECT_LT(number(kms::pki::CertificateSequence::kReserved), kms::KeyringCipher::kSequences);
-  EXPECT_FALSE(redeem("alice", kms::TokenKind::Enrol, base::view(pending->token)));
+  EXPECT_FALSE(redeem("alice", kms::TokenKind::Enrol, base::view(pending->token))->active);
   EXPECT_FALSE(std::filesystem::exists(scratch / "restored"));
   ASSERT_OK(accept(""));  // from now on it opens unasked
   // A new token has a number that no other state of this server can have given.
@@ -183,7 +184,7 @@ TEST_F(SnapshotTest, FinalBackupOpensUnasked) {
   bringBack(backup(Kind::Final));
   ASSERT_OK(accept(""));
   ASSERT_OK(openLog());
-  EXPECT_OK(redeem("alice", kms::TokenKind::Enrol, base::view(pending->token)));
+  EXPECT_TRUE(redeem("alice", kms::TokenKind::Enrol, base::view(pending->token))->active);
 }
 
 TEST_F(SnapshotTest, ForgedHeaderIsRefused) {

@@ -126,6 +126,8 @@ TEST_F(SlotCommandsTest, AddTakesNoMediumThatIsNotFit) {
 
 TEST_F(SlotCommandsTest, OneCommandAtATime) {
   const std::string lock = path("D/security/lock");
+  std::ofstream(lock).close();
+  fs::permissions(lock, fs::perms(0600));
   std::vector<std::string> words = {"flock", lock};
   for (const std::string& word : command(on({"medium", "add", image("n.img"), "--medium", image("key.img")})))
     words.push_back(word);

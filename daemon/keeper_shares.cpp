@@ -21,8 +21,8 @@ std::string nameOf(const kms::ShareSet& set) {
 std::string readSoFar(unsigned count, const kms::ShareSet& set, Reason end) {
   const std::string number = std::to_string(count);
   if (count < set.threshold)
-    return number + " of " + std::to_string(set.threshold) + (count == 1 ? " share" : " shares") +
-           " read; insert another one of " + nameOf(set);
+    return number + " of " + std::to_string(set.threshold) + " shares read; insert another one of " +
+           nameOf(set);
   if (end == Reason::PassphraseNeeded)
     return number + " shares of " + nameOf(set) +
            " read; they open only together with the passphrase: type kmsctl unseal";

@@ -61,7 +61,7 @@ TEST_F(Shares, AnyTwoOfThreeOpenOneAfterAnother) {
   server_.start();
   server_.expectState("sealed", "shares_needed");
   const std::string set = fileOn(image(1)).identity->medium.text();
-  EXPECT_NE(detail(server_).find("1 of 2 share read; insert another one of the set " + set),
+  EXPECT_NE(detail(server_).find("1 of 2 shares read; insert another one of the set " + set),
             std::string::npos)
       << detail(server_);
   EXPECT_EQ(server_.ctl({"token", "list"}).exit, 3);
@@ -71,7 +71,7 @@ TEST_F(Shares, AnyTwoOfThreeOpenOneAfterAnother) {
   server_.insert(name(1));
   server_.expectState("unsealed", "");
   EXPECT_EQ(server_.status().at("medium").as_string(), set);
-  EXPECT_NE(server_.log().find("1 of 2 share read"), std::string::npos);
+  EXPECT_NE(server_.log().find("1 of 2 shares read"), std::string::npos);
   EXPECT_EQ(server_.stop(), 0);
 
   server_.pull(name(1));

@@ -46,7 +46,7 @@ TEST_F(KeeperShares, OneAfterAnotherInOneDriveOpen) {
   start();
   drives.insert("A", shareDisk(1));
   ASSERT_TRUE(awaitReason(Reason::SharesNeeded));
-  EXPECT_TRUE(says("1 of 2 share read; insert another one of the set " + kSet.text()));
+  EXPECT_TRUE(says("1 of 2 shares read; insert another one of the set " + kSet.text()));
   EXPECT_EQ(checks, 0) << "a share alone is tried";
   pull("A");
   EXPECT_EQ(keeper->status().reason, Reason::SharesNeeded);
@@ -234,7 +234,6 @@ TEST_F(KeeperShares, AreForgottenWhenNoOtherOneComes) {
   ASSERT_TRUE(await([&] { return !notes.empty() && notes.back().find("forgotten") != std::string::npos; }));
   pull("A");
   EXPECT_EQ(keeper->status().reason, Reason::AwaitingMedium);
-  options.sharesKept = Milliseconds(60'000);
   drives.insert("A", shareDisk(2));
   ASSERT_TRUE(awaitReason(Reason::SharesNeeded));
   EXPECT_FALSE(open);

@@ -148,6 +148,8 @@ Result<void> Keeper::Impl::unsealInserted(UnsealRequest request) {
     refused(*record, std::move(medium).error());
     if (fault_ || unwritable_ || request.pin.given) break;  // the order's PIN was for this card
   }
+  // Pulled just now, which the next list tells: as if it were gone already.
+  if (last && last->code == Code::NotFound && last->reason == Reason::None && !desk_.empty()) last.reset();
   if (last) return asked && !request.pin.given ? *std::move(asked) : *std::move(last);
   if (soonest)
     return Error{Code::Denied,

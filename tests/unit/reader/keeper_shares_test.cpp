@@ -227,6 +227,21 @@ TEST_F(KeeperShares, ThePassphraseIsAskedForWhenEnoughAreThere) {
   EXPECT_TRUE(open);
 }
 
+TEST_F(KeeperShares, ThePassphraseOpensThoughTheLastDiskGoesJustNow) {
+  splitNeedsPassphrase = true;
+  start();
+  drives.insert("A", shareDisk(1));
+  ASSERT_TRUE(awaitReason(Reason::SharesNeeded));
+  pull("A");
+  drives.insert("A", shareDisk(2));
+  ASSERT_TRUE(awaitReason(Reason::PassphraseNeeded));
+  drives.insert("A", Error{Code::NotFound, "there is no disk", Reason::None});  // the list still has it
+  settle();
+  kmsd::UnsealRequest request;
+  request.passphrase = *base::SecretBuffer::copyOf(base::asBytes("words"));
+  EXPECT_TRUE(keeper->unseal(std::move(request)));
+}
+
 TEST_F(KeeperShares, AreForgottenWhenNoOtherOneComes) {
   options.sharesKept = Milliseconds(50);
   start();

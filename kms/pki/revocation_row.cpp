@@ -54,10 +54,16 @@ base::Result<RevocationRow> openRevocation(OpenKeys& keys, const SealedRow& seal
   return row;
 }
 
-base::Result<std::int64_t> takeRevocationNumber(Txn& txn) {
-  auto last = txn.number(kLast);
+base::Result<std::int64_t> lastRevocationNumber(StoreReader& reader) {
+  auto last = reader.number(kLast);
   if (!last) return std::move(last).error();
-  const std::int64_t number = last->value_or(0) + 1;
+  return last->value_or(0);
+}
+
+base::Result<std::int64_t> takeRevocationNumber(Txn& txn) {
+  auto last = lastRevocationNumber(txn);
+  if (!last) return last;
+  const std::int64_t number = *last + 1;
   if (auto set = txn.setNumber(kLast, number); !set) return std::move(set).error();
   return number;
 }

@@ -28,6 +28,12 @@ std::vector<base::Bytes> readChain(const std::filesystem::path& file) {
   return out;
 }
 
+std::uint64_t issuedBy(const CertificateService& certificates) {
+  std::uint64_t all = 0;
+  for (const ProfileRow& one : profiles()) all += certificates.counts().issued.of(one.profile);
+  return all;
+}
+
 PublishedAuthority publishedOf(const Signers& signers) {
   PublishedAuthority out;
   out.number = signers.number;
@@ -46,7 +52,10 @@ StatusService::StatusService(Vault& vault, Store& store, Authority& authority,
     : authority_(authority),
       directory_(std::move(directory)),
       publisher_(vault, store, authority, clock, directory_, policy.crl),
-      responder_(authority, certificates, clock, policy.answerLife) {
+      stock_(
+          vault, store, authority, clock, directory_ / "ocsp.kept", policy.answerLife,
+          [&certificates] { return issuedBy(certificates); }, policy.stock),
+      responder_(authority, certificates, clock, policy.answerLife, stock_) {
   takeUp();
 }
 
@@ -75,13 +84,18 @@ base::Result<void> StatusService::opened(StoreReader& /*reader*/, OpenKeys& /*ke
 void StatusService::refresh() {
   writeCertificates();
   publisher_.opened();
+  stock_.opened();
 }
 
-void StatusService::closing() noexcept { publisher_.closed(); }
+void StatusService::closing() noexcept {
+  publisher_.closed();
+  stock_.closed();
+}
 
 void StatusService::changed(const RevocationChange& change) noexcept {
   responder_.changed(change.row.revocation.serial);
   publisher_.changed(change);
+  stock_.changed(change);
 }
 
 void StatusService::writeCertificates() {
@@ -153,6 +167,7 @@ std::shared_ptr<const PublishedList> StatusService::delta(std::int64_t number) c
 
 std::optional<base::Error> StatusService::fault() const {
   if (auto fault = publisher_.fault()) return fault;
+  if (auto fault = stock_.fault()) return fault;
   const std::lock_guard lock(mutex_);
   return fault_;
 }

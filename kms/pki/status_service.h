@@ -21,13 +21,14 @@ struct PublishedAuthority {
 
 struct StatusPolicy {
   CrlPolicy crl;
+  StockPolicy stock;
   std::chrono::seconds answerLife = std::chrono::hours(12);  // nextUpdate of OCSP answers
 };
 
 class StatusService final : public RevocationListener, public KeyParty {
  public:
   // `directory`: for N.crl, N.delta.crl and N.crt of authority N, and as PEM N.above.pem and N.links.pem
-  // where there are such certificates; made where it is not there. REQUIRES: the others outlive it; it is
+  // where there are such certificates, and ocsp.kept; made where it is not there. REQUIRES: the others outlive it; it is
   // attached to the vault behind `authority`, and listens to `certificates`.
   StatusService(Vault& vault, Store& store, Authority& authority, CertificateService& certificates,
                 const base::Clock& clock, std::filesystem::path directory, StatusPolicy policy = {});
@@ -48,8 +49,10 @@ class StatusService final : public RevocationListener, public KeyParty {
   std::optional<PublishedAuthority> published(std::int64_t number) const;
   // The lists of all authorities, the current one's first; what there is no list of is left out.
   std::vector<std::shared_ptr<const PublishedList>> fullLists() const;
-  // An answer to one OCSP request, DER, always. Sealed: what was answered before, else tryLater.
+  // An answer to one OCSP request, DER, always. Sealed: what was answered or signed before, else tryLater.
   base::Bytes ocsp(base::BytesView request) { return responder_.answer(request); }
+  // Until when all of the OCSP answers hold that are given while sealed; nothing where there are none.
+  std::optional<base::Time> ocspUntil() { return stock_.until(); }
   const OcspCounts& ocspCounts() const noexcept { return responder_.counts(); }
   // Called from then on when a list was made, after the authorities' certificates were; as
   // CrlPublisher::onMade.
@@ -65,6 +68,7 @@ class StatusService final : public RevocationListener, public KeyParty {
   Authority& authority_;
   const std::filesystem::path directory_;
   CrlPublisher publisher_;
+  OcspStock stock_;
   OcspResponder responder_;
   mutable std::mutex mutex_;
   std::map<std::int64_t, PublishedAuthority> published_;  // by number; the highest is the current one

@@ -2,8 +2,7 @@
 #include "kms/audit/audit.h"
 #include "kms/pki/authority_chain.h"
 #include "kms/pki/authority_change.h"
-#include "kms/tokens/durable_clock.h"
-#include "kms/tokens/guarded.h"
+#include "kms/pki/grant.h"
 
 namespace kms::pki {
 namespace {
@@ -113,20 +112,15 @@ base::Result<base::Bytes> requestSubordinate(const AuthorityTools& tools, const 
   auto request = requestAuthority(*key, subject);
   if (!request) return std::move(request).error();
   DurableClock durable(tools.clock, tools.policy);
-  auto done = tools.store.writeAndWait([&](Txn& txn) -> Result<void> {
-    return guarded([&]() -> Result<void> {
-      auto keys = tools.vault.hold();
-      if (!keys) return std::move(keys).error();
-      auto now = durable.advanceToGrant(txn);
-      if (!now) return std::move(now).error();
-      if (auto kept = keepRequest(txn, **keys, *key, *request, replace); !kept) return kept;
-      return record(txn, *now,
-                    {Event::AuthorityRequested, by.name, base::toHex(key->publicKey().hash()),
-                     subject.commonName + ", " + std::string(keyKindName(plan.key)) +
-                         (replace ? ", in place of any before" : "")});
-    });
-  });
-  if (!done) return std::move(done).error();
+  const auto keep = [&](Txn& txn, OpenKeys& keys, base::Time now) -> Result<void> {
+    if (auto kept = keepRequest(txn, keys, *key, *request, replace); !kept) return kept;
+    return record(txn, now,
+                  {Event::AuthorityRequested, by.name, base::toHex(key->publicKey().hash()),
+                   subject.commonName + ", " + std::string(keyKindName(plan.key)) +
+                       (replace ? ", in place of any before" : "")});
+  };
+  if (auto done = grantAndWait(tools.vault, tools.store, durable, keep); !done)
+    return std::move(done).error();
   return request;
 }
 
@@ -151,24 +145,18 @@ base::Result<std::int64_t> installSubordinate(const AuthorityTools& tools,
   const auto signers = makeSignerKeys(pending->kind);
   if (!signers) return signers.error();
   Installed made;
-  auto done = tools.store.writeAndWait([&](Txn& txn) -> Result<void> {
-    return guarded([&]() -> Result<void> {
-      auto keys = tools.vault.hold();
-      if (!keys) return std::move(keys).error();
-      auto now = durable.advanceToGrant(txn);
-      if (!now) return std::move(now).error();
-      auto installed =
-          install(txn, **keys, *chain, *signers, {plan.organisation, plan.addresses, *now, tools.rng});
-      if (!installed) return std::move(installed).error();
-      made = *std::move(installed);
-      AuditEntry entry{
-          Event::AuthorityInstalled, by.name, numberText(made.number),
-          shownName(chain->own.subject) + ", signed by " + shownName(chain->own.issuer) + made.before};
-      entry.until = chain->own.notAfter;
-      return record(txn, *now, entry);
-    });
-  });
-  if (!done) return std::move(done).error();
+  const auto put = [&](Txn& txn, OpenKeys& keys, base::Time now) -> Result<void> {
+    auto installed =
+        install(txn, keys, *chain, *signers, {plan.organisation, plan.addresses, now, tools.rng});
+    if (!installed) return std::move(installed).error();
+    made = *std::move(installed);
+    AuditEntry entry{
+        Event::AuthorityInstalled, by.name, numberText(made.number),
+        shownName(chain->own.subject) + ", signed by " + shownName(chain->own.issuer) + made.before};
+    entry.until = chain->own.notAfter;
+    return record(txn, now, entry);
+  };
+  if (auto done = grantAndWait(tools.vault, tools.store, durable, put); !done) return std::move(done).error();
   if (auto taken = takeUp(tools.vault, tools.store, tools.authority); !taken) return std::move(taken).error();
   return made.number;
 }

@@ -5,7 +5,7 @@
 #include "kms/pki/certificate_row.h"
 #include "kms/pki/certificate_sequence.h"
 #include "kms/pki/digest.h"
-#include "kms/tokens/guarded.h"
+#include "kms/pki/grant.h"
 
 namespace kms::pki {
 namespace {
@@ -205,20 +205,15 @@ base::Result<void> ServerCertificate::make(const std::vector<std::string>& names
   if (auto good = checkSubject(subject); !good) return good;
   auto key = PrivateKey::generate(kKind);
   if (!key) return std::move(key).error();
-  auto done = store_.writeAndWait([&](Txn& txn) -> base::Result<void> {
-    return guarded([&]() -> base::Result<void> {
-      auto keys = vault_.hold();
-      if (!keys) return std::move(keys).error();
-      auto signers = authority_.current();
-      if (!signers) return std::move(signers).error();
-      auto now = clock_.advanceToGrant(txn);
-      if (!now) return std::move(now).error();
-      if (auto dropped = dropOwn(txn, **keys); !dropped) return dropped;
-      auto inserted = insertOwn(txn, **keys, **signers, *key, subject, addresses_, *now, rng_);
-      if (!inserted) return inserted;
-      return txn.setNumber(kNames, markOf(names));
-    });
-  });
+  const auto put = [&](Txn& txn, OpenKeys& keys, base::Time now) -> base::Result<void> {
+    auto signers = authority_.current();
+    if (!signers) return std::move(signers).error();
+    if (auto dropped = dropOwn(txn, keys); !dropped) return dropped;
+    auto inserted = insertOwn(txn, keys, **signers, *key, subject, addresses_, now, rng_);
+    if (!inserted) return inserted;
+    return txn.setNumber(kNames, markOf(names));
+  };
+  auto done = grantAndWait(vault_, store_, clock_, put);
   return done ? readAgain() : std::move(done);
 }
 

@@ -2,6 +2,7 @@
 #include "kms/audit/audit.h"
 #include "kms/pki/authority_chain.h"
 #include "kms/pki/authority_change.h"
+#include "kms/pki/digest.h"
 #include "kms/pki/grant.h"
 
 namespace kms::pki {
@@ -62,6 +63,20 @@ Result<void> keepRequest(Txn& txn, OpenKeys& keys, const PrivateKey& key, const 
   if (!encoded) return std::move(encoded).error();
   fresh.key = *std::move(encoded);
   return writeAuthority(txn, keys, fresh);
+}
+
+ApprovalSubject subjectOf(const std::vector<Certificate>& given) {
+  base::Bytes all;
+  for (const Certificate& one : given) all.insert(all.end(), one.der.begin(), one.der.end());
+  return replacement("certificates " + base::toHex(sha256(all)));
+}
+
+// Where there is a current authority, which would give way: whether that is agreed to.
+Result<void> mayReplace(const AuthorityTools& tools, const ApprovalSubject& subject,
+                        const Addresses& addresses, const Actor& by) {
+  if (!tools.authority.current()) return {};
+  if (lacksNumber(addresses)) return addressesWithoutNumber();
+  return tools.approvals.ask(by, subject);
 }
 
 struct Installed {
@@ -142,6 +157,8 @@ base::Result<std::int64_t> installSubordinate(const AuthorityTools& tools,
   if (!before) return std::move(before).error();
   const auto chain = checkAuthorityChain(given, pending->key, *before);
   if (!chain) return chain.error();
+  const ApprovalSubject subject = subjectOf(given);
+  if (auto may = mayReplace(tools, subject, plan.addresses, by); !may) return std::move(may).error();
   const auto signers = makeSignerKeys(pending->kind);
   if (!signers) return signers.error();
   Installed made;
@@ -150,6 +167,8 @@ base::Result<std::int64_t> installSubordinate(const AuthorityTools& tools,
         install(txn, keys, *chain, *signers, {plan.organisation, plan.addresses, now, tools.rng});
     if (!installed) return std::move(installed).error();
     made = *std::move(installed);
+    if (!made.before.empty())
+      if (auto spent = tools.approvals.spend(txn, keys, by, subject, now); !spent) return spent;
     AuditEntry entry{
         Event::AuthorityInstalled, by.name, numberText(made.number),
         shownName(chain->own.subject) + ", signed by " + shownName(chain->own.issuer) + made.before};

@@ -100,6 +100,9 @@ base::Result<std::int64_t> rolloverAuthority(const AuthorityTools& tools, std::o
   DurableClock durable(tools.clock, tools.policy);
   auto began = durable.now(tools.store);
   if (!began) return std::move(began).error();
+  const ApprovalSubject subject =
+      replacement("a new key, " + (key ? std::string(keyKindName(*key)) : "the same kind"));
+  if (auto may = tools.approvals.ask(by, subject); !may) return std::move(may).error();
   const auto next = makeNext(*before, key.value_or(before->kind), plan.life, *began, tools.rng);
   if (!next) return next.error();
   std::int64_t number = 0;
@@ -109,6 +112,7 @@ base::Result<std::int64_t> rolloverAuthority(const AuthorityTools& tools, std::o
     auto made = put(txn, keys, *next, **old, {plan.organisation, plan.addresses, now, tools.rng});
     if (!made) return std::move(made).error();
     number = *made;
+    if (auto spent = tools.approvals.spend(txn, keys, by, subject, now); !spent) return spent;
     AuditEntry entry{Event::AuthorityRolledOver, by.name, numberText(number),
                      shownName(before->name) + ", " + std::string(keyKindName(next->authority.key.kind())) +
                          ", in place of " + numberText(before->number)};

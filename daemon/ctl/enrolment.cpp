@@ -113,9 +113,9 @@ Result<void> Enrolment::keepAuthority(const std::vector<Certificate>& chain) {
   return directory_.writePublic(kAuthorityFile, base::asBytes(pemOf(authorities_)));
 }
 
-Result<Answer> Enrolment::ask(Remote& remote, const char* path, const Body* body) {
+Result<Answer> Enrolment::ask(Remote& remote, const char* path, const Body* body, const Query& query) {
   refusal_.reset();
-  auto answer = remote.call("POST", path, body);
+  auto answer = remote.call("POST", path, body, query);
   if (!answer || answer->good()) return answer;
   refusal_ = *answer;
   return errorOf(*answer);

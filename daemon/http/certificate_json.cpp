@@ -106,13 +106,13 @@ base::SecretText keyPairJson(const kms::pki::KeyPair& pair) {
   return document.text();
 }
 
-base::SecretText keyPairsJson(const std::vector<kms::pki::KeyPair>& pairs) {
+base::SecretText keyPairsJson(const kms::Page<kms::pki::KeyPair>& page) {
   SecretJson document = SecretJson::create();
   json::array items(document.storage());
-  for (const kms::pki::KeyPair& pair : pairs) items.emplace_back(pairObject(pair, document.storage()));
+  for (const kms::pki::KeyPair& pair : page.items) items.emplace_back(pairObject(pair, document.storage()));
   json::object out(document.storage());
   out["items"] = std::move(items);
-  out["next"] = nullptr;
+  out["next"] = page.next ? json::value(*page.next) : json::value();
   document.value() = std::move(out);
   return document.text();
 }

@@ -16,7 +16,7 @@ base::SecretText certificatesJson(const kms::Page<kms::pki::CertificateView>& pa
 base::SecretText issuedCertificateJson(const kms::pki::IssuedCertificate& issued);
 // The same with the private key, PKCS#8 in PEM.
 base::SecretText keyPairJson(const kms::pki::KeyPair& pair);
-base::SecretText keyPairsJson(const std::vector<kms::pki::KeyPair>& pairs);
+base::SecretText keyPairsJson(const kms::Page<kms::pki::KeyPair>& page);
 base::SecretText confirmedJson(const kms::pki::Serial& serial, bool accepted);
 // The authority and, in "older", those before it; the current one first; `list`: its last CRL, null where
 // there is none. "sha256" is of its own certificate, whoever signed that; "chain" goes from there to the

@@ -129,8 +129,10 @@ class CertificateService {
   // CertificateRefused; Conflict; Unavailable / ClockBack.
   void encryptionPair(const Serial& holder, Reply<KeyPair> reply);
   // Every pair that this user ever had, the newest first, for the active signing certificate that was got
-  // with a recover token, and no longer than a claim lasts. Errors: Denied / CertificateRefused.
-  void recover(const Serial& holder, Reply<std::vector<KeyPair>> reply);
+  // with a recover token, and no longer than a claim lasts. A page has as many of `limit` pairs as fit one
+  // answer; it may be empty and not the last. `after`: what `next` said, or empty; asking for a page again is
+  // no error. Errors: Denied / CertificateRefused; Invalid.
+  void recover(const Serial& holder, const std::string& after, std::size_t limit, Reply<Page<KeyPair>> reply);
 
   // By an issuer, or the holder (an actor that is the user); the server's own by an admin. What is held can
   // be released by an issuer with the reason RemoveFromCrl. Revoking again is no error. One that was not yet

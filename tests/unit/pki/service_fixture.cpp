@@ -99,8 +99,9 @@ Result<pki::KeyPair> ServiceTest::encryptionPair(const pki::Serial& holder) {
   return await<pki::KeyPair>([&](auto reply) { service->encryptionPair(holder, reply); });
 }
 
-Result<std::vector<pki::KeyPair>> ServiceTest::recover(const pki::Serial& holder) {
-  return await<std::vector<pki::KeyPair>>([&](auto reply) { service->recover(holder, reply); });
+Result<kms::Page<pki::KeyPair>> ServiceTest::recover(const pki::Serial& holder, const std::string& after,
+                                                     std::size_t limit) {
+  return await<kms::Page<pki::KeyPair>>([&](auto reply) { service->recover(holder, after, limit, reply); });
 }
 
 void ServiceTest::tidyCertificates() {

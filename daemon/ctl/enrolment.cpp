@@ -151,6 +151,7 @@ Result<void> Enrolment::enrolAnew() {
     return sound;
   }
   if (auto kept = keepAuthority(issued->chain); !kept) return kept;
+  if (auto kept = directory_.keepLinks(issued->links); !kept) return kept;
   if (auto kept = directory_.writePublic(kSigningPair.certificate, base::asBytes(issued->text)); !kept)
     return kept;
   certificate_ = std::move(issued->certificate);
@@ -164,7 +165,7 @@ Result<void> Enrolment::checkSigning(const Issued& issued) const {
   if (!contains(authorities_, issued.chain.front()))
     return Error{Code::Denied,
                  "another authority signed the certificate than the server's, as it was checked"};
-  return checkIssued(issued.certificate, authorities_, issued.chain, key_->publicKey(), Profile::Signing);
+  return checkIssued(issued.certificate, authorities_, between(issued), key_->publicKey(), Profile::Signing);
 }
 
 Result<void> Enrolment::confirm(const Certificate& certificate, bool accepted) {

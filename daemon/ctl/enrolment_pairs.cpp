@@ -26,14 +26,6 @@ Result<void> checkPair(const IssuedPair& pair, const std::string& user) {
   return {};
 }
 
-Result<base::SecretBuffer> bundleOf(const std::vector<kms::pki::BundleEntry>& entries,
-                                    const std::vector<kms::pki::Certificate>& authorities,
-                                    const base::SecretText& password) {
-  std::vector<base::Bytes> chain;
-  for (const auto& one : authorities) chain.push_back(one.der);
-  return kms::pki::makeBundle(entries, chain, base::view(password));
-}
-
 }  // namespace
 
 Result<void> Enrolment::getPairs() {
@@ -104,7 +96,10 @@ Result<void> Enrolment::writeBundles() {
   if (parsed_.has("no-pkcs12")) return {};
   const auto own = key_->encode();
   if (!own) return own.error();
-  auto signing = bundleOf({{own->bytes(), certificate_->der, user_}}, authorities_, password_.text);
+  auto chain = directory_.links();
+  for (const auto& one : authorities_) chain.push_back(one.der);
+  auto signing =
+      kms::pki::makeBundle({{own->bytes(), certificate_->der, user_}}, chain, base::view(password_.text));
   if (!signing) return std::move(signing).error();
   if (auto kept = directory_.writeSecret(kSigningBundle, signing->bytes()); !kept) return kept;
   if (!pair_) return {};
@@ -114,7 +109,7 @@ Result<void> Enrolment::writeBundles() {
   std::vector<kms::pki::BundleEntry> entries{
       {newest->bytes(), pair_->issued.certificate.der, nameOf(pair_->issued.until)}};
   for (const OldPair& old : oldPairs_) entries.push_back({old.key, old.certificate, nameOf(old.until)});
-  auto bundle = bundleOf(entries, authorities_, password_.text);
+  auto bundle = kms::pki::makeBundle(entries, chain, base::view(password_.text));
   if (!bundle) return std::move(bundle).error();
   return directory_.writeSecret(kEncryptionBundle, bundle->bytes());
 }

@@ -43,7 +43,8 @@ struct IssuedCertificate {
   base::Time notBefore{};
   base::Time notAfter{};
   base::Time confirmBy{};          // the epoch: nothing to confirm
-  std::vector<base::Bytes> chain;  // the authority's certificate first, then up to the root; a link last
+  std::vector<base::Bytes> chain;  // the authority's certificate first, then up to the root
+  std::vector<base::Bytes> links;  // see newWithOld()
 };
 
 // A pair that the server made, or kept.

@@ -105,6 +105,7 @@ ServerCertificate::ServerCertificate(Vault& vault, Store& store, Authority& auth
       rng_(rng),
       addresses_(std::move(addresses)),
       organisation_(std::move(organisation)),
+      real_(clock),
       clock_(clock, policy) {}
 
 ServerCertificate::~ServerCertificate() { closing(); }
@@ -125,9 +126,9 @@ base::Result<void> ServerCertificate::opened(StoreReader& reader, OpenKeys& keys
       return corruptRow("the certificate that https shows and its key are no pair");
     auto signers = authority_.number((*row)->authority);
     if (!signers && signers.error().code != base::Code::NotFound) return std::move(signers).error();
-    auto identity = std::make_shared<const ServerIdentity>(
-        ServerIdentity{Issuer{*std::move(certificate), *std::move(key)}, (*row)->authority,
-                       names->value_or(0), signers ? alongWith(**signers) : std::vector<base::Bytes>()});
+    auto identity = std::make_shared<const ServerIdentity>(ServerIdentity{
+        Issuer{*std::move(certificate), *std::move(key)}, (*row)->authority, names->value_or(0),
+        signers ? alongWith(**signers, real_.now()) : std::vector<base::Bytes>()});
     const std::lock_guard lock(mutex_);
     until_ = identity->own.certificate.notAfter;
     identity_ = std::move(identity);
@@ -182,7 +183,7 @@ base::Result<bool> ServerCertificate::due(const std::vector<std::string>& names,
   const base::Time last = (*current)->authority.certificate.notAfter;
   if (now >= last) return false;  // nothing that it signs now would count
   const auto has = hold();
-  if (has && (*has)->authority == (*current)->number && (*has)->chain != alongWith(**current))
+  if (has && (*has)->authority == (*current)->number && (*has)->chain != alongWith(**current, real_.now()))
     if (auto again = readAgain(); !again) return std::move(again).error();
   if (!has || (*has)->authority != (*current)->number || (*has)->names != markOf(names)) return true;
   const Certificate& own = (*has)->own.certificate;

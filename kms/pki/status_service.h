@@ -28,8 +28,8 @@ struct StatusPolicy {
 class StatusService final : public RevocationListener, public KeyParty {
  public:
   // `directory`: for N.crl, N.delta.crl and N.crt of authority N, and as PEM N.above.pem and N.links.pem
-  // where there are such certificates, and ocsp.kept; made where it is not there. REQUIRES: the others outlive it; it is
-  // attached to the vault behind `authority`, and listens to `certificates`.
+  // where there are such certificates, and ocsp.kept; made where it is not there. REQUIRES: the others
+  // outlive it; it is attached to the vault behind `authority`, and listens to `certificates`.
   StatusService(Vault& vault, Store& store, Authority& authority, CertificateService& certificates,
                 const base::Clock& clock, std::filesystem::path directory, StatusPolicy policy = {});
 
@@ -75,8 +75,15 @@ class StatusService final : public RevocationListener, public KeyParty {
   std::optional<base::Error> fault_;
 };
 
+// All that follow take the current authority first, as published() gives it, and give nothing twice.
+//
 // What a program must have to check what any of these has signed: the certificates of each, then those above
-// it, and the links where `links`; none twice.
-std::vector<base::Bytes> bundleOf(const std::vector<PublishedAuthority>& all, bool links);
+// it.
+std::vector<base::Bytes> bundleOf(const std::vector<PublishedAuthority>& all);
+// The current authority's links to those before it, as newWithOld(const Signers&, base::Time) has them.
+std::vector<base::Bytes> newWithOld(const std::vector<PublishedAuthority>& all, base::Time now);
+// What has not ended of the bundle, and the links of the newest kGenerationsMost in both directions. The
+// current authority always.
+std::vector<base::Bytes> bundleWithLinks(const std::vector<PublishedAuthority>& all, base::Time now);
 
 }  // namespace kms::pki

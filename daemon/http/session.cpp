@@ -50,8 +50,6 @@ class Reply {
   ~Reply() {
     if (!given_.load()) give(problem(500, "internal", "the request was dropped"));
   }
-  Reply(const Reply&) = delete;
-  Reply& operator=(const Reply&) = delete;
   void give(Response response);
 
  private:
@@ -84,7 +82,8 @@ class Session final : public Connection {
     if (phase_ != Phase::Busy) end();
   }
   void tlsChanged() override {
-    if (phase_ == Phase::Handshake || certificate_) finish();
+    overtaken_ = phase_ == Phase::Handshake;
+    if (certificate_) finish();
   }
   void expire() override {
     orderly_ = !sending_;  // a client that does not take its answer keeps nothing of it
@@ -201,7 +200,7 @@ class Session final : public Connection {
       if (!co_await ready(state)) co_return !finishing_ && core_.handshakeFailed(*wire_);
     shaking_ = false;
     certificate_ = wire_->certificate();
-    co_return true;
+    co_return !(overtaken_ && certificate_);
   }
 
   void becomeIdle() {
@@ -365,6 +364,7 @@ class Session final : public Connection {
   Response response_;
   Phase phase_ = Phase::Handshake;
   bool shaking_ = false;
+  bool overtaken_ = false;  // new files came in the handshake: what is shown counts by the old ones
   bool calling_ = false;
   bool answered_ = false;
   bool finishing_ = false;

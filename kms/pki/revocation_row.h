@@ -29,7 +29,8 @@ base::Result<std::int64_t> takeRevocationNumber(Txn& txn);
 // The last one that was given; 0: none was.
 base::Result<std::int64_t> lastRevocationNumber(StoreReader& reader);
 base::Result<void> insertRevocation(Txn& txn, OpenKeys& keys, const RevocationRow& row);
-// Every row, by rising key, in one view.
+// Every row, by rising key, in one view. `each` is called on another thread, one call after the other, and
+// not after the return.
 base::Result<void> loadRevocations(StoreReader& reader, OpenKeys& keys,
                                    const std::function<void(const RevocationRow&)>& each);
 

@@ -149,6 +149,9 @@ class CertificateService {
                    Reply<Outcomes<RevokedUser>> reply);
   // By an issuer or the holder. Errors: NotFound; Denied / Forbidden.
   base::Result<CertificateView> show(const Actor& by, const Serial& serial);
+  // What anybody may know of it, so without its user's name, which would have to be looked up. Errors:
+  // NotFound.
+  base::Result<CertificateView> status(const Serial& serial);
   // Those of `user`, the newest first; for issuers with no user: all, the oldest first. `after`: what `next`
   // said, or empty. Errors: NotFound (user); Denied / Forbidden; Invalid.
   base::Result<Page<CertificateView>> list(const Actor& by, const std::string& user, const std::string& after,

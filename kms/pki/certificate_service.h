@@ -163,8 +163,6 @@ class CertificateService {
 
   // Since the start.
   const CertificateCounts& counts() const noexcept;
-  // What it is now, for OCSP. Errors: NotFound.
-  base::Result<CertificateState> lookUp(const Serial& serial);
   // Revokes what was not confirmed in time, drops the revocations of what has long ended, a bounded batch,
   // and renews the authority's delegated signers; true while more is left.
   base::Result<bool> tidy();

@@ -114,9 +114,9 @@ void ServiceTest::tidyCertificates() {
 }
 
 pki::CertificateState ServiceTest::state(const pki::Serial& serial) {
-  auto found = service->lookUp(serial);
+  auto found = service->status(serial);
   EXPECT_OK(found);
-  return found ? *found : pki::CertificateState{};
+  return found ? found->state : pki::CertificateState{};
 }
 
 bool ServiceTest::authenticates(const pki::IssuedCertificate& certificate) {

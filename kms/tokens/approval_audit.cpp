@@ -9,7 +9,7 @@ namespace {
 using base::Result;
 
 constexpr std::size_t kBatch = 256;  // rows under one hold of the keys
-constexpr int kRounds = 3;           // of a row that changes while it is looked at
+constexpr int kRounds = 64;          // of rows that change while they are looked at
 
 // Whether this is what the log tells of such a subject; it may have cut a long one.
 bool isOf(std::string_view told, const ApprovalSubject& subject) {
@@ -66,7 +66,7 @@ void ApprovalAudit::ask(Told& told, const AuditFacts& facts, const std::string& 
 
 Result<void> ApprovalAudit::compare(const std::function<Result<void>()>& catchUp) {
   // Of what the log told before the first row was read.
-  for (const auto& [key, told] : told_) doubts_.insert(key);
+  for (const auto& [key, told] : told_) doubts_.try_emplace(key);
   if (auto read = readRows(); !read) return read;
   return settle(catchUp);
 }
@@ -85,7 +85,7 @@ Result<void> ApprovalAudit::readRows() {
     if (!read) return read;
     for (const SealedRow& sealed : rows) {
       ++report_.approvals;
-      doubts_.insert(sealed.key);
+      doubts_.try_emplace(sealed.key);
     }
     if (rows.empty()) return {};
     after = rows.back().key;
@@ -97,18 +97,22 @@ Result<void> ApprovalAudit::settle(const std::function<Result<void>()>& catchUp)
     if (auto caught = catchUp(); !caught) return caught;
     if (auto looked = lookAgain(round == kRounds); !looked) return looked;
   }
-  doubts_.clear();
   return {};
 }
 
-// A row may be newer than what was read of the log. The last time, what is wrong is told.
+// A row may be newer than what was read of the log: what is wrong is told where the row is still as it was
+// before the log was read, and the last time.
 Result<void> ApprovalAudit::lookAgain(bool last) {
-  std::set<std::int64_t> left;
-  for (const std::int64_t key : doubts_) {
+  std::map<std::int64_t, std::optional<std::uint32_t>> left;
+  for (const auto& [key, before] : doubts_) {
     auto keys = vault_.hold();
     if (!keys) return std::move(keys).error();
     std::string wrong;
+    std::uint32_t revision = 0;
     auto read = store_.read([&](StoreReader& reader) -> Result<void> {
+      auto sealed = reader.get(Table::Approvals, key);
+      if (!sealed) return std::move(sealed).error();
+      if (*sealed) revision = (*sealed)->revision;
       auto found = wrongNow(reader, **keys, key);
       if (!found) return std::move(found).error();
       wrong = *std::move(found);
@@ -116,8 +120,10 @@ Result<void> ApprovalAudit::lookAgain(bool last) {
     });
     if (!read) return read;
     if (wrong.empty()) continue;
-    left.insert(key);
-    if (last) problem(approvalId(key), std::move(wrong));
+    if (last || before == revision)
+      problem(approvalId(key), std::move(wrong));
+    else
+      left.emplace(key, revision);
   }
   doubts_ = std::move(left);
   return {};

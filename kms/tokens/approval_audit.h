@@ -5,7 +5,7 @@
 
 #include <functional>
 #include <map>
-#include <set>
+#include <optional>
 
 #include "kms/audit/audit_line.h"
 #include "kms/tokens/approval_row.h"
@@ -61,7 +61,8 @@ class ApprovalAudit {
   DurableClock clock_;
   Report report_;
   std::map<std::int64_t, Told> told_;  // by the row's key
-  std::set<std::int64_t> doubts_;      // those whose row has yet to fit
+  // Those whose row has yet to fit, each with its revision when it was read last; 0 where there was none.
+  std::map<std::int64_t, std::optional<std::uint32_t>> doubts_;
 };
 
 }  // namespace kms

@@ -56,7 +56,7 @@ class BadTime : public FaultDesk {
 };
 
 TEST_F(BadTime, WhileSealedNothingIsIssued) {
-  ASSERT_EQ(server_.ctl({"seal"}).exit, 0);
+  seal();
   isRefused(R"(
 #       ir  kur est reest keygen json renew issue enrol code   says
 sealed  503 503 503 503   503    503  503   3     3     sealed sealed)");

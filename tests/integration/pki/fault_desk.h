@@ -39,8 +39,13 @@ class FaultDesk : public Pki {
 
   // The server on the same database, with other ports; before it starts, this is done to the database.
   void restart(const std::string& sql = {});
-  // kmsctl unseal, by the medium in its drive.
+  // kmsctl seal and unseal, by the medium in its drive. They and restart() return once the audit log tells of
+  // it, which is a moment after the server is so.
+  void seal();
   void unseal();
+
+  // How often the audit log tells of such an event.
+  std::size_t told(const std::string& event) const;
 
   std::string subject_ = "/CN=alice";  // of ir and kur
   std::vector<std::string> cmpMore_;   // for ir and kur

@@ -1,16 +1,15 @@
 #include "daemon/http/tls.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <openssl/ssl.h>
-#include <poll.h>
 
 #include <atomic>
+#include <future>
 
 #include "daemon/http/client.h"
 #include "daemon/http/server.h"
 #include "tests/support/process.h"
 #include "tests/unit/http/certificates.h"
+#include "tests/unit/http/halfway.h"
 #include "tests/unit/http/wire.h"
 
 namespace tests {
@@ -246,43 +245,6 @@ TEST_F(Tls, RefusesClientsThatShowWhatIsNotValid) {
   EXPECT_EQ(ask(**other), "POST https - 0");
 }
 
-// A client that stops in the handshake once the server has answered its first words.
-class Halfway {
- public:
-  Halfway(std::uint16_t port, const std::string& certificate, const std::string& key)
-      : wire_(port), context_(SSL_CTX_new(TLS_client_method())) {
-    if (!certificate.empty()) {
-      SSL_CTX_use_certificate_file(context_.get(), certificate.c_str(), SSL_FILETYPE_PEM);
-      SSL_CTX_use_PrivateKey_file(context_.get(), key.c_str(), SSL_FILETYPE_PEM);
-    }
-    ssl_.reset(SSL_new(context_.get()));
-    SSL_set_fd(ssl_.get(), wire_.fd());
-    ::fcntl(wire_.fd(), F_SETFL, O_NONBLOCK);
-    EXPECT_EQ(SSL_connect(ssl_.get()), -1);
-    pollfd answered{wire_.fd(), POLLIN, 0};
-    EXPECT_EQ(::poll(&answered, 1, 20'000), 1);
-    ::fcntl(wire_.fd(), F_SETFL, 0);
-  }
-
-  // The rest of the handshake, a request, and the last line of its answer; empty where the server ends it.
-  std::string goOn() {
-    constexpr std::string_view kRequest =
-        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    std::string out;
-    if (SSL_connect(ssl_.get()) != 1 || SSL_write(ssl_.get(), kRequest.data(), kRequest.size()) <= 0)
-      return out;
-    char some[4096];
-    for (int got = 0; (got = SSL_read(ssl_.get(), some, sizeof some)) > 0;)
-      out.append(some, static_cast<std::size_t>(got));
-    return out.substr(out.rfind('\n') + 1);
-  }
-
- private:
-  Wire wire_;
-  std::unique_ptr<SSL_CTX, decltype([](SSL_CTX* it) { SSL_CTX_free(it); })> context_;
-  std::unique_ptr<SSL, decltype([](SSL* it) { SSL_free(it); })> ssl_;
-};
-
 TEST_F(Tls, NewFilesInAHandshakeEndItOnlyForWhoShowsACertificate) {
   pki.client("alice");
   serve(files("ca.pem"));
@@ -291,6 +253,9 @@ TEST_F(Tls, NewFilesInAHandshakeEndItOnlyForWhoShowsACertificate) {
   auto renewed = TlsContext::load(files("ca.pem"));
   ASSERT_TRUE(renewed) << renewed.error().what;
   server->setTls(*renewed);
+  std::promise<void> heard;  // by each loop of the server
+  server->ask([&] { heard.set_value(); });
+  heard.get_future().wait();
   EXPECT_EQ(nobody.goOn(), "POST https - 0");
   EXPECT_EQ(alice.goOn(), "");
   EXPECT_EQ(asked("alice"), "POST https alice 0");

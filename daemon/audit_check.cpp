@@ -5,6 +5,7 @@
 #include "hal/base/rfc3339.h"
 #include "kms/audit/audit_verify.h"
 #include "kms/pki/certificate_audit.h"
+#include "kms/tokens/approval_audit.h"
 #include "kms/tokens/store_audit.h"
 
 namespace kmsd {
@@ -50,31 +51,39 @@ json::object objectOf(const kms::AuditReport& report) {
 // What is compared with the rows of the store.
 struct Rows {
   Rows(const kms::Vault& vault, kms::Store& store, const base::Clock& clock, const kms::Policy& policy)
-      : tokens(vault, store, clock, policy), certificates(vault, store, clock, policy) {}
+      : tokens(vault, store, clock, policy),
+        approvals(vault, store, clock, policy),
+        certificates(vault, store, clock, policy) {}
 
   Result<void> entry(const kms::AuditFacts& facts) {
     if (auto taken = tokens.entry(facts); !taken) return taken;
+    if (auto taken = approvals.entry(facts); !taken) return taken;
     return certificates.entry(facts);
   }
   Result<void> compare(const std::function<Result<void>()>& catchUp) {
     if (auto done = tokens.compare(catchUp); !done) return done;
+    if (auto done = approvals.compare(catchUp); !done) return done;
     return certificates.compare(catchUp);
   }
   std::int64_t problemCount() const {
-    return tokens.report().problemCount + certificates.report().problemCount;
+    return tokens.report().problemCount + approvals.report().problemCount +
+           certificates.report().problemCount;
   }
 
   kms::StoreAudit tokens;  // and users
+  kms::ApprovalAudit approvals;
   kms::pki::CertificateAudit certificates;
 };
 
 json::object objectOf(const Rows& rows) {
   json::array problems;
-  for (const auto* all : {&rows.tokens.report().problems, &rows.certificates.report().problems})
+  for (const auto* all : {&rows.tokens.report().problems, &rows.approvals.report().problems,
+                          &rows.certificates.report().problems})
     for (const kms::StoreProblem& problem : *all)
       problems.push_back(json::object{{"object", problem.object}, {"what", problem.what}});
   return {{"users", rows.tokens.report().users},
           {"tokens", rows.tokens.report().tokens},
+          {"approvals", rows.approvals.report().approvals},
           {"certificates", rows.certificates.report().certificates},
           {"problem_count", rows.problemCount()},
           {"problems", std::move(problems)}};

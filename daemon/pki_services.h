@@ -48,24 +48,19 @@ class PkiServices {
   base::Result<void> init(kms::pki::KeyKind key, const std::string& name, const kms::Actor& by);
 
   // A key for which another authority makes the certificate, and that certificate. Errors: as
-  // kms::pki::requestSubordinate, pendingRequest and installSubordinate; of install() also as mayRollOver(),
-  // where there is an authority already.
+  // kms::pki::requestSubordinate, pendingRequest and installSubordinate.
   base::Result<base::Bytes> request(kms::pki::KeyKind key, const std::string& name, bool replace,
                                     const kms::Actor& by);
   base::Result<base::Bytes> requested(const kms::Actor& by);
   base::Result<void> install(const std::vector<kms::pki::Certificate>& chain, const kms::Actor& by);
   // A new key in the place of a current authority that signed itself; none: of the same kind. Errors: as
-  // mayRollOver() and kms::pki::rolloverAuthority.
+  // kms::pki::rolloverAuthority.
   base::Result<void> rollover(std::optional<kms::pki::KeyKind> key, const kms::Actor& by);
 
  private:
   PkiServices(kms::Vault& vault, kms::Store& store, kms::ApprovalService& approvals, const base::Clock& clock,
               base::Rng& rng, const kms::Policy& policy, PkiOptions options);
 
-  // The one place where it is decided whether another authority may take the place of the current one now:
-  // the one that `what` tells of, in the same words each time. Uses up what others have agreed to. Errors:
-  // Denied / Forbidden (admins only); as kms::ApprovalService::require.
-  base::Result<void> mayRollOver(const kms::Actor& by, const std::string& what);
   kms::pki::AuthorityTools tools() noexcept;
   kms::pki::AuthorityPlan plan(const std::string& name) const;
 

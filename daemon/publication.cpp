@@ -87,7 +87,7 @@ base::Result<void> Publication::writeAuthorities(std::vector<kms::pki::Published
   for (const auto& one : all)
     if (auto done = put("ca/" + std::to_string(one.number) + ".crt", one.certificate); !done) return done;
   std::string text;
-  for (const base::Bytes& der : kms::pki::bundleOf(all, false)) text += kms::pki::pem("CERTIFICATE", der);
+  for (const base::Bytes& der : kms::pki::bundleOf(all)) text += kms::pki::pem("CERTIFICATE", der);
   if (auto done = put("ca.pem", base::asBytes(text)); !done) return done;
   if (auto done = put("ca.crt", all.front().certificate); !done) return done;
   authorities_ = std::move(all);

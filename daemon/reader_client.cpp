@@ -17,6 +17,10 @@ using base::Result;
 using base::SecretBuffer;
 namespace reader = hal::reader;
 
+namespace {
+constexpr std::chrono::milliseconds kGrace{2'000};  // beyond its timeout, for a child that says so itself
+}
+
 Result<std::unique_ptr<ReaderClient>> ReaderClient::start(ReaderOptions options, Events events) {
   auto program = ReaderChild::find(options.program);
   if (!program) return std::move(program).error();
@@ -60,11 +64,8 @@ void ReaderClientImpl::wakeThread() {
   if (::write(wake_.get(), &one, sizeof one) < 0) return;
 }
 
-std::chrono::milliseconds ReaderClientImpl::budget() const {
-  return options_.readTimeout + std::chrono::milliseconds(2'000);
-}
-
-Result<reader::Frame> ReaderClientImpl::call(reader::Type expected, std::string what, const MakeFrame& make) {
+Result<reader::Frame> ReaderClientImpl::call(reader::Type expected, std::string what,
+                                             std::chrono::milliseconds timeout, const MakeFrame& make) {
   const std::lock_guard serial(callers_);
   std::unique_lock lock(mutex_);
   if (stopping_) return Error{Code::Unavailable, "kmsd-media has been stopped"};
@@ -76,7 +77,8 @@ Result<reader::Frame> ReaderClientImpl::call(reader::Type expected, std::string 
   call.request = request;
   call.expected = expected;
   call.what = std::move(what);
-  call.due = Deadline::in(budget());
+  call.budget = timeout + kGrace;
+  call.due = Deadline::in(call.budget);
   call_ = &call;
   wakeThread();
   for (;;) {
@@ -92,7 +94,7 @@ Result<reader::Frame> ReaderClientImpl::call(reader::Type expected, std::string 
       break;
     }
     call.answer = *std::move(answer);
-    call.due = Deadline::in(budget());
+    call.due = Deadline::in(call.budget);
     wakeThread();
   }
   call_ = nullptr;
@@ -116,17 +118,18 @@ Result<SecretBuffer> ReaderClientImpl::answerTo(const reader::Question& question
 }
 
 Result<SecretBuffer> ReaderClientImpl::read(const hal::MediumId& id) {
-  auto reply = call(reader::Type::KeyText, "reading " + id.uri(), [&](std::uint32_t request) {
-    return reader::encode(request, reader::Read{id, options_.readTimeout});
+  const auto timeout = options_.readTimeout;
+  auto reply = call(reader::Type::KeyText, "reading " + id.uri(), timeout, [&](std::uint32_t request) {
+    return reader::encode(request, reader::Read{id, timeout});
   });
   if (!reply) return std::move(reply).error();
   return reader::parseKeyText(reply->body.bytes());
 }
 
 Result<std::vector<hal::Slot>> ReaderClientImpl::scan() {
-  auto reply = call(reader::Type::Slots, "looking for media", [&](std::uint32_t request) {
-    return reader::encode(request, reader::Scan{options_.readTimeout});
-  });
+  const auto timeout = options_.readTimeout;
+  auto reply = call(reader::Type::Slots, "looking for media", timeout,
+                    [&](std::uint32_t request) { return reader::encode(request, reader::Scan{timeout}); });
   if (!reply) return std::move(reply).error();
   return reader::parseSlots(reply->body.bytes());
 }
@@ -135,8 +138,8 @@ Result<void> ReaderClientImpl::write(const hal::MediumId& id, base::BytesView te
   if (!options_.writable) return Error{Code::Denied, "media are not written here"};
   auto copy = SecretBuffer::copyOf(text);
   if (!copy) return std::move(copy).error();
-  const reader::Write message{id, consent, options_.readTimeout, *std::move(copy)};
-  auto reply = call(reader::Type::Written, "writing " + id.uri(),
+  const reader::Write message{id, consent, options_.writeTimeout, *std::move(copy)};
+  auto reply = call(reader::Type::Written, "writing " + id.uri(), options_.writeTimeout,
                     [&](std::uint32_t request) { return reader::encode(request, message); });
   if (!reply) return std::move(reply).error();
   return {};

@@ -25,7 +25,10 @@ struct ReaderOptions {
   std::shared_ptr<ReaderChildren>
       children{};  // is told of each kmsd-media; of this client alone; null: nobody
   std::chrono::milliseconds readTimeout{10'000};  // a silent drive is given up after this
-  std::chrono::milliseconds restartDelay{250};    // doubles up to 30 s while the child keeps dying
+  // A diskette may be formatted, written and read back, and a drive in need tries each sector again and
+  // again.
+  std::chrono::milliseconds writeTimeout{120'000};
+  std::chrono::milliseconds restartDelay{250};  // doubles up to 30 s while the child keeps dying
   // A child that nothing was heard of for so long is asked whether it lives, unless a request is under way.
   std::chrono::milliseconds quiet{5'000};
   std::chrono::milliseconds pongTimeout{3'000};  // and is lost where it says nothing for so long then

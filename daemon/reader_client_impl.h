@@ -33,6 +33,7 @@ class ReaderClientImpl final : public ReaderClient {
     std::uint32_t request = 0;
     hal::reader::Type expected{};
     std::string what;  // for messages: "reading floppy:A:"
+    std::chrono::milliseconds budget{};
     base::Deadline due = base::Deadline::in({});
     bool sent = false;
     bool done = false;
@@ -44,9 +45,10 @@ class ReaderClientImpl final : public ReaderClient {
   };
 
   using MakeFrame = std::function<base::Result<base::SecretBuffer>(std::uint32_t request)>;
-  base::Result<hal::reader::Frame> call(hal::reader::Type expected, std::string what, const MakeFrame& make);
+  // `timeout` is what the frame allows the child.
+  base::Result<hal::reader::Frame> call(hal::reader::Type expected, std::string what,
+                                        std::chrono::milliseconds timeout, const MakeFrame& make);
   base::Result<base::SecretBuffer> answerTo(const hal::reader::Question& question, std::uint32_t request);
-  std::chrono::milliseconds budget() const;
   void wakeThread();
 
   // All below: the thread.

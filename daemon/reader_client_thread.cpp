@@ -149,7 +149,7 @@ Result<void> ReaderClientImpl::sendPending(hal::ReaderChannel& channel) {
     if (!call_->sent) {
       frame = std::move(call_->frame);
       call_->sent = true;
-      call_->due = Deadline::in(budget());
+      call_->due = Deadline::in(call_->budget);
     } else if (call_->answer) {
       frame = *std::exchange(call_->answer, std::nullopt);
     }

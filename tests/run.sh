@@ -16,6 +16,7 @@ while (($# > 0)); do
   esac
   shift
 done
+export CCACHE_SLOPPINESS=pch_defines,time_macros  # what it asks for to keep what precompiled headers are used in
 logs=build/test-logs
 mkdir -p "$logs"
 

@@ -74,6 +74,7 @@ Exit report(const Parsed& parsed, const Document& answer) {
       {"last", answer.text("last")}};
   if (rows)
     fields.push_back({"rows", rows->text("users") + " users, " + rows->text("tokens") + " tokens, " +
+                                  rows->text("approvals") + " requests for approval, " +
                                   rows->text("certificates") + " certificates"});
   fields.push_back({"result", exit == Exit::No ? "problems"
                               : checked        ? "sound"

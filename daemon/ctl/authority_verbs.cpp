@@ -36,8 +36,8 @@ Exit runShow(const Parsed& parsed) {
 
 Exit runInit(const Parsed& parsed) {
   Body body;
-  body.text("key", parsed.text("kind"));
-  if (parsed.has("name")) body.text("name", parsed.text("name"));
+  body.text("key", parsed.text("ca-key"));
+  if (parsed.has("ca-name")) body.text("name", parsed.text("ca-name"));
   return callThen(parsed, "POST", "/v1/ca", &body,
                   [&](const Answer& answer) { return printAuthority(parsed, answer.document); });
 }
@@ -83,13 +83,12 @@ Exit runRollover(const Parsed& parsed) {
 }
 
 constexpr std::string_view kKinds = "ecdsa-p256 ecdsa-p384 rsa-3072 rsa-4096 ed25519";
-constexpr std::array kInitOptions = {
-    OptionSpec{"kind", "K", "its key", "ecdsa-p256", false, false, false, kKinds},
-    OptionSpec{"name", "N", "its common name; the server's default is keydisk CA"},
-};
+constexpr OptionSpec kKey{"ca-key", "KIND", "its key", "ecdsa-p256", false, false, false, kKinds};
+constexpr OptionSpec kName{"ca-name", "NAME", "its common name; the server's default is keydisk CA"};
+constexpr std::array kInitOptions = {kKey, kName};
 constexpr std::array kRequestOptions = {
-    OptionSpec{"ca-key", "KIND", "its key", "ecdsa-p256", false, false, false, kKinds},
-    OptionSpec{"ca-name", "N", "its common name; the server's default is keydisk CA"},
+    kKey,
+    kName,
     OptionSpec{"out", "F", "write the request to this file instead of stdout"},
     OptionSpec{"show", "", "make nothing: give the request of the key that waits again"},
     OptionSpec{"replace", "",
@@ -115,8 +114,8 @@ constexpr std::array kVerbs = {
              "makes the certificate authority of a server that has none",
              {},
              kInitOptions,
-             "kmsctl ca init                                   # ECDSA P-256\n"
-             "kmsctl ca init --kind rsa-4096 --name 'Acme CA'   # takes some seconds",
+             "kmsctl ca init                                        # ECDSA P-256\n"
+             "kmsctl ca init --ca-key rsa-4096 --ca-name 'Acme CA' # takes some seconds",
              runInit},
     VerbSpec{"ca request",
              "makes a key for an authority under another one, and gives its request",

@@ -3,6 +3,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <memory>
 #include <new>
 
@@ -67,6 +68,17 @@ std::uint32_t opensslUse(std::uint16_t use) {
   return out;
 }
 
+// X509_V_OK, or what is wrong with the way from `leaf` to one of `trusted`.
+int lead(X509* leaf, const std::vector<Certificate>& trusted, const std::vector<Certificate>& between) {
+  const StorePtr store = storeOf(trusted);
+  const StackPtr untrusted = stackOf(between);
+  const ContextPtr context(X509_STORE_CTX_new());
+  if (!context || X509_STORE_CTX_init(context.get(), store.get(), leaf, untrusted.get()) != 1)
+    throw std::bad_alloc();
+  const bool good = X509_verify_cert(context.get()) == 1;
+  return good ? X509_V_OK : X509_STORE_CTX_get_error(context.get());
+}
+
 Result<void> checkUse(X509* certificate, const kms::pki::PublicKey& key, kms::pki::Profile profile) {
   const auto& wanted = kms::pki::row(profile);
   const std::uint32_t needed = opensslUse(key.isRsa() ? wanted.keyUseRsa : wanted.keyUse);
@@ -90,16 +102,18 @@ Result<void> checkIssued(const Certificate& certificate, const std::vector<Certi
   if (certificate.key != key.hash())
     return Error{Code::Invalid, "the certificate that the server sent is for another key"};
   const X509Ptr leaf = read(certificate);
-  const StorePtr store = storeOf(trusted);
-  const StackPtr untrusted = stackOf(between);
-  const ContextPtr context(X509_STORE_CTX_new());
-  if (!context || X509_STORE_CTX_init(context.get(), store.get(), leaf.get(), untrusted.get()) != 1)
-    throw std::bad_alloc();
-  if (X509_verify_cert(context.get()) != 1)
-    return Error{Code::Invalid,
-                 "the certificate that the server sent does not hold: " +
-                     std::string(X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get())))};
+  if (const int wrong = lead(leaf.get(), trusted, between); wrong != X509_V_OK)
+    return Error{Code::Invalid, "the certificate that the server sent does not hold: " +
+                                    std::string(X509_verify_cert_error_string(wrong))};
   return checkUse(leaf.get(), key, profile);
+}
+
+bool vouchesFor(const Certificate& known, const Certificate& next, const std::vector<Certificate>& links) {
+  if (X509_self_signed(read(next).get(), 1) != 1) return false;
+  return std::ranges::any_of(links, [&](const Certificate& link) {
+    return link.key == next.key && link.subject == next.subject && link.authority &&
+           lead(read(link).get(), {known}, links) == X509_V_OK;
+  });
 }
 
 }  // namespace kmsd::ctl

@@ -17,4 +17,9 @@ base::Result<void> checkIssued(const kms::pki::Certificate& certificate,
                                const std::vector<kms::pki::Certificate>& between,
                                const kms::pki::PublicKey& key, kms::pki::Profile profile);
 
+// Whether `next`, an authority that signed itself, has the place of `known`: links (RFC 4210, section 4.4)
+// lead from its key to that one.
+bool vouchesFor(const kms::pki::Certificate& known, const kms::pki::Certificate& next,
+                const std::vector<kms::pki::Certificate>& links);
+
 }  // namespace kmsd::ctl

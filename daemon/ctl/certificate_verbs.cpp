@@ -1,5 +1,6 @@
 #include <array>
 #include <iostream>
+#include <span>
 
 #include "daemon/ctl/bulk_verbs.h"
 #include "daemon/ctl/output.h"
@@ -7,6 +8,7 @@
 #include "daemon/ctl/verbs.h"
 #include "hal/base/file.h"
 #include "kms/pki/certificate.h"
+#include "kms/pki/der.h"
 
 namespace kmsd::ctl {
 namespace {
@@ -28,18 +30,36 @@ Exit printCertificate(const Parsed& parsed, const Document& certificate, bool pe
   return Exit::Yes;
 }
 
-// Requests come as PEM or DER; JSON takes text.
-std::string asPem(const std::string& request) {
-  const bool text = request.find("-----BEGIN") != request.npos;
-  return text ? request : kms::pki::pem("CERTIFICATE REQUEST", base::asBytes(request));
+// Private keys in DER begin with a number.
+bool beginsAsRequest(const std::string& der) {
+  kms::pki::DerReader reader(base::asBytes(der));
+  return reader.enter(kms::pki::kSequence).next(kms::pki::kSequence);
+}
+
+// Requests come as PEM or DER; JSON takes text. What is none is not sent, least of all a private key.
+base::Result<std::string> requestIn(const std::string& file) {
+  const auto invalid = [&](const char* what) { return base::Error{base::Code::Invalid, file + what}; };
+  auto text = base::readSmallFile(file, kRequestMost);
+  if (!text) return text;
+  const auto has = [&](const char* what) { return text->find(what) != text->npos; };
+  if (has("PRIVATE KEY-----")) {
+    base::wipe(std::as_writable_bytes(std::span(*text)));
+    return invalid(
+        " holds a private key, which was not sent and goes nowhere; give the request that is made with it, "
+        "as by 'openssl req -new -key'");
+  }
+  if (text->empty()) return invalid(" is empty; give a certification request (PKCS#10)");
+  if (has(" REQUEST-----")) return text;
+  if (!beginsAsRequest(*text)) return invalid(" holds no certification request (PKCS#10, in PEM or DER)");
+  return kms::pki::pem("CERTIFICATE REQUEST", base::asBytes(*text));
 }
 
 // The certificate alone goes to stdout, what is known of it to stderr.
 Exit runIssue(const Parsed& parsed) {
-  const auto request = base::readSmallFile(parsed.text("csr"), kRequestMost);
+  const auto request = requestIn(parsed.text("csr"));
   if (!request) return fail(request.error());
   Body body;
-  body.text("user", parsed.text("user")).text("profile", parsed.text("profile")).text("csr", asPem(*request));
+  body.text("user", parsed.text("user")).text("profile", parsed.text("profile")).text("csr", *request);
   return callThen(parsed, "POST", std::string(kCertificates), &body, [&](const Answer& answer) {
     if (parsed.has("json")) return printSecretLine(answer.document.json());
     std::cerr << formatFields(certificateFields(answer.document));
@@ -48,8 +68,21 @@ Exit runIssue(const Parsed& parsed) {
   });
 }
 
+// The address of the certificate with this serial, however it is written. What is none is no part of an
+// address.
+base::Result<std::string> addressOf(const std::string& serial) {
+  const auto known = kms::pki::parseSerial(serial);
+  if (!known)
+    return base::Error{base::Code::NotFound, "'" + printable(serial) +
+                                                 "' is no serial number; give the 32 hexadecimal digits that "
+                                                 "'kmsctl cert list' shows"};
+  return std::string(kCertificates) + "/" + kms::pki::serialText(*known);
+}
+
 Exit runShow(const Parsed& parsed) {
-  return callThen(parsed, "GET", std::string(kCertificates) + "/" + parsed.arguments().front(), nullptr,
+  const auto address = addressOf(parsed.arguments().front());
+  if (!address) return fail(address.error());
+  return callThen(parsed, "GET", *address, nullptr,
                   [&](const Answer& answer) { return printCertificate(parsed, answer.document, true); });
 }
 
@@ -58,10 +91,11 @@ Exit runRevoke(const Parsed& parsed) {
   if (parsed.has("report")) return fail(Exit::Usage, "--report goes with --users-file");
   if (parsed.arguments().empty())
     return fail(Exit::Usage, "give SERIAL for one certificate, or --users-file for all of many users");
+  const auto address = addressOf(parsed.arguments().front());
+  if (!address) return fail(address.error());
   Body body;
   body.text("reason", parsed.text("reason"));
-  return callThen(parsed, "POST", std::string(kCertificates) + "/" + parsed.arguments().front() + "/revoke",
-                  &body,
+  return callThen(parsed, "POST", *address + "/revoke", &body,
                   [&](const Answer& answer) { return printCertificate(parsed, answer.document, false); });
 }
 

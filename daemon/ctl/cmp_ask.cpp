@@ -3,6 +3,7 @@
 #include <openssl/cmp.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
+#include <openssl/x509.h>
 
 #include <new>
 
@@ -24,6 +25,7 @@ struct Free {
 };
 using Context = std::unique_ptr<OSSL_CMP_CTX, Free<OSSL_CMP_CTX_free>>;
 using Item = std::unique_ptr<OSSL_CMP_ITAV, Free<OSSL_CMP_ITAV_free>>;
+using X509Ptr = std::unique_ptr<X509, Free<X509_free>>;
 using Bio = std::unique_ptr<BIO, Free<BIO_free>>;
 struct FreeItems {
   void operator()(STACK_OF(OSSL_CMP_ITAV) * items) const noexcept {
@@ -32,7 +34,8 @@ struct FreeItems {
 };
 using Items = std::unique_ptr<STACK_OF(OSSL_CMP_ITAV), FreeItems>;
 
-constexpr std::size_t kMostCertificates = 16;
+constexpr std::size_t kMostCertificates = 16;  // of the authority and above it
+constexpr std::size_t kMostLinks = 16;         // to those before it: two a rollover
 
 const unsigned char* in(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
@@ -101,6 +104,14 @@ Context contextFor(Transfer& transferTo, const std::string& user, std::string_vi
   return context;
 }
 
+// Of an authority for another key of its own.
+bool isLink(const kms::pki::Certificate& certificate) {
+  if (certificate.subject != certificate.issuer) return false;
+  const auto* at = in(base::asText(certificate.der));
+  const X509Ptr one(d2i_X509(nullptr, &at, static_cast<long>(certificate.der.size())));
+  return one && X509_self_signed(one.get(), 0) != 1;
+}
+
 Result<std::vector<kms::pki::Certificate>> certificatesIn(const Items& items) {
   std::vector<kms::pki::Certificate> all;
   for (int i = 0; i < sk_OSSL_CMP_ITAV_num(items.get()); ++i) {
@@ -113,10 +124,11 @@ Result<std::vector<kms::pki::Certificate>> certificatesIn(const Items& items) {
     kms::pki::DerReader whole(std::as_bytes(
         std::span(ASN1_STRING_get0_data(der), static_cast<std::size_t>(ASN1_STRING_length(der)))));
     kms::pki::DerReader list = whole.enter(kms::pki::kSequence);
-    while (list.more() && all.size() < kMostCertificates) {
+    for (std::size_t read = 0; list.more() && read < kMostCertificates + kMostLinks; ++read) {
       auto one = kms::pki::parseCertificate(list.element(kms::pki::kSequence));
       if (!one) return std::move(one).error();
-      all.push_back(*std::move(one));
+      // Links come along for who knows an older authority; this one is known by the token.
+      if (!isLink(*one)) all.push_back(*std::move(one));
     }
   }
   if (all.empty())

@@ -1,6 +1,10 @@
 #include "daemon/ctl/enrol_trust.h"
 
+#include <optional>
+
+#include "daemon/ctl/certificate_check.h"
 #include "daemon/ctl/cmp_ask.h"
+#include "daemon/ctl/issued.h"
 #include "kms/pki/digest.h"
 
 namespace kmsd::ctl {
@@ -17,16 +21,34 @@ bool distrusted(const Error& error) {
   return error.code == Code::Denied && error.reason == Reason::ServerUnreachable;
 }
 
+bool hasHash(const Certificate& certificate, const std::string& wanted) {
+  return base::toHex(kms::pki::sha256(certificate.der)) == wanted;
+}
+
+// The authority of an earlier key, where that one is wanted and vouches for the one of today.
+std::optional<Certificate> earlier(const Document& shown, const Certificate& today,
+                                   const std::string& wanted) {
+  const auto links = certificatesIn(shown.texts("links"));
+  if (!links) return std::nullopt;
+  for (const Document& one : shown.list("older")) {
+    const auto parsed = kms::pki::parsePemCertificates(one.text("certificate"));
+    if (parsed && hasHash(parsed->front(), wanted) && vouchesFor(parsed->front(), today, *links))
+      return parsed->front();
+  }
+  return std::nullopt;
+}
+
 Result<std::vector<Certificate>> pinned(Remote& remote, const std::string& wanted) {
   const auto answer = remote.call("GET", "/v1/ca");
   if (!answer) return answer.error();
   if (!answer->good()) return errorOf(*answer);
-  std::string texts = answer->document.text("certificate");
-  for (const std::string& one : answer->document.texts("chain")) texts += one;
-  auto shown = kms::pki::parsePemCertificates(texts);
-  if (!shown) return Error{Code::Corrupt, "the server shows no authority: " + shown.error().what};
-  for (Certificate& one : *shown)
-    if (base::toHex(kms::pki::sha256(one.der)) == wanted) return std::vector<Certificate>{std::move(one)};
+  const auto shown = certificatesIn(answer->document.texts("chain"));
+  if (!shown) return shown.error();
+  for (const Certificate& one : *shown)
+    if (hasHash(one, wanted)) return std::vector<Certificate>{one};
+  if (!shown->empty())
+    if (const auto before = earlier(answer->document, shown->front(), wanted))
+      return std::vector<Certificate>{shown->front(), *before};
   return Error{Code::Denied,
                "this server's authority is not the one of --ca-sha256; the token was not sent to it",
                Reason::Forbidden};

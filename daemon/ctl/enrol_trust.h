@@ -14,9 +14,10 @@ struct KnownAuthority {
 // A fingerprint as people give it, with colons and capitals, as base::toHex writes it.
 std::string plainFingerprint(std::string text);
 
-// By --ca-sha256 where it is given, else by CMP under the token, which is not sent. A server on https whose
-// TLS certificate nobody vouches for yet may be asked, too. `plain`: the token's 12 characters. Errors:
-// Denied / Forbidden (not the authority of --ca-sha256), as askAuthority and Remote::connect.
+// By --ca-sha256 where it is given, which may be of an earlier key that vouches for the one of today; else by
+// CMP under the token, which is not sent. A server on https whose TLS certificate nobody vouches for yet may
+// be asked, too. `plain`: the token's 12 characters. Errors: Denied / Forbidden (not the authority of
+// --ca-sha256), as askAuthority and Remote::connect.
 base::Result<KnownAuthority> knowAuthority(const Parsed& parsed, const Access& access,
                                            const std::string& user, std::string_view plain);
 

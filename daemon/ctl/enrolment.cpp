@@ -113,9 +113,9 @@ Result<void> Enrolment::keepAuthority(const std::vector<Certificate>& chain) {
   return directory_.writePublic(kAuthorityFile, base::asBytes(pemOf(authorities_)));
 }
 
-Result<Answer> Enrolment::ask(Remote& remote, const char* path, const Body* body) {
+Result<Answer> Enrolment::ask(Remote& remote, const char* path, const Body* body, const Query& query) {
   refusal_.reset();
-  auto answer = remote.call("POST", path, body);
+  auto answer = remote.call("POST", path, body, query);
   if (!answer || answer->good()) return answer;
   refusal_ = *answer;
   return errorOf(*answer);
@@ -151,6 +151,7 @@ Result<void> Enrolment::enrolAnew() {
     return sound;
   }
   if (auto kept = keepAuthority(issued->chain); !kept) return kept;
+  if (auto kept = directory_.keepLinks(issued->links); !kept) return kept;
   if (auto kept = directory_.writePublic(kSigningPair.certificate, base::asBytes(issued->text)); !kept)
     return kept;
   certificate_ = std::move(issued->certificate);
@@ -164,7 +165,7 @@ Result<void> Enrolment::checkSigning(const Issued& issued) const {
   if (!contains(authorities_, issued.chain.front()))
     return Error{Code::Denied,
                  "another authority signed the certificate than the server's, as it was checked"};
-  return checkIssued(issued.certificate, authorities_, issued.chain, key_->publicKey(), Profile::Signing);
+  return checkIssued(issued.certificate, authorities_, between(issued), key_->publicKey(), Profile::Signing);
 }
 
 Result<void> Enrolment::confirm(const Certificate& certificate, bool accepted) {

@@ -8,8 +8,16 @@
 #include "daemon/ctl/issued.h"
 #include "daemon/ctl/key_directory.h"
 #include "daemon/ctl/remote.h"
+#include "kms/keys/open_keys.h"
 
 namespace kmsd::ctl {
+
+// What the .p12 has of a pair. There may be hundreds, so that each takes no more locked memory than its key.
+struct OldPair {
+  kms::SecretBytes key;  // PKCS#8
+  base::Bytes certificate;
+  std::string until;  // RFC 3339
+};
 
 class Enrolment {
  public:
@@ -32,12 +40,13 @@ class Enrolment {
   base::Result<void> enrolAnew();
   base::Result<void> checkSigning(const Issued& issued) const;
   base::Result<void> confirm(const kms::pki::Certificate& certificate, bool accepted);
-  base::Result<void> recoverPairs(Remote& remote);
+  base::Result<void> recoverPairs(Remote& remote);  // page by page
+  base::Result<void> keepRecovered(const Document& one);
   base::Result<void> getPair(Remote& remote);
   // Adds what a checked answer brings to ca.pem.
   base::Result<void> keepAuthority(const std::vector<kms::pki::Certificate>& chain);
   // An answer that refuses is an error, and kept for the end.
-  base::Result<Answer> ask(Remote& remote, const char* path, const Body* body);
+  base::Result<Answer> ask(Remote& remote, const char* path, const Body* body, const Query& query = {});
 
   const Parsed& parsed_;
   const bool recover_;
@@ -53,7 +62,7 @@ class Enrolment {
   std::optional<kms::pki::PrivateKey> key_;
   std::optional<kms::pki::Certificate> certificate_;
   std::optional<IssuedPair> pair_;
-  std::vector<IssuedPair> oldPairs_;  // the newest first
+  std::vector<OldPair> oldPairs_;  // the newest first
   std::optional<Answer> refusal_;
 };
 

@@ -1,11 +1,13 @@
 // The pairs for encryption, and what is left behind of an enrolment.
 #include <iostream>
+#include <set>
 
 #include "daemon/ctl/certificate_check.h"
 #include "daemon/ctl/enrolment.h"
 #include "daemon/ctl/output.h"
 #include "hal/base/rfc3339.h"
 #include "kms/pki/subject.h"
+#include "kms/tokens/guarded.h"
 
 namespace kmsd::ctl {
 namespace {
@@ -22,14 +24,6 @@ Result<void> checkPair(const IssuedPair& pair, const std::string& user) {
   if (pair.issued.certificate.key != pair.key.publicKey().hash())
     return Error{Code::Invalid, "the server sent a key that is not its certificate's"};
   return {};
-}
-
-Result<base::SecretBuffer> bundleOf(const std::vector<kms::pki::BundleEntry>& entries,
-                                    const std::vector<kms::pki::Certificate>& authorities,
-                                    const base::SecretText& password) {
-  std::vector<base::Bytes> chain;
-  for (const auto& one : authorities) chain.push_back(one.der);
-  return kms::pki::makeBundle(entries, chain, base::view(password));
 }
 
 }  // namespace
@@ -64,44 +58,58 @@ Result<void> Enrolment::getPair(Remote& remote) {
   return {};
 }
 
+// What was got before the run was broken off is got again: a page costs little, and the .p12 needs them all.
 Result<void> Enrolment::recoverPairs(Remote& remote) {
-  const auto answer = ask(remote, "/v1/encryption/recover", nullptr);
-  if (!answer) return answer.error();
-  for (const Document& one : answer->document.items()) {
-    auto pair = readPair(one);
-    if (!pair) return std::move(pair).error();
-    if (auto right = checkPair(*pair, user_); !right) return right;
-    const std::string serial = pair->issued.serial;
-    if (serial == pair_->issued.serial) continue;
-    const auto key = base::asBytes(base::view(pair->keyText));
-    if (auto kept = directory_.keepOld(kEncryptionPair, serial, key, pair->issued.text); !kept) return kept;
-    oldPairs_.push_back(*std::move(pair));
+  std::set<std::string> seen;
+  for (Query query;;) {
+    const auto answer = ask(remote, "/v1/encryption/recover", nullptr, query);
+    if (!answer) return answer.error();
+    for (const Document& one : answer->document.items())
+      if (auto kept = keepRecovered(one); !kept) return kept;
+    const std::string next = answer->document.text("next");
+    if (next.empty()) return {};
+    if (!seen.insert(next).second) return Error{Code::Corrupt, "the server repeats a page of the old keys"};
+    query["after"] = next;
   }
-  return {};
+}
+
+Result<void> Enrolment::keepRecovered(const Document& one) {
+  auto pair = readPair(one);
+  if (!pair) return std::move(pair).error();
+  if (auto right = checkPair(*pair, user_); !right) return right;
+  const std::string serial = pair->issued.serial;
+  if (serial == pair_->issued.serial) return {};
+  const auto text = base::asBytes(base::view(pair->keyText));
+  if (auto kept = directory_.keepOld(kEncryptionPair, serial, text, pair->issued.text); !kept) return kept;
+  const auto key = pair->key.encode();
+  if (!key) return key.error();
+  return kms::guarded([&]() -> Result<void> {
+    const auto bytes = key->bytes();
+    oldPairs_.push_back({{bytes.begin(), bytes.end()},
+                         std::move(pair->issued.certificate.der),
+                         std::move(pair->issued.until)});
+    return {};
+  });
 }
 
 Result<void> Enrolment::writeBundles() {
   if (parsed_.has("no-pkcs12")) return {};
   const auto own = key_->encode();
   if (!own) return own.error();
-  auto signing = bundleOf({{own->bytes(), certificate_->der, user_}}, authorities_, password_.text);
+  auto chain = directory_.links();
+  for (const auto& one : authorities_) chain.push_back(one.der);
+  auto signing =
+      kms::pki::makeBundle({{own->bytes(), certificate_->der, user_}}, chain, base::view(password_.text));
   if (!signing) return std::move(signing).error();
   if (auto kept = directory_.writeSecret(kSigningBundle, signing->bytes()); !kept) return kept;
   if (!pair_) return {};
-  std::vector<base::SecretBuffer> keys;
-  std::vector<kms::pki::BundleEntry> entries;
-  const auto add = [&](const IssuedPair& pair) -> Result<void> {
-    auto key = pair.key.encode();
-    if (!key) return std::move(key).error();
-    keys.push_back(*std::move(key));
-    entries.push_back({keys.back().bytes(), pair.issued.certificate.der,
-                       user_ + ", mail until " + pair.issued.until.substr(0, 10)});
-    return {};
-  };
-  if (auto added = add(*pair_); !added) return added;
-  for (const IssuedPair& pair : oldPairs_)
-    if (auto added = add(pair); !added) return added;
-  auto bundle = bundleOf(entries, authorities_, password_.text);
+  const auto newest = pair_->key.encode();
+  if (!newest) return newest.error();
+  const auto nameOf = [&](const std::string& until) { return user_ + ", mail until " + until.substr(0, 10); };
+  std::vector<kms::pki::BundleEntry> entries{
+      {newest->bytes(), pair_->issued.certificate.der, nameOf(pair_->issued.until)}};
+  for (const OldPair& old : oldPairs_) entries.push_back({old.key, old.certificate, nameOf(old.until)});
+  auto bundle = kms::pki::makeBundle(entries, chain, base::view(password_.text));
   if (!bundle) return std::move(bundle).error();
   return directory_.writeSecret(kEncryptionBundle, bundle->bytes());
 }

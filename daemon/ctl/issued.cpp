@@ -19,17 +19,19 @@ Error strange(const std::string& what) {
 base::Result<Issued> readIssued(const Document& answer) {
   auto own = kms::pki::parsePemCertificates(answer.text("certificate"));
   if (!own) return strange(own.error().what);
-  std::string above;
-  for (const std::string& one : answer.texts("chain")) above += one;
-  auto chain = kms::pki::parsePemCertificates(above);
-  if (!chain) return strange(chain.error().what);
+  auto chain = certificatesIn(answer.texts("chain"));
+  if (!chain) return std::move(chain).error();
+  if (chain->empty()) return strange("no certificate of the authority");
+  auto links = certificatesIn(answer.texts("links"));
+  if (!links) return std::move(links).error();
   Issued issued{answer.text("serial"),
                 answer.text("user"),
                 answer.text("profile"),
                 answer.text("not_after"),
                 kms::pki::pem("CERTIFICATE", own->front().der),
                 std::move(own->front()),
-                *std::move(chain)};
+                *std::move(chain),
+                *std::move(links)};
   // The number names files.
   if (issued.serial != base::toHex(issued.certificate.serial)) return strange("two serial numbers");
   return issued;
@@ -42,6 +44,21 @@ base::Result<IssuedPair> readPair(const Document& answer) {
   auto key = parseKeyPem(base::view(text), "the key that the server sent");
   if (!key) return std::move(key).error();
   return IssuedPair{*std::move(issued), std::move(text), *std::move(key)};
+}
+
+base::Result<std::vector<kms::pki::Certificate>> certificatesIn(const std::vector<std::string>& texts) {
+  if (texts.empty()) return std::vector<kms::pki::Certificate>();
+  std::string all;
+  for (const std::string& one : texts) all += one;
+  auto parsed = kms::pki::parsePemCertificates(all);
+  if (!parsed) return strange(parsed.error().what);
+  return parsed;
+}
+
+std::vector<kms::pki::Certificate> between(const Issued& issued) {
+  auto all = issued.links;
+  all.insert(all.end(), issued.chain.begin(), issued.chain.end());
+  return all;
 }
 
 std::string pemOf(const std::vector<kms::pki::Certificate>& certificates) {

@@ -16,6 +16,8 @@ struct Issued {
   std::string text;   // PEM
   kms::pki::Certificate certificate;
   std::vector<kms::pki::Certificate> chain;  // the authority's first; not empty
+  std::vector<kms::pki::Certificate>
+      links;  // from the authority to those before it, for who knows only those
 };
 // Errors: Corrupt (not the answer of a kmsd).
 base::Result<Issued> readIssued(const Document& answer);
@@ -27,6 +29,10 @@ struct IssuedPair {
 };
 base::Result<IssuedPair> readPair(const Document& answer);
 
+// The certificates of a list of PEM texts, which may be empty. Errors: Corrupt.
+base::Result<std::vector<kms::pki::Certificate>> certificatesIn(const std::vector<std::string>& texts);
+// Both, as what stands between a certificate and those that are trusted.
+std::vector<kms::pki::Certificate> between(const Issued& issued);
 std::string pemOf(const std::vector<kms::pki::Certificate>& certificates);
 bool contains(const std::vector<kms::pki::Certificate>& certificates, const kms::pki::Certificate& one);
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "daemon/ctl/holder_key.h"
+#include "daemon/ctl/issued.h"
 #include "daemon/key_pem.h"
 #include "hal/base/file.h"
 
@@ -27,7 +28,7 @@ constexpr mode_t kPublicMode = 0644;
 
 constexpr std::array kLeft = {kSigningPair.key, kSigningPair.certificate, kEncryptionPair.key,
                               kAuthorityFile,   kSigningBundle,           kEncryptionPair.certificate,
-                              kEncryptionBundle};
+                              kLinksFile,       kEncryptionBundle};
 
 bool isThere(const fs::path& path) {
   std::error_code ignored;
@@ -117,6 +118,21 @@ Result<void> KeyDirectory::writeSecret(const std::string& name, base::BytesView 
 
 Result<void> KeyDirectory::writePublic(const std::string& name, base::BytesView content) const {
   return base::writeFileDurably(file(name), content, kPublicMode);
+}
+
+std::vector<base::Bytes> KeyDirectory::links() const {
+  std::vector<base::Bytes> out;
+  if (const auto all = readCertificatesPem(file(kLinksFile)))
+    for (const kms::pki::Certificate& one : *all) out.push_back(one.der);
+  return out;
+}
+
+Result<void> KeyDirectory::keepLinks(const std::vector<kms::pki::Certificate>& links) const {
+  if (!links.empty()) return writePublic(kLinksFile, base::asBytes(pemOf(links)));
+  std::error_code failed;
+  if (!fs::remove(file(kLinksFile), failed) && !failed) return {};
+  if (failed) return base::systemError("cannot remove " + file(kLinksFile).string(), failed.value());
+  return base::syncDirectory(path_);
 }
 
 Result<void> KeyDirectory::keep(const std::string& name, const std::string& serial) const {

@@ -4,6 +4,8 @@
 //   key.pem cert.pem                         the signing key and its certificate
 //   encryption-key.pem encryption-cert.pem   the pair that mail is encrypted to
 //   ca.pem                                   the authority's certificate, then its chain, then older ones
+//   links.pem                                from the authority to those before it, to be sent along with the
+//                                            certificates; not there where there are none
 //   signing.p12 encryption.p12               the same for mail programs
 //   old/SERIAL-NAME                          what stood under NAME
 //   .enrolment                               the user's name, while an enrolment is under way
@@ -29,6 +31,8 @@ struct PairNames {
 inline constexpr PairNames kSigningPair{"key.pem", "cert.pem"};
 inline constexpr PairNames kEncryptionPair{"encryption-key.pem", "encryption-cert.pem"};
 inline constexpr const char* kAuthorityFile = "ca.pem";
+inline constexpr const char* kLinksFile = "links.pem";
+inline constexpr std::size_t kAuthoritiesMost = 16;  // certificates in ca.pem
 inline constexpr const char* kSigningBundle = "signing.p12";
 inline constexpr const char* kEncryptionBundle = "encryption.p12";
 
@@ -58,6 +62,10 @@ class KeyDirectory {
   // On the disk, whole or not at all, when this returns. Secrets are for the owner alone.
   base::Result<void> writeSecret(const std::string& name, base::BytesView content) const;
   base::Result<void> writePublic(const std::string& name, base::BytesView content) const;
+
+  // The links, as the last one to write them left them; what is not there or not readable is none.
+  std::vector<base::Bytes> links() const;
+  base::Result<void> keepLinks(const std::vector<kms::pki::Certificate>& links) const;
 
   // A copy of what stands under `name` in old/. No error where nothing stands there.
   base::Result<void> keep(const std::string& name, const std::string& serial) const;

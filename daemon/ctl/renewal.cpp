@@ -118,7 +118,7 @@ Result<void> Renewal::renewSigning(Remote& remote) {
   auto trusted = authorities_;
   if (pinned) trusted.push_back(issued->chain.front());
   if (auto sound =
-          checkIssued(issued->certificate, trusted, issued->chain, key->publicKey(), Profile::Signing);
+          checkIssued(issued->certificate, trusted, between(*issued), key->publicKey(), Profile::Signing);
       !sound) {
     if (contains(trusted, issued->chain.front())) return sound;
     return Error{
@@ -162,13 +162,16 @@ Result<void> Renewal::renewEncryption(Remote& remote) {
   return {};
 }
 
-// The authority that signs now stands first; those before it stay, for what they signed.
+// The authority that signs now stands first; those before it stay until they end, for what they signed.
 Result<void> Renewal::keepAuthority(const Issued& issued) {
   std::vector<Certificate> all = issued.chain;
   for (Certificate& one : authorities_)
-    if (!contains(all, one)) all.push_back(std::move(one));
+    if (one.notAfter > now_ && all.size() < kAuthoritiesMost && !contains(all, one))
+      all.push_back(std::move(one));
   authorities_ = std::move(all);
-  return directory_.writePublic(kAuthorityFile, base::asBytes(pemOf(authorities_)));
+  if (auto kept = directory_.writePublic(kAuthorityFile, base::asBytes(pemOf(authorities_))); !kept)
+    return kept;
+  return directory_.keepLinks(issued.links);
 }
 
 Result<void> Renewal::writeBundles() const {
@@ -190,7 +193,7 @@ Result<void> Renewal::writeBundle(PairNames names, const char* bundle,
   if (!pair) return pair.error();
   const auto key = pair->key.encode();
   if (!key) return key.error();
-  std::vector<base::Bytes> chain;
+  auto chain = directory_.links();
   for (const Certificate& one : authorities_) chain.push_back(one.der);
   const auto parsed = kms::pki::parseCertificate(pair->certificate);
   if (!parsed) return parsed.error();

@@ -6,7 +6,9 @@
 #include "daemon/ctl/verbs.h"
 #include "daemon/pin_file.h"
 #include "daemon/terminal.h"
+#include "hal/base/clock.h"
 #include "hal/base/file.h"
+#include "hal/base/rfc3339.h"
 
 namespace kmsd::ctl {
 namespace {
@@ -19,6 +21,15 @@ constexpr const char* kPinQuestion = "PIN of the card:";
 constexpr std::size_t kPassphraseMost = 1024;  // bytes
 constexpr const char* kKeyQuestion = "The 14 characters of the key, or a share with its number (2:...):";
 
+// With how long that is from now.
+std::string withHours(const std::string& until) {
+  const auto time = base::parseTime(until);
+  if (!time) return until;
+  const auto left = std::chrono::floor<std::chrono::hours>(*time - base::systemClock().now()).count();
+  if (left < 0) return until + " (it has run out)";
+  return until + " (" + std::to_string(left) + (left == 1 ? " hour" : " hours") + " left)";
+}
+
 Exit printStatus(const Parsed& parsed, const Document& status) {
   if (parsed.has("json")) return printSecretLine(status.json());
   const std::string reason = status.text("reason");
@@ -28,6 +39,8 @@ Exit printStatus(const Parsed& parsed, const Document& status) {
                              {"server", status.text("server")},
                              {"medium", status.text("medium")},
                              {"since", status.text("since")},
+                             {"CRL until", withHours(status.text("crl_until"))},
+                             {"OCSP until", withHours(status.text("ocsp_until"))},
                              {"version", status.text("version")}});
   return Exit::Yes;
 }

@@ -134,6 +134,10 @@ constexpr ProseItem kKmsctlFiles[] = {
     {"DIR/key.pem, DIR/cert.pem", "In the directory of *kmsctl enrol*: the signing key and its certificate."},
     {"DIR/encryption-key.pem, DIR/encryption-cert.pem", "The pair that mail is encrypted to."},
     {"DIR/ca.pem", "The authority's certificate, those above it, and those that it took the place of."},
+    {"DIR/links.pem",
+     "Where the authority has changed its key: what leads from it to the keys before. Send it along with "
+     "DIR/cert.pem, as the .p12 files do, and whoever trusts an earlier certificate of the authority can "
+     "check yours."},
     {"DIR/signing.p12, DIR/encryption.p12", "The same as PKCS#12, for mail programs."},
     {"DIR/old/SERIAL-NAME",
      "What stood under NAME before it was renewed, and the recovered keys. Mail that was encrypted to an old "
@@ -142,8 +146,8 @@ constexpr ProseItem kKmsctlFiles[] = {
 
 constexpr ProseItem kKmsctlCertificates[] = {
     {"Whose the server is",
-     "is found out before a token is sent. With *--ca-sha256* the server must have this authority. Without "
-     "it "
+     "is found out before a token is sent. With *--ca-sha256* the server must have this authority, or one "
+     "that took its place by up to eight changes of the key, each vouched for by the key before. Without it "
      "the server is asked by CMP who the authority is, and must answer under a MAC that only who knows the "
      "token can make. On https a server whose TLS certificate is the authority's own needs no *--ca*."},
     {"What is got",

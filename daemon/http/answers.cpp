@@ -58,7 +58,10 @@ base::SecretText pageJson(const kms::Page<T>& page, json::object (*one)(const T&
 
 }  // namespace
 
-base::SecretText statusJson(const ServerStatus& status) {
+base::SecretText statusJson(const ServerStatus& status, const SealedService& given) {
+  const auto timeOrNull = [](const std::optional<base::Time>& time) {
+    return time ? json::value(base::formatTime(*time)) : json::value();
+  };
   const bool reasoned = status.sealed && status.reason != base::Reason::None;
   return secretTextOf(
       json::object{{"state", status.sealed ? "sealed" : "unsealed"},
@@ -68,6 +71,8 @@ base::SecretText statusJson(const ServerStatus& status) {
                    {"server", orNull(std::optional(status.server))},
                    {"medium", orNull(status.medium)},
                    {"since", base::formatTime(status.since)},
+                   {"crl_until", timeOrNull(given.crl)},
+                   {"ocsp_until", timeOrNull(given.ocsp)},
                    {"version", version()}});
 }
 

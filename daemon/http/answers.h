@@ -10,7 +10,12 @@
 
 namespace kmsd::http {
 
-base::SecretText statusJson(const ServerStatus& status);
+// Until when what is given while sealed holds; nothing where there is none.
+struct SealedService {
+  std::optional<base::Time> crl;
+  std::optional<base::Time> ocsp;
+};
+base::SecretText statusJson(const ServerStatus& status, const SealedService& given);
 base::SecretText mediaJson(const std::vector<MediumReport>& media);
 base::SecretText userJson(const kms::User& user);
 // All throw std::bad_alloc where the text is above SecretPool::kLargest bytes, which only lists can be.

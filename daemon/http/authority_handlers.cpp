@@ -7,10 +7,12 @@
 namespace kmsd::http {
 namespace {
 
-Response authorityResponse(PkiServices& pki, int status = 200) {
-  const auto all = pki.status().published();
+// REQUIRES: there are services of the authority.
+Response authorityResponse(const Api& api, int status = 200) {
+  const auto& known = api.pki->status();
+  const auto all = known.published();
   if (all.empty()) return problem(kms::pki::noAuthority());
-  auto text = authorityJson(all, pki.status().full().get());
+  auto text = authorityJson(all, known.full().get(), api.clock.now());
   return text ? jsonResponse(*std::move(text), status) : problem(text.error());
 }
 
@@ -36,7 +38,7 @@ void makingKeys(Call& call, const Respond& respond, Work work) {
 Response changed(const Api& api, const base::Result<void>& done, int status) {
   if (!done) return problem(done.error());
   if (api.authorityMade) api.authorityMade();
-  return authorityResponse(*api.pki, status);
+  return authorityResponse(api, status);
 }
 
 }  // namespace
@@ -53,7 +55,7 @@ void getAuthority(Call& call, const Respond& respond) {
   if (call.api.pki == nullptr)
     return respond(problem(
         base::Error{base::Code::Unavailable, "the database cannot be used", base::Reason::DatabaseCorrupt}));
-  respond(authorityResponse(*call.api.pki));
+  respond(authorityResponse(call.api));
 }
 
 void postAuthorityRequest(Call& call, const Respond& respond) {

@@ -101,12 +101,16 @@ void postEncryption(Call& call, const Respond& respond) {
 }
 
 void postRecovery(Call& call, const Respond& respond) {
+  static constexpr std::array<std::string_view, 2> kKnown = {"after", "limit"};
+  const auto query = pageQuery(call.request, kKnown);
+  if (!query) return respond(problem(query.error()));
   const auto holder = emptyHanded(call);
   if (!holder) return respond(problem(holder.error()));
   call.api.pki->certificates().recover(
-      holder->serial, [respond](const base::Result<std::vector<kms::pki::KeyPair>>& pairs) {
+      holder->serial, query->after, query->limit,
+      [respond](const base::Result<kms::Page<kms::pki::KeyPair>>& page) {
         respondWith(respond,
-                    [&] { return pairs ? jsonResponse(keyPairsJson(*pairs)) : problem(pairs.error()); });
+                    [&] { return page ? jsonResponse(keyPairsJson(*page)) : problem(page.error()); });
       });
 }
 

@@ -51,9 +51,13 @@ json::object viewObject(const kms::pki::CertificateView& view, base::Time now) {
   return out;
 }
 
+json::array pemArray(const std::vector<base::Bytes>& certificates) {
+  json::array out;
+  for (const base::Bytes& der : certificates) out.emplace_back(certificatePem(der));
+  return out;
+}
+
 json::object issuedObject(const kms::pki::IssuedCertificate& issued) {
-  json::array chain;
-  for (const base::Bytes& der : issued.chain) chain.emplace_back(certificatePem(der));
   return {{"serial", kms::pki::serialText(issued.serial)},
           {"user", issued.user},
           {"profile", row(issued.profile).name},
@@ -62,8 +66,13 @@ json::object issuedObject(const kms::pki::IssuedCertificate& issued) {
           {"status", issued.confirmBy == base::Time{} ? "active" : "unconfirmed"},
           {"confirm_by", timeOrNull(issued.confirmBy)},
           {"certificate", certificatePem(issued.certificate)},
-          {"chain", std::move(chain)},
+          {"chain", pemArray(issued.chain)},
           {"ca_sha256", issued.chain.empty() ? json::value() : json::value(hashOf(issued.chain.front()))}};
+}
+
+// Lists of many pairs have not the links: each would have all of them.
+void addLinks(json::object& to, const kms::pki::IssuedCertificate& issued) {
+  to["links"] = pemArray(issued.links);
 }
 
 json::object pairObject(const kms::pki::KeyPair& pair, const json::storage_ptr& storage) {
@@ -97,22 +106,26 @@ base::SecretText certificatesJson(const kms::Page<kms::pki::CertificateView>& pa
 }
 
 base::SecretText issuedCertificateJson(const kms::pki::IssuedCertificate& issued) {
-  return secretTextOf(issuedObject(issued));
+  json::object out = issuedObject(issued);
+  addLinks(out, issued);
+  return secretTextOf(out);
 }
 
 base::SecretText keyPairJson(const kms::pki::KeyPair& pair) {
   SecretJson document = SecretJson::create();
-  document.value() = pairObject(pair, document.storage());
+  json::object out = pairObject(pair, document.storage());
+  addLinks(out, pair.certificate);
+  document.value() = std::move(out);
   return document.text();
 }
 
-base::SecretText keyPairsJson(const std::vector<kms::pki::KeyPair>& pairs) {
+base::SecretText keyPairsJson(const kms::Page<kms::pki::KeyPair>& page) {
   SecretJson document = SecretJson::create();
   json::array items(document.storage());
-  for (const kms::pki::KeyPair& pair : pairs) items.emplace_back(pairObject(pair, document.storage()));
+  for (const kms::pki::KeyPair& pair : page.items) items.emplace_back(pairObject(pair, document.storage()));
   json::object out(document.storage());
   out["items"] = std::move(items);
-  out["next"] = nullptr;
+  out["next"] = page.next ? json::value(*page.next) : json::value();
   document.value() = std::move(out);
   return document.text();
 }
@@ -123,7 +136,7 @@ base::SecretText confirmedJson(const kms::pki::Serial& serial, bool accepted) {
 }
 
 base::Result<base::SecretText> authorityJson(const std::vector<kms::pki::PublishedAuthority>& all,
-                                             const kms::pki::PublishedList* list) {
+                                             const kms::pki::PublishedList* list, base::Time now) {
   auto current = authorityObject(all.front());
   if (!current) return std::move(current).error();
   json::object out = *std::move(current);
@@ -131,10 +144,13 @@ base::Result<base::SecretText> authorityJson(const std::vector<kms::pki::Publish
   json::array chain{certificatePem(all.front().certificate)};
   for (const base::Bytes& above : all.front().above) chain.emplace_back(certificatePem(above));
   out["chain"] = std::move(chain);
+  const auto links = newWithOld(all, now);
+  out["links"] = pemArray(links);
   json::array older;
   for (std::size_t i = 1; i < all.size(); ++i) {
     auto one = authorityObject(all[i]);
     if (!one) return std::move(one).error();
+    if (i <= links.size()) (*one)["certificate"] = certificatePem(all[i].certificate);
     older.emplace_back(*std::move(one));
   }
   out["older"] = std::move(older);

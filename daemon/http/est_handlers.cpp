@@ -80,8 +80,9 @@ Response pairResponse(const base::Result<kms::pki::KeyPair>& pair) {
 void getEstCaCerts(Call& call, const Respond& respond) {
   if (auto wrong = overTls(call)) return respond(*std::move(wrong));
   // With what leads from one authority to the next (RFC 7030, section 4.1.3).
-  const auto all = call.api.pki != nullptr ? bundleOf(call.api.pki->status().published(), true)
-                                           : std::vector<base::Bytes>();
+  const auto all = call.api.pki != nullptr
+                       ? bundleWithLinks(call.api.pki->status().published(), call.api.clock.now())
+                       : std::vector<base::Bytes>();
   respond(all.empty() ? problem(kms::pki::noAuthority()) : certificatesResponse(all));
 }
 

@@ -121,7 +121,7 @@ void getCaCertificate(Call& call, const Respond& respond) {
 void getCaPem(Call& call, const Respond& respond) {
   if (authorities(call.api).empty()) return respond(notThere(call.api));
   std::string text;
-  for (const base::Bytes& one : bundleOf(call.api.pki->status().published(), false))
+  for (const base::Bytes& one : bundleOf(call.api.pki->status().published()))
     text += kms::pki::pem("CERTIFICATE", one);
   const base::BytesView bytes = base::asBytes(text);
   respond(certificateResponse(call, kPem, {bytes.begin(), bytes.end()}));

@@ -3,17 +3,27 @@
 #include "daemon/http/handlers.h"
 #include "daemon/http/metrics_handler.h"
 #include "daemon/http/requests.h"
+#include "daemon/pki_services.h"
 
 namespace kmsd::http {
 namespace {
 
+base::SecretText statusOf(const Api& api) {
+  SealedService given;
+  if (api.pki != nullptr) {
+    if (const auto list = api.pki->status().full()) given.crl = list->times.nextUpdate;
+    given.ocsp = api.pki->status().ocspUntil();
+  }
+  return statusJson(api.keeper.status(), given);
+}
+
 // Seal and unseal do their work on a background thread and answer with the new state.
 void inBackground(Background& background, Call& call, const Respond& respond,
                   std::function<base::Result<void>(Keeper&)> work) {
-  const bool taken = background.run([&keeper = call.api.keeper, respond, work = std::move(work)] {
+  const bool taken = background.run([&api = call.api, respond, work = std::move(work)] {
     respondWith(respond, [&] {
-      auto done = work(keeper);
-      return done ? jsonResponse(statusJson(keeper.status())) : problem(done.error());
+      auto done = work(api.keeper);
+      return done ? jsonResponse(statusOf(api)) : problem(done.error());
     });
   });
   if (!taken)
@@ -22,9 +32,7 @@ void inBackground(Background& background, Call& call, const Respond& respond,
 
 }  // namespace
 
-void getStatus(Call& call, const Respond& respond) {
-  respond(jsonResponse(statusJson(call.api.keeper.status())));
-}
+void getStatus(Call& call, const Respond& respond) { respond(jsonResponse(statusOf(call.api))); }
 
 void getHealth(Call& call, const Respond& respond) {
   // Small and without a word of why, because anybody may ask, also in clear.

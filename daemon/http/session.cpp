@@ -65,7 +65,8 @@ class Session final : public Connection {
     if (phase_ != Phase::Busy) end();
   }
   void tlsChanged() override {
-    if (phase_ == Phase::Handshake || certificate_) finish();
+    overtaken_ = phase_ == Phase::Handshake;
+    if (certificate_) finish();
   }
   void expire() override {
     orderly_ = !sending_;  // a client that does not take its answer keeps nothing of it
@@ -182,7 +183,7 @@ class Session final : public Connection {
       if (!co_await ready(state)) co_return !finishing_ && core_.handshakeFailed(*wire_);
     shaking_ = false;
     certificate_ = wire_->certificate();
-    co_return true;
+    co_return !(overtaken_ && certificate_);
   }
 
   void becomeIdle() {
@@ -359,6 +360,7 @@ class Session final : public Connection {
   Response response_;
   Phase phase_ = Phase::Handshake;
   bool shaking_ = false;
+  bool overtaken_ = false;  // new files came in the handshake: what is shown counts by the old ones
   bool calling_ = false;
   bool answered_ = false;
   bool finishing_ = false;

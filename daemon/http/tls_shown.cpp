@@ -23,6 +23,7 @@ struct ShownCertificate::Parsed {
     void operator()(STACK_OF(X509) * stack) const noexcept { sk_X509_pop_free(stack, X509_free); }
   };
   base::Bytes der;
+  std::vector<base::Bytes> above;
   Certificate own;
   std::unique_ptr<STACK_OF(X509), FreeStack> chain{sk_X509_new_null()};
 };
@@ -33,9 +34,10 @@ ShownCertificate::~ShownCertificate() = default;
 std::shared_ptr<const ShownCertificate::Parsed> ShownCertificate::parsed(
     const kms::pki::ServerIdentity& identity) const {
   const std::lock_guard lock(mutex_);
-  if (last_ && last_->der == identity.own.certificate.der) return last_;
+  if (last_ && last_->der == identity.own.certificate.der && last_->above == identity.chain) return last_;
   auto fresh = std::make_shared<Parsed>();
   fresh->der = identity.own.certificate.der;
+  fresh->above = identity.chain;
   fresh->own = parse(fresh->der);
   if (!fresh->own) return nullptr;
   if (!fresh->chain) throw std::bad_alloc();

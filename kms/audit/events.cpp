@@ -42,7 +42,7 @@ constexpr std::array kEvents = {
     EventRow{Event::KeyArchived, "key_archived",
              "A user's private encryption key was made by the server and put into the archive."},
     EventRow{Event::KeysRecovered, "keys_recovered",
-             "All private encryption keys of a user were handed out from the archive."},
+             "Private encryption keys of a user were handed out from the archive, all or a part of them."},
     EventRow{Event::AuthorityCreated, "authority_created", "A certificate authority was made."},
     EventRow{Event::AuthoritySignersRenewed, "authority_signers_renewed",
              "An authority's delegated signers, for OCSP and CMP, were made anew."},

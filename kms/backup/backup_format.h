@@ -1,4 +1,4 @@
-// The format of a backup file (kms/FORMATS.md, section 16), as pure functions over bytes. A backup is a
+// The format of a backup file (kms/FORMATS.md, section 17), as pure functions over bytes. A backup is a
 // stranger's input until its MAC was checked, and most of the time nobody can check it.
 //
 // file   := header chunk+

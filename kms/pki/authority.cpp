@@ -23,7 +23,8 @@ base::Result<Issuer> issuerOf(base::BytesView certificate, const base::SecretBuf
   return Issuer{*std::move(parsed), *std::move(opened)};
 }
 
-base::Result<Signers> signersOf(const AuthorityRow& row) {
+base::Result<Signers> signersOf(const std::vector<AuthorityRow>& rows, std::size_t at) {
+  const AuthorityRow& row = rows[at];
   auto authority = issuerOf(row.certificate, row.key);
   if (!authority) return std::move(authority).error();
   auto ocsp = issuerOf(row.ocspCertificate, row.ocspKey);
@@ -32,8 +33,10 @@ base::Result<Signers> signersOf(const AuthorityRow& row) {
   if (!cmp) return std::move(cmp).error();
   std::vector<base::Bytes> chain{row.certificate};
   chain.insert(chain.end(), row.chain.begin(), row.chain.end());
+  auto links = linksBack(rows, at);
+  if (!links) return std::move(links).error();
   return Signers{row.number,       *std::move(authority), *std::move(ocsp), *std::move(cmp),
-                 std::move(chain), row.newWithOld,        row.oldWithNew};
+                 std::move(chain), row.newWithOld,        row.oldWithNew,   *std::move(links)};
 }
 
 }  // namespace
@@ -45,9 +48,14 @@ base::Error noAuthority() {
           base::Reason::NoAuthority};
 }
 
-std::vector<base::Bytes> alongWith(const Signers& signers) {
+std::vector<base::Bytes> newWithOld(const Signers& signers, base::Time now) {
   std::vector<base::Bytes> all;
-  if (!signers.newWithOld.empty()) all.push_back(signers.newWithOld);
+  for (std::size_t i = 0; i < holding(signers.links, now); ++i) all.push_back(signers.links[i].newWithOld);
+  return all;
+}
+
+std::vector<base::Bytes> alongWith(const Signers& signers, base::Time now) {
+  std::vector<base::Bytes> all = newWithOld(signers, now);
   all.insert(all.end(), signers.chain.begin(), signers.chain.end());
   return all;
 }
@@ -60,9 +68,10 @@ base::Result<void> Authority::opened(StoreReader& reader, OpenKeys& keys) {
     if (!rows) return std::move(rows).error();
     auto set = std::make_shared<Set>();
     std::int64_t current = 0;
-    for (const AuthorityRow& row : *rows) {
+    for (std::size_t i = 0; i < rows->size(); ++i) {
+      const AuthorityRow& row = (*rows)[i];
       if (row.state == AuthorityState::Waiting) continue;
-      auto signers = signersOf(row);
+      auto signers = signersOf(*rows, i);
       if (!signers) return std::move(signers).error();
       set->all.push_back(*std::move(signers));
       if (row.state == AuthorityState::Current) current = row.number;

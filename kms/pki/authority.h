@@ -7,7 +7,7 @@
 #include <mutex>
 
 #include "kms/keys/vault.h"
-#include "kms/pki/authority_row.h"
+#include "kms/pki/authority_links.h"
 #include "kms/pki/signer.h"
 
 namespace kms::pki {
@@ -21,12 +21,15 @@ struct Signers {
   std::vector<base::Bytes> chain;  // DER, the authority's own first, the root last
   base::Bytes newWithOld;          // links to the authority before; empty: there are none (see AuthorityRow)
   base::Bytes oldWithNew;
+  std::vector<Link> links;  // the same, and those behind it: see linksBack()
 };
 
-// What goes along with what they sign. The link stands first, for programs that know the authority's key
-// before this one: they take the first issuer that fits, and must not meet the new root, which they do not
-// trust.
-std::vector<base::Bytes> alongWith(const Signers& signers);
+// For programs that trust an authority before this one: its key signed by the one before, that one's signed
+// by the one before it, and so on, as far as they hold at `now`.
+std::vector<base::Bytes> newWithOld(const Signers& signers, base::Time now);
+// What goes along with what they sign. The links stand first: programs take the first issuer that fits, and
+// must not meet the new root, which they do not trust.
+std::vector<base::Bytes> alongWith(const Signers& signers, base::Time now);
 
 class Authority final : public KeyParty {
  public:

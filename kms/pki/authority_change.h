@@ -5,9 +5,14 @@
 // Thread rule of all: the caller must hold no Vault::Hold and no Authority::Hold. They wait for the disk;
 // what they return is durable, with an audit entry in the same transaction. Errors of all: Denied / Forbidden
 // (admins only); Unavailable / Sealed, ClockBack; Corrupt / DatabaseCorrupt; those of the store.
+//
+// Taking the place of a current authority is what several administrators agree to. They are asked when
+// everything that the caller brings is in order, and what they have agreed to is used up in the transaction
+// that does it. Errors: also as ApprovalService::ask and spend.
 #pragma once
 
 #include "kms/pki/authority_make.h"
+#include "kms/tokens/approval_service.h"
 
 namespace kms::pki {
 
@@ -19,6 +24,7 @@ struct AuthorityTools {
   const base::Clock& clock;
   const Policy& policy;
   base::Rng& rng;
+  ApprovalService& approvals;
 };
 
 // Makes a key, keeps it sealed, and gives the PKCS#10 (DER) with which another authority can sign it. At most

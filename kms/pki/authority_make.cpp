@@ -1,8 +1,7 @@
 #include "kms/pki/authority_make.h"
 
 #include "kms/audit/audit.h"
-#include "kms/tokens/durable_clock.h"
-#include "kms/tokens/guarded.h"
+#include "kms/pki/grant.h"
 
 namespace kms::pki {
 
@@ -84,18 +83,13 @@ base::Result<std::int64_t> createAuthority(Vault& vault, Store& store, Authority
   auto made = makeAuthority(plan, *before, rng);
   if (!made) return std::move(made).error();
   std::int64_t number = 0;
-  auto done = store.writeAndWait([&](Txn& txn) -> base::Result<void> {
-    return guarded([&]() -> base::Result<void> {
-      auto keys = vault.hold();
-      if (!keys) return std::move(keys).error();
-      auto now = durable.advanceToGrant(txn);
-      if (!now) return std::move(now).error();
-      auto inserted = insertAuthority(txn, **keys, *made, plan, *now, rng, by);
-      if (!inserted) return std::move(inserted).error();
-      number = *inserted;
-      return {};
-    });
-  });
+  const auto insert = [&](Txn& txn, OpenKeys& keys, base::Time now) -> base::Result<void> {
+    auto inserted = insertAuthority(txn, keys, *made, plan, now, rng, by);
+    if (!inserted) return std::move(inserted).error();
+    number = *inserted;
+    return {};
+  };
+  auto done = grantAndWait(vault, store, durable, insert);
   if (!done) return std::move(done).error();
   if (auto fresh = authority.refresh(vault, store); !fresh) return std::move(fresh).error();
   return number;

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "kms/pki/authority.h"
-#include "kms/tokens/actor.h"
+#include "kms/tokens/approval_service.h"
 
 namespace kms::pki {
 
@@ -42,6 +42,12 @@ base::Error addressesWithoutNumber();
 
 // Has `authority` read what is durable now. A seal that came in between is no error: opening reads it.
 base::Result<void> takeUp(const Vault& vault, Store& store, Authority& authority);
+
+// What is approved: another authority in the place of the current one, the one that `what` tells of, in the
+// same words each time.
+inline ApprovalSubject replacement(std::string what) {
+  return {ApprovalKind::AuthorityRollover, 0, std::move(what)};
+}
 
 inline std::string numberText(std::int64_t number) { return "authority " + std::to_string(number); }
 

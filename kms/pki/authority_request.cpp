@@ -2,8 +2,8 @@
 #include "kms/audit/audit.h"
 #include "kms/pki/authority_chain.h"
 #include "kms/pki/authority_change.h"
-#include "kms/tokens/durable_clock.h"
-#include "kms/tokens/guarded.h"
+#include "kms/pki/digest.h"
+#include "kms/pki/grant.h"
 
 namespace kms::pki {
 namespace {
@@ -65,6 +65,20 @@ Result<void> keepRequest(Txn& txn, OpenKeys& keys, const PrivateKey& key, const 
   return writeAuthority(txn, keys, fresh);
 }
 
+ApprovalSubject subjectOf(const std::vector<Certificate>& given) {
+  base::Bytes all;
+  for (const Certificate& one : given) all.insert(all.end(), one.der.begin(), one.der.end());
+  return replacement("certificates " + base::toHex(sha256(all)));
+}
+
+// Where there is a current authority, which would give way: whether that is agreed to.
+Result<void> mayReplace(const AuthorityTools& tools, const ApprovalSubject& subject,
+                        const Addresses& addresses, const Actor& by) {
+  if (!tools.authority.current()) return {};
+  if (lacksNumber(addresses)) return addressesWithoutNumber();
+  return tools.approvals.ask(by, subject);
+}
+
 struct Installed {
   std::int64_t number = 0;
   std::string before;  // for the audit log
@@ -113,20 +127,15 @@ base::Result<base::Bytes> requestSubordinate(const AuthorityTools& tools, const 
   auto request = requestAuthority(*key, subject);
   if (!request) return std::move(request).error();
   DurableClock durable(tools.clock, tools.policy);
-  auto done = tools.store.writeAndWait([&](Txn& txn) -> Result<void> {
-    return guarded([&]() -> Result<void> {
-      auto keys = tools.vault.hold();
-      if (!keys) return std::move(keys).error();
-      auto now = durable.advanceToGrant(txn);
-      if (!now) return std::move(now).error();
-      if (auto kept = keepRequest(txn, **keys, *key, *request, replace); !kept) return kept;
-      return record(txn, *now,
-                    {Event::AuthorityRequested, by.name, base::toHex(key->publicKey().hash()),
-                     subject.commonName + ", " + std::string(keyKindName(plan.key)) +
-                         (replace ? ", in place of any before" : "")});
-    });
-  });
-  if (!done) return std::move(done).error();
+  const auto keep = [&](Txn& txn, OpenKeys& keys, base::Time now) -> Result<void> {
+    if (auto kept = keepRequest(txn, keys, *key, *request, replace); !kept) return kept;
+    return record(txn, now,
+                  {Event::AuthorityRequested, by.name, base::toHex(key->publicKey().hash()),
+                   subject.commonName + ", " + std::string(keyKindName(plan.key)) +
+                       (replace ? ", in place of any before" : "")});
+  };
+  if (auto done = grantAndWait(tools.vault, tools.store, durable, keep); !done)
+    return std::move(done).error();
   return request;
 }
 
@@ -148,27 +157,25 @@ base::Result<std::int64_t> installSubordinate(const AuthorityTools& tools,
   if (!before) return std::move(before).error();
   const auto chain = checkAuthorityChain(given, pending->key, *before);
   if (!chain) return chain.error();
+  const ApprovalSubject subject = subjectOf(given);
+  if (auto may = mayReplace(tools, subject, plan.addresses, by); !may) return std::move(may).error();
   const auto signers = makeSignerKeys(pending->kind);
   if (!signers) return signers.error();
   Installed made;
-  auto done = tools.store.writeAndWait([&](Txn& txn) -> Result<void> {
-    return guarded([&]() -> Result<void> {
-      auto keys = tools.vault.hold();
-      if (!keys) return std::move(keys).error();
-      auto now = durable.advanceToGrant(txn);
-      if (!now) return std::move(now).error();
-      auto installed =
-          install(txn, **keys, *chain, *signers, {plan.organisation, plan.addresses, *now, tools.rng});
-      if (!installed) return std::move(installed).error();
-      made = *std::move(installed);
-      AuditEntry entry{
-          Event::AuthorityInstalled, by.name, numberText(made.number),
-          shownName(chain->own.subject) + ", signed by " + shownName(chain->own.issuer) + made.before};
-      entry.until = chain->own.notAfter;
-      return record(txn, *now, entry);
-    });
-  });
-  if (!done) return std::move(done).error();
+  const auto put = [&](Txn& txn, OpenKeys& keys, base::Time now) -> Result<void> {
+    auto installed =
+        install(txn, keys, *chain, *signers, {plan.organisation, plan.addresses, now, tools.rng});
+    if (!installed) return std::move(installed).error();
+    made = *std::move(installed);
+    if (!made.before.empty())
+      if (auto spent = tools.approvals.spend(txn, keys, by, subject, now); !spent) return spent;
+    AuditEntry entry{
+        Event::AuthorityInstalled, by.name, numberText(made.number),
+        shownName(chain->own.subject) + ", signed by " + shownName(chain->own.issuer) + made.before};
+    entry.until = chain->own.notAfter;
+    return record(txn, now, entry);
+  };
+  if (auto done = grantAndWait(tools.vault, tools.store, durable, put); !done) return std::move(done).error();
   if (auto taken = takeUp(tools.vault, tools.store, tools.authority); !taken) return std::move(taken).error();
   return made.number;
 }

@@ -1,8 +1,7 @@
 // A new key for an authority that signed itself (RFC 4210, section 4.4).
 #include "kms/audit/audit.h"
 #include "kms/pki/authority_change.h"
-#include "kms/tokens/durable_clock.h"
-#include "kms/tokens/guarded.h"
+#include "kms/pki/grant.h"
 
 namespace kms::pki {
 namespace {
@@ -101,27 +100,26 @@ base::Result<std::int64_t> rolloverAuthority(const AuthorityTools& tools, std::o
   DurableClock durable(tools.clock, tools.policy);
   auto began = durable.now(tools.store);
   if (!began) return std::move(began).error();
+  const ApprovalSubject subject =
+      replacement("a new key, " + (key ? std::string(keyKindName(*key)) : "the same kind"));
+  if (auto may = tools.approvals.ask(by, subject); !may) return std::move(may).error();
   const auto next = makeNext(*before, key.value_or(before->kind), plan.life, *began, tools.rng);
   if (!next) return next.error();
   std::int64_t number = 0;
-  auto done = tools.store.writeAndWait([&](Txn& txn) -> Result<void> {
-    return guarded([&]() -> Result<void> {
-      auto keys = tools.vault.hold();
-      if (!keys) return std::move(keys).error();
-      auto old = tools.authority.number(before->number);
-      if (!old) return std::move(old).error();
-      auto now = durable.advanceToGrant(txn);
-      if (!now) return std::move(now).error();
-      auto made = put(txn, **keys, *next, **old, {plan.organisation, plan.addresses, *now, tools.rng});
-      if (!made) return std::move(made).error();
-      number = *made;
-      AuditEntry entry{Event::AuthorityRolledOver, by.name, numberText(number),
-                       shownName(before->name) + ", " + std::string(keyKindName(next->authority.key.kind())) +
-                           ", in place of " + numberText(before->number)};
-      entry.until = next->authority.certificate.notAfter;
-      return record(txn, *now, entry);
-    });
-  });
+  const auto rollOver = [&](Txn& txn, OpenKeys& keys, base::Time now) -> Result<void> {
+    auto old = tools.authority.number(before->number);
+    if (!old) return std::move(old).error();
+    auto made = put(txn, keys, *next, **old, {plan.organisation, plan.addresses, now, tools.rng});
+    if (!made) return std::move(made).error();
+    number = *made;
+    if (auto spent = tools.approvals.spend(txn, keys, by, subject, now); !spent) return spent;
+    AuditEntry entry{Event::AuthorityRolledOver, by.name, numberText(number),
+                     shownName(before->name) + ", " + std::string(keyKindName(next->authority.key.kind())) +
+                         ", in place of " + numberText(before->number)};
+    entry.until = next->authority.certificate.notAfter;
+    return record(txn, now, entry);
+  };
+  auto done = grantAndWait(tools.vault, tools.store, durable, rollOver);
   if (!done) return std::move(done).error();
   if (auto taken = takeUp(tools.vault, tools.store, tools.authority); !taken) return std::move(taken).error();
   return number;

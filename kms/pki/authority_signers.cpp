@@ -6,8 +6,7 @@
 #include "kms/pki/authority_parts.h"
 #include "kms/pki/certificate_row.h"
 #include "kms/pki/certificate_sequence.h"
-#include "kms/tokens/durable_clock.h"
-#include "kms/tokens/guarded.h"
+#include "kms/pki/grant.h"
 
 namespace kms::pki {
 namespace {
@@ -66,26 +65,21 @@ base::Result<void> renewOf(Vault& vault, Store& store, std::int64_t number, cons
   if (!kind) return std::move(kind).error();
   auto signers = makeSignerKeys(*kind);
   if (!signers) return std::move(signers).error();
-  return store.writeAndWait([&](Txn& txn) -> base::Result<void> {
-    return guarded([&]() -> base::Result<void> {
-      auto keys = vault.hold();
-      if (!keys) return std::move(keys).error();
-      auto hold = authority.number(number);
-      if (!hold) return std::move(hold).error();
-      auto now = clock.advanceToGrant(txn);
-      if (!now) return std::move(now).error();
-      auto rows = readAuthorities(txn, **keys);
-      if (!rows) return std::move(rows).error();
-      for (AuthorityRow& one : *rows) {
-        if (one.number != number) continue;
-        auto filled =
-            fillSigners(txn, **keys, one, (*hold)->authority, *signers, {organisation, addresses, *now, rng});
-        if (!filled) return filled;
-        if (auto written = writeAuthority(txn, **keys, one); !written) return written;
-      }
-      return record(txn, *now, {Event::AuthoritySignersRenewed, "kmsd", numberText(number), ""});
-    });
-  });
+  const auto renew = [&](Txn& txn, OpenKeys& keys, base::Time now) -> base::Result<void> {
+    auto hold = authority.number(number);
+    if (!hold) return std::move(hold).error();
+    auto rows = readAuthorities(txn, keys);
+    if (!rows) return std::move(rows).error();
+    for (AuthorityRow& one : *rows) {
+      if (one.number != number) continue;
+      auto filled =
+          fillSigners(txn, keys, one, (*hold)->authority, *signers, {organisation, addresses, now, rng});
+      if (!filled) return filled;
+      if (auto written = writeAuthority(txn, keys, one); !written) return written;
+    }
+    return record(txn, now, {Event::AuthoritySignersRenewed, "kmsd", numberText(number), ""});
+  };
+  return grantAndWait(vault, store, clock, renew);
 }
 
 }  // namespace

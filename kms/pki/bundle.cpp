@@ -22,7 +22,7 @@ constexpr unsigned kIterations = 100'000;
 constexpr std::size_t kSalt = 16;            // bytes
 constexpr std::size_t kBlock = 16;           // bytes of AES
 constexpr std::size_t kPasswordMost = 1024;  // bytes
-constexpr std::size_t kEntriesMost = 1000;
+constexpr std::size_t kEntriesMost = 10'000;
 constexpr int kMacKey = 3;  // the use of a derived key, RFC 7292, appendix B.3
 
 using Salt = std::array<std::byte, kSalt>;
@@ -177,7 +177,7 @@ struct Pair {
 };
 
 base::Result<std::vector<Pair>> checkEntries(const std::vector<BundleEntry>& entries) {
-  if (entries.empty() || entries.size() > kEntriesMost) return invalid("a PKCS#12 holds 1 to 1000 keys");
+  if (entries.empty() || entries.size() > kEntriesMost) return invalid("a PKCS#12 holds 1 to 10000 keys");
   std::vector<Pair> pairs;
   for (const BundleEntry& entry : entries) {
     const auto certificate = parseCertificate(entry.certificate);

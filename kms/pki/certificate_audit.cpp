@@ -21,7 +21,7 @@ constexpr std::uint8_t kRevoked = 16;
 constexpr std::int64_t kSequenceMost = std::int64_t{1} << 32U;
 constexpr std::size_t kBatch = 256;  // rows under one hold of the keys
 constexpr std::size_t kDoubtsMost = 65'536;
-constexpr int kRounds = 3;  // of a row that changes while it is looked at
+constexpr int kRounds = 64;  // of rows that change while they are looked at
 
 std::uint32_t seconds(base::Time time) {
   constexpr std::int64_t kMost = std::numeric_limits<std::uint32_t>::max();
@@ -146,7 +146,7 @@ Result<std::int64_t> CertificateAudit::compareBatch(std::int64_t after) {
       }
       auto wrong = wrongWith(reader, **keys, *row);
       if (!wrong) return std::move(wrong).error();
-      if (!wrong->empty()) doubts_.push_back(sealed.key);
+      if (!wrong->empty()) doubts_.push_back({sealed.key, sealed.revision});
     }
     return {};
   });
@@ -197,44 +197,47 @@ Result<std::string> CertificateAudit::wrongWith(StoreReader& reader, OpenKeys& k
   return std::string(own ? "" : "its revocation is altered, or another's");
 }
 
+// A row that does not fit is read again once the log was: only where it is the same as before, the log has
+// all that was ever told of it.
 Result<void> CertificateAudit::settle(const std::function<Result<void>()>& catchUp) {
-  for (int round = 1; round <= kRounds; ++round) {
+  for (int round = 1; round <= kRounds && !doubts_.empty(); ++round) {
     if (auto caught = catchUp(); !caught) return caught;
-    std::vector<std::int64_t> left;
-    for (const std::int64_t sequence : doubts_) {
-      auto fits = fitsNow(sequence, round == kRounds);
-      if (!fits) return std::move(fits).error();
-      if (!*fits) left.push_back(sequence);
+    std::vector<Doubt> left;
+    for (const Doubt& doubt : doubts_) {
+      auto again = lookAgain(doubt, round == kRounds);
+      if (!again) return std::move(again).error();
+      if (*again) left.push_back(**again);
     }
     doubts_ = std::move(left);
-    if (doubts_.empty()) return {};
   }
-  doubts_.clear();
   return {};
 }
 
-// The row is read anew: it may have changed since, and the log with it. The last time, what is wrong is told.
-Result<bool> CertificateAudit::fitsNow(std::int64_t sequence, bool last) {
-  bool fits = false;
+// What is still to be settled, because the row has changed since; none where it fits or was told of.
+Result<std::optional<CertificateAudit::Doubt>> CertificateAudit::lookAgain(const Doubt& doubt, bool last) {
+  std::optional<Doubt> changed;
   auto keys = vault_.hold();
   if (!keys) return std::move(keys).error();
   auto read = store_.read([&](StoreReader& reader) -> Result<void> {
-    auto sealed = reader.get(Table::Certificates, sequence);
+    auto sealed = reader.get(Table::Certificates, doubt.sequence);
     if (!sealed) return std::move(sealed).error();
     if (!*sealed) {
-      if (last) problem("certificate row " + std::to_string(sequence), "it is gone");
+      problem("certificate row " + std::to_string(doubt.sequence), "it is gone");
       return {};
     }
     auto row = openCertificate(**keys, **sealed);
     if (!row) return std::move(row).error();
     auto wrong = wrongWith(reader, **keys, *row);
     if (!wrong) return std::move(wrong).error();
-    fits = wrong->empty();
-    if (!fits && last) problem(serialText(row->serial), *std::move(wrong));
+    if (wrong->empty()) return {};
+    if (!last && (*sealed)->revision != doubt.revision)
+      changed = Doubt{doubt.sequence, (*sealed)->revision};
+    else
+      problem(serialText(row->serial), *std::move(wrong));
     return {};
   });
   if (!read) return std::move(read).error();
-  return fits;
+  return changed;
 }
 
 // Rows of certificates are never dropped. Of what the log told before the first row was read.

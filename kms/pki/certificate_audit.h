@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -35,6 +36,11 @@ class CertificateAudit {
 
  private:
   using Stage = std::uint8_t;
+  // A row that fits the log only if something came behind what was read of it.
+  struct Doubt {
+    std::int64_t sequence = 0;
+    std::uint32_t revision = 0;  // of the row that was read
+  };
 
   base::Result<std::optional<std::int64_t>> sequenceOf(OpenKeys& keys, const Serial& serial);
   void grow(std::size_t at);
@@ -43,7 +49,7 @@ class CertificateAudit {
   base::Result<std::string> wrongWith(StoreReader& reader, OpenKeys& keys, const CertificateRow& row);
   base::Result<std::uint32_t> holderOf(StoreReader& reader, OpenKeys& keys, std::int64_t id);
   base::Result<void> settle(const std::function<base::Result<void>()>& catchUp);
-  base::Result<bool> fitsNow(std::int64_t sequence, bool last);
+  base::Result<std::optional<Doubt>> lookAgain(const Doubt& doubt, bool last);
   base::Result<void> findMissing(std::int64_t highest);
   void problem(std::string object, std::string what);
 
@@ -60,8 +66,7 @@ class CertificateAudit {
   std::int64_t highest_ = 0;
   base::Time latest_{};  // of any entry
   std::unordered_map<std::int64_t, std::uint32_t> holders_;
-  std::vector<std::int64_t>
-      doubts_;  // rows that fit the log only if something came behind what was read of it
+  std::vector<Doubt> doubts_;
 };
 
 }  // namespace kms::pki

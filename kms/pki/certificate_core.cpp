@@ -175,8 +175,7 @@ base::Result<IssuedCertificate> issuedOf(const CertificateCore& core, const Cert
   out.notAfter = row.notAfter;
   if (row.state == CertificateState::Unconfirmed && !row.implicit) out.confirmBy = row.confirmBy;
   out.chain = (*signers)->chain;
-  // For those who know the authority's key before this one.
-  if (!(*signers)->newWithOld.empty()) out.chain.push_back((*signers)->newWithOld);
+  out.links = newWithOld(**signers, core.clock.now());
   return out;
 }
 

@@ -2,20 +2,21 @@
 #include "kms/audit/audit.h"
 #include "kms/pki/archive_row.h"
 #include "kms/pki/certificate_core.h"
+#include "kms/tokens/paging.h"
 
 namespace kms::pki {
 namespace {
 
 using base::Result;
 
-// Walks the user's certificates from the newest on, until `visit(row)` gives false.
+// Walks the user's certificates from `sequence` on to older ones, until `visit(row)` gives false.
 template <class Visit>
-Result<void> walk(StoreReader& reader, OpenKeys& keys, const UserRow& user, Visit visit) {
-  for (std::int64_t sequence = user.newest; sequence != 0;) {
+Result<void> walk(StoreReader& reader, OpenKeys& keys, std::int64_t user, std::int64_t sequence,
+                  Visit visit) {
+  while (sequence != 0) {
     auto row = readCertificate(reader, keys, sequence);
     if (!row) return std::move(row).error();
-    if (!*row || (*row)->user != user.user.id)
-      return corruptRow("a user's certificate is missing or another's");
+    if (!*row || (*row)->user != user) return corruptRow("a user's certificate is missing or another's");
     sequence = (*row)->previous;
     auto goOn = visit(std::move(**row));
     if (!goOn) return std::move(goOn).error();
@@ -37,12 +38,13 @@ bool goodForLong(const CertificateRow& row, base::Time now) {
 Result<std::optional<CertificateRow>> goodPair(StoreReader& reader, OpenKeys& keys, const UserRow& user,
                                                const CertificateRow& holder, base::Time now) {
   std::optional<CertificateRow> found;
-  auto walked = walk(reader, keys, user, [&, left = kLookedAt](CertificateRow row) mutable -> Result<bool> {
+  const auto look = [&, left = kLookedAt](CertificateRow row) mutable -> Result<bool> {
     if (--left == 0) return false;
     if (row.line != holder.line || !goodForLong(row, now)) return true;
     found = std::move(row);
     return false;
-  });
+  };
+  auto walked = walk(reader, keys, user.user.id, user.newest, look);
   if (!walked) return std::move(walked).error();
   return found;
 }
@@ -138,7 +140,56 @@ Result<std::shared_ptr<NewPair>> makePair(CertificateCore& core, const User& use
   return std::make_shared<NewPair>(NewPair{*std::move(made), *std::move(encoded)});
 }
 
-using Pairs = std::vector<KeyPair>;
+using Pairs = Page<KeyPair>;
+
+// As text for the wire, a page has to fit one block of locked memory; see SecretPool::kLargest.
+constexpr std::size_t kPageBytes = 80 * 1024;
+constexpr int kPageLookedAt = 1000;  // certificates: those without a key here may be many
+
+std::size_t sizeOf(const KeyPair& pair) {
+  std::size_t size = pair.certificate.certificate.size() + pair.key.size();
+  for (const base::Bytes& above : pair.certificate.chain) size += above.size();
+  return size;
+}
+
+// Where a page begins: behind the certificate that the one before ended with.
+Result<std::int64_t> beginOf(StoreReader& reader, OpenKeys& keys, const UserRow& user,
+                             const std::string& after) {
+  if (after.empty()) return user.newest;
+  const auto serial = parseSerial(after);
+  if (!serial) return badAfter();
+  auto last = findCertificate(reader, keys, *serial);
+  if (!last) return std::move(last).error();
+  if (!*last || (*last)->user != user.user.id) return badAfter();
+  return (*last)->previous;
+}
+
+Result<Pairs> collect(const CertificateCore& core, StoreReader& reader, OpenKeys& keys, const UserRow& user,
+                      std::int64_t begin, std::size_t most) {
+  Pairs page;
+  Serial last{};
+  std::size_t size = 0;
+  const auto end = [&]() -> Result<bool> {
+    page.next = serialText(last);
+    return false;
+  };
+  const auto visit = [&, left = kPageLookedAt](const CertificateRow& row) mutable -> Result<bool> {
+    if (left-- == 0) return end();
+    if (row.archived != 0) {
+      if (page.items.size() == most) return end();
+      auto pair = pairOf(core, reader, keys, row, user.user.name);
+      if (!pair) return std::move(pair).error();
+      size += sizeOf(*pair);
+      if (size > kPageBytes && !page.items.empty()) return end();
+      page.items.push_back(*std::move(pair));
+    }
+    last = row.serial;
+    return true;
+  };
+  auto walked = walk(reader, keys, user.user.id, begin, visit);
+  if (!walked) return std::move(walked).error();
+  return page;
+}
 
 Result<void> requireRecovery(const CertificateCore& core, StoreReader& reader, OpenKeys& keys,
                              const CertificateRow& row, base::Time now) {
@@ -150,7 +201,8 @@ Result<void> requireRecovery(const CertificateCore& core, StoreReader& reader, O
   return {};
 }
 
-Result<Made<Pairs>> recoverAll(CertificateCore& core, Txn& txn, OpenKeys& keys, const Serial& holder) {
+Result<Made<Pairs>> recoverPage(CertificateCore& core, Txn& txn, OpenKeys& keys, const Serial& holder,
+                                const std::string& after, std::size_t most) {
   auto now = core.tokens.clock.advance(txn);
   if (!now) return std::move(now).error();
   auto row = requireSigning(txn, keys, holder, *now);
@@ -159,22 +211,18 @@ Result<Made<Pairs>> recoverAll(CertificateCore& core, Txn& txn, OpenKeys& keys, 
   if (auto used = useRow(txn, keys, *row, *now); !used) return std::move(used).error();
   auto user = readUser(txn, keys, row->user);
   if (!user) return std::move(user).error();
-  Made<Pairs> out;
-  auto walked = walk(txn, keys, *user, [&](const CertificateRow& one) -> Result<bool> {
-    if (one.archived == 0) return true;
-    auto pair = pairOf(core, txn, keys, one, user->user.name);
-    if (!pair) return std::move(pair).error();
-    out.value.push_back(*std::move(pair));
-    return true;
-  });
-  if (!walked) return std::move(walked).error();
+  auto begin = beginOf(txn, keys, *user, after);
+  if (!begin) return std::move(begin).error();
+  auto page = collect(core, txn, keys, *user, *begin, most);
+  if (!page) return std::move(page).error();
   auto recorded =
       record(txn, *now,
              {Event::KeysRecovered, "user " + user->user.name, serialText(holder),
-              std::to_string(out.value.size()) + " keys by the recover token " + keys.accessor(row->token),
+              std::to_string(page->items.size()) + " keys by the recover token " + keys.accessor(row->token) +
+                  (after.empty() ? "" : ", behind " + after) + (page->next ? ", and more to come" : ""),
               user->user.name});
   if (!recorded) return std::move(recorded).error();
-  return out;
+  return Made<Pairs>{*std::move(page), {}};
 }
 
 }  // namespace
@@ -194,10 +242,16 @@ void CertificateService::encryptionPair(const Serial& holder, Reply<KeyPair> rep
       std::move(reply));
 }
 
-void CertificateService::recover(const Serial& holder, Reply<std::vector<KeyPair>> reply) {
+void CertificateService::recover(const Serial& holder, const std::string& after, std::size_t limit,
+                                 Reply<Page<KeyPair>> reply) {
   CertificateCore& core = *core_;
+  auto most = pageLimit(limit, core.tokens.policy);
+  if (!most) return reply(std::move(most).error());
   submitMade<Pairs>(
-      core, [&core, holder](Txn& txn, OpenKeys& keys) { return recoverAll(core, txn, keys, holder); },
+      core,
+      [&core, holder, after, most = *most](Txn& txn, OpenKeys& keys) {
+        return recoverPage(core, txn, keys, holder, after, most);
+      },
       std::move(reply));
 }
 

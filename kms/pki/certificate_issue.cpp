@@ -98,6 +98,8 @@ void CertificateService::issue(const Actor& by, const std::string& user, Profile
     if (!known) return std::move(known).error();
     if (!*known) return noSuchUser(user);
     if (auto allowed = checkIssuer(by, (*known)->user); !allowed) return std::move(allowed).error();
+    auto sound = requireSound(reader, keys, **known, request.key.hash());
+    if (!sound) return std::move(sound).error();
     return std::move((*known)->user);
   });
   if (!found) return reply(std::move(found).error());

@@ -131,12 +131,9 @@ Result<std::optional<CertificateRow>> findAlone(Store& store, OpenKeys& keys, co
   return std::optional<CertificateRow>();
 }
 
-}  // namespace
-
-// OCSP asks this of any certificate, so it is kept short: the two rows need not be of one moment, as a user's
-// name stays.
-base::Result<CertificateView> CertificateService::show(const Actor& by, const Serial& serial) {
-  CertificateCore& core = *core_;
+// Runs `look(row, keys, now)` on the certificate that has this serial.
+template <class Look>
+Result<CertificateView> lookAt(CertificateCore& core, const Serial& serial, Look look) {
   return guarded([&]() -> Result<CertificateView> {
     return withKeys(core.tokens, [&](OpenKeys& keys) -> Result<CertificateView> {
       auto now = core.tokens.clock.now(core.store);
@@ -144,25 +141,32 @@ base::Result<CertificateView> CertificateService::show(const Actor& by, const Se
       auto row = findAlone(core.store, keys, serial);
       if (!row) return std::move(row).error();
       if (!*row) return noSuchCertificate();
-      const bool own = (*row)->user != 0 && by.user == (*row)->user;
-      if (by.role < Role::Issuer && !own)
-        return forbidden("looking at another's certificate needs the role issuer");
-      if ((*row)->user == 0) return viewOf(**row, {}, *now);
-      auto user = readUser(core.store, keys, (*row)->user);
-      if (!user) return std::move(user).error();
-      return viewOf(**row, user->user.name, *now);
+      return look(**row, keys, *now);
     });
   });
 }
 
-base::Result<CertificateState> CertificateService::lookUp(const Serial& serial) {
-  return lookNow<CertificateState>(
-      *core_, [&](StoreReader& reader, OpenKeys& keys, base::Time now) -> Result<CertificateState> {
-        auto row = findCertificate(reader, keys, serial);
-        if (!row) return std::move(row).error();
-        if (!*row) return noSuchCertificate();
-        return stateOf(**row, now);
-      });
+}  // namespace
+
+// The two rows need not be of one moment, as a user's name stays.
+base::Result<CertificateView> CertificateService::show(const Actor& by, const Serial& serial) {
+  return lookAt(*core_, serial,
+                [&](const CertificateRow& row, OpenKeys& keys, base::Time now) -> Result<CertificateView> {
+                  const bool own = row.user != 0 && by.user == row.user;
+                  if (by.role < Role::Issuer && !own)
+                    return forbidden("looking at another's certificate needs the role issuer");
+                  if (row.user == 0) return viewOf(row, {}, now);
+                  auto user = readUser(core_->store, keys, row.user);
+                  if (!user) return std::move(user).error();
+                  return viewOf(row, user->user.name, now);
+                });
+}
+
+// OCSP asks this of any certificate, so it is kept short.
+base::Result<CertificateView> CertificateService::status(const Serial& serial) {
+  return lookAt(*core_, serial, [](const CertificateRow& row, OpenKeys& /*keys*/, base::Time now) {
+    return Result<CertificateView>(viewOf(row, {}, now));
+  });
 }
 
 namespace {

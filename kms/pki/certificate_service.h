@@ -43,7 +43,8 @@ struct IssuedCertificate {
   base::Time notBefore{};
   base::Time notAfter{};
   base::Time confirmBy{};          // the epoch: nothing to confirm
-  std::vector<base::Bytes> chain;  // the authority's certificate first, then up to the root; a link last
+  std::vector<base::Bytes> chain;  // the authority's certificate first, then up to the root
+  std::vector<base::Bytes> links;  // see newWithOld()
 };
 
 // A pair that the server made, or kept.
@@ -129,8 +130,10 @@ class CertificateService {
   // CertificateRefused; Conflict; Unavailable / ClockBack.
   void encryptionPair(const Serial& holder, Reply<KeyPair> reply);
   // Every pair that this user ever had, the newest first, for the active signing certificate that was got
-  // with a recover token, and no longer than a claim lasts. Errors: Denied / CertificateRefused.
-  void recover(const Serial& holder, Reply<std::vector<KeyPair>> reply);
+  // with a recover token, and no longer than a claim lasts. A page has as many of `limit` pairs as fit one
+  // answer; it may be empty and not the last. `after`: what `next` said, or empty; asking for a page again is
+  // no error. Errors: Denied / CertificateRefused; Invalid.
+  void recover(const Serial& holder, const std::string& after, std::size_t limit, Reply<Page<KeyPair>> reply);
 
   // By an issuer, or the holder (an actor that is the user); the server's own by an admin. What is held can
   // be released by an issuer with the reason RemoveFromCrl. Revoking again is no error. One that was not yet
@@ -146,6 +149,9 @@ class CertificateService {
                    Reply<Outcomes<RevokedUser>> reply);
   // By an issuer or the holder. Errors: NotFound; Denied / Forbidden.
   base::Result<CertificateView> show(const Actor& by, const Serial& serial);
+  // What anybody may know of it, so without its user's name, which would have to be looked up. Errors:
+  // NotFound.
+  base::Result<CertificateView> status(const Serial& serial);
   // Those of `user`, the newest first; for issuers with no user: all, the oldest first. `after`: what `next`
   // said, or empty. Errors: NotFound (user); Denied / Forbidden; Invalid.
   base::Result<Page<CertificateView>> list(const Actor& by, const std::string& user, const std::string& after,
@@ -157,8 +163,6 @@ class CertificateService {
 
   // Since the start.
   const CertificateCounts& counts() const noexcept;
-  // What it is now, for OCSP. Errors: NotFound.
-  base::Result<CertificateState> lookUp(const Serial& serial);
   // Revokes what was not confirmed in time, drops the revocations of what has long ended, a bounded batch,
   // and renews the authority's delegated signers; true while more is left.
   base::Result<bool> tidy();

@@ -12,12 +12,10 @@ void give(const CmpExchangePtr& exchange, base::Result<CmpAnswer> result) {
 }
 
 // The root of the chain is for those who have it already, or take it from caPubs.
-std::vector<base::BytesView> extraCerts(const Signers& signers, bool isSigned, bool chain) {
-  std::vector<base::BytesView> certificates;
-  if (isSigned) certificates.emplace_back(signers.cmp.certificate.der);
-  if (!isSigned && !chain) return certificates;
-  if (!signers.newWithOld.empty()) certificates.emplace_back(signers.newWithOld);  // first: see alongWith()
-  certificates.insert(certificates.end(), signers.chain.begin(), signers.chain.end());
+std::vector<base::Bytes> extraCerts(const Signers& signers, bool isSigned, bool chain, base::Time now) {
+  if (!isSigned && !chain) return {};
+  std::vector<base::Bytes> certificates = alongWith(signers, now);
+  if (isSigned) certificates.insert(certificates.begin(), signers.cmp.certificate.der);
   return certificates;
 }
 
@@ -26,11 +24,12 @@ base::Result<base::Bytes> write(const CmpExchange& exchange, const CmpOutgoing& 
   const CmpMessage& in = exchange.in;
   auto nonce = nonceOf(exchange.core, in.transaction, out.type);
   if (!nonce) return nonce;
+  const base::Time now = exchange.core.clock.now();
   const base::Bytes header =
       writeCmpHeader({.version = in.version == 3 ? 3U : 2U,
                       .sender = signers.cmp.certificate.subject,
                       .recipient = in.sender,
-                      .time = exchange.core.clock.now(),
+                      .time = now,
                       .algorithm = mac ? base::BytesView(mac->algorithm) : signers.cmp.key.algorithm(),
                       .senderKid = mac ? in.senderKid : signers.cmp.certificate.keyIdentifier,
                       .transaction = in.transaction,
@@ -40,7 +39,8 @@ base::Result<base::Bytes> write(const CmpExchange& exchange, const CmpOutgoing& 
   const base::Bytes covered = cmpProtectedPart(header, out.body);
   auto protection = mac ? hmac(mac->digest, mac->key, covered) : signers.cmp.key.sign(covered);
   if (!protection) return protection;
-  return writeCmpMessage(header, out.body, *protection, extraCerts(signers, !mac, out.chain));
+  const auto along = extraCerts(signers, !mac, out.chain, now);
+  return writeCmpMessage(header, out.body, *protection, {along.begin(), along.end()});
 }
 
 void send(const CmpExchangePtr& exchange, const CmpOutgoing& out, const CmpMac* mac) {

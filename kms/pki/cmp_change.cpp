@@ -52,6 +52,28 @@ base::BytesView rootOf(const Signers& signers) {
   return isRoot ? base::BytesView(signers.chain.back()) : base::BytesView{};
 }
 
+// A client of several rollovers ago goes from root to root, as each is vouched for by the one before; one
+// whose root is not known gets what leads to the newest from the one before that.
+CmpInformation informationOf(const Signers& signers, base::Time now) {
+  CmpInformation known;
+  known.chain.assign(signers.chain.begin(), signers.chain.end());
+  known.root = rootOf(signers);
+  const std::size_t links = holding(signers.links, now);
+  for (std::size_t i = 0; i < links; ++i) {
+    const Link& link = signers.links[i];
+    known.chain.emplace_back(link.newWithOld);
+    known.chain.emplace_back(link.oldWithNew);
+    known.updates.push_back({link.older, link.newer, link.newWithOld, link.oldWithNew});
+  }
+  RootUpdate any{{}, known.root, {}, {}};
+  if (links > 0) {
+    any.newWithOld = signers.links.front().newWithOld;
+    any.oldWithNew = signers.links.front().oldWithNew;
+  }
+  known.updates.push_back(any);
+  return known;
+}
+
 }  // namespace
 
 void handleConfirmation(const CmpExchangePtr& exchange) {
@@ -114,9 +136,7 @@ void handleInformation(const CmpExchangePtr& exchange) {
   CmpRefusal why;
   std::optional<base::Bytes> body;
   const auto read = x.core.backend.withSigners([&](const Signers& signers) -> base::Result<void> {
-    CmpInformation known;
-    known.chain.assign(signers.chain.begin(), signers.chain.end());
-    known.root = rootOf(signers);
+    CmpInformation known = informationOf(signers, x.core.clock.now());
     known.crl = [&] { return x.core.backend.crl(); };
     body = informationBody(x.in.content, known, why);
     return {};

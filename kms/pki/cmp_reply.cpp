@@ -39,6 +39,20 @@ base::Bytes certResponse(CmpBody type, base::BytesView id, const std::vector<bas
   });
 }
 
+void writeUpdate(Der& der, base::BytesView given, const CmpInformation& known) {
+  if (known.root.empty() || std::ranges::equal(given, known.root)) return;
+  for (const RootUpdate& update : known.updates) {
+    if (!update.before.empty() && !std::ranges::equal(given, update.before)) continue;
+    der.sequence([&] {
+      der.raw(update.newWithNew);
+      if (update.newWithOld.empty()) return;
+      der.nest(contextTag(0), [&] { der.raw(update.newWithOld); });
+      der.nest(contextTag(1), [&] { der.raw(update.oldWithNew); });
+    });
+    return;
+  }
+}
+
 // The value of one piece of information; nothing where it is not known or not there.
 void writeValue(Der& der, std::string_view type, base::BytesView given, const CmpInformation& known) {
   if (type == oid::kCaCerts && !known.chain.empty()) {
@@ -47,8 +61,8 @@ void writeValue(Der& der, std::string_view type, base::BytesView given, const Cm
     der.raw(known.crl());
   } else if (type == oid::kCrlStatusList) {
     if (const base::Bytes crl = known.crl(); !crl.empty()) all(der, {crl});
-  } else if (type == oid::kRootCaCert && !known.root.empty() && !std::ranges::equal(given, known.root)) {
-    all(der, {known.root});  // RootCaKeyUpdateContent: newWithNew
+  } else if (type == oid::kRootCaCert) {
+    writeUpdate(der, given, known);
   }
 }
 

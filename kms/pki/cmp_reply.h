@@ -24,11 +24,20 @@ base::Bytes revocationRefusalBody(const CmpRefusal& refusal);
 base::Bytes confirmBody();  // pkiconf
 base::Bytes errorBody(const CmpRefusal& refusal);
 
-// What genm may ask for. `root`: self-signed; `crl`: gives the last one, where it is asked for; empty: there
-// is none, or it is too long.
+// What took the place of a root (RFC 9480, section 2.14: RootCaKeyUpdateContent).
+struct RootUpdate {
+  base::BytesView before;  // empty: any that is not known
+  base::BytesView newWithNew;
+  base::BytesView newWithOld;  // the links, or both empty
+  base::BytesView oldWithNew;
+};
+
+// What genm may ask for. `chain`: with the links; `root`: self-signed; `updates`: the one of any root last;
+// `crl`: gives the last one, where it is asked for; empty: there is none, or it is too long.
 struct CmpInformation {
   std::vector<base::BytesView> chain;
   base::BytesView root;
+  std::vector<RootUpdate> updates;
   std::function<base::Bytes()> crl;
 };
 // genp; information that is not known or not there is answered without a value; the same is asked for only

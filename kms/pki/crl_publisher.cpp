@@ -61,6 +61,7 @@ void CrlPublisher::opened() {
   const std::lock_guard lock(mutex_);
   open_ = true;
   loaded_ = false;
+  ++openings_;
   wake_.notify_all();
 }
 
@@ -90,11 +91,45 @@ void CrlPublisher::apply(const RevocationChange& change) {
   const Revocation& revocation = change.row.revocation;
   if (revocation.key <= lastKey_) return;  // it was read already
   lastKey_ = revocation.key;
-  Lists& lists = lists_[change.row.authority];
-  if (change.replaced != 0) lists.entries.remove(change.replaced);
-  if (!change.released) lists.entries.add(revocation);
-  lists.changes.add(revocation);
-  lists.changed = true;
+  const std::int64_t issuer = issuerOf(change.row.authority);
+  CrlEntries& entries = entries_[issuer];
+  if (change.replaced != 0) entries.remove(change.replaced);
+  if (!change.released) entries.add(revocation);
+  for (auto& [number, lists] : lists_) {
+    if (lists.issuer != issuer || hasEnded(lists)) continue;
+    lists.changes.add(revocation);
+    lists.changed = true;
+  }
+}
+
+std::int64_t CrlPublisher::issuerOf(std::int64_t authority) {
+  Lists& lists = lists_[authority];
+  if (lists.issuer == 0) lists.issuer = authority;
+  return lists.issuer;
+}
+
+bool CrlPublisher::hasEnded(const Lists& lists) const { return clock_.now() >= lists.end; }
+
+// An entry stands in at least one list of each key that was made after the certificate had ended.
+void CrlPublisher::dropExpired(std::int64_t issuer) {
+  std::optional<base::Time> before;
+  for (const auto& [number, lists] : lists_) {
+    if (lists.issuer != issuer || hasEnded(lists)) continue;
+    if (!lists.full) return;
+    before = std::min(before.value_or(lists.full->times.thisUpdate), lists.full->times.thisUpdate);
+  }
+  if (before) entries_[issuer].dropExpired(*before);
+}
+
+void CrlPublisher::takeAuthorities() {
+  std::map<base::Bytes, std::int64_t> names;
+  for (const std::int64_t number : authority_.numbers()) {
+    const auto signers = authority_.number(number);
+    if (!signers) continue;  // sealed meanwhile
+    const Certificate& own = (*signers)->authority.certificate;
+    lists_[number].issuer = names.try_emplace(own.subject, number).first->second;
+    lists_[number].end = own.notAfter;
+  }
 }
 
 void CrlPublisher::run(const std::stop_token& stop) {
@@ -122,7 +157,16 @@ void CrlPublisher::run(const std::stop_token& stop) {
   }
 }
 
+std::map<std::int64_t, std::int64_t> CrlPublisher::issuers() const {
+  std::map<std::int64_t, std::int64_t> all;
+  for (const auto& [number, lists] : lists_) all[number] = lists.issuer != 0 ? lists.issuer : number;
+  return all;
+}
+
 void CrlPublisher::load(Lock& lock) {
+  takeAuthorities();
+  const auto issuers = this->issuers();
+  const std::size_t opening = openings_;
   signing_ = true;
   lock.unlock();
   std::map<std::int64_t, CrlEntries> read;
@@ -133,7 +177,8 @@ void CrlPublisher::load(Lock& lock) {
     return store_.read([&](StoreReader& reader) {
       read.clear();
       return loadRevocations(reader, **keys, [&](const RevocationRow& row) {
-        read[row.authority].add(row.revocation);
+        const auto known = issuers.find(row.authority);
+        read[known == issuers.end() ? row.authority : known->second].add(row.revocation);
         last = row.revocation.key;
       });
     });
@@ -141,22 +186,18 @@ void CrlPublisher::load(Lock& lock) {
   lock.lock();
   signing_ = false;
   wake_.notify_all();
-  if (!open_) return;
+  if (!open_ || opening != openings_) return;  // there may be other authorities by now
   fault_.reset();
   if (!done) {
     if (done.error().reason != base::Reason::Sealed) fault_ = done.error();
     return;
   }
   lastKey_ = last;
-  for (auto& [number, lists] : lists_) lists.entries = CrlEntries();
-  for (auto& [number, entries] : read) lists_[number].entries = std::move(entries);
+  entries_ = std::move(read);
   for (auto& [number, lists] : lists_) {
     lists.changes = CrlEntries();
     lists.changed = true;  // the list of the last time may lack what was revoked just before its end
   }
-  for (const std::int64_t number : authority_.numbers())
-    if (const auto signers = authority_.number(number))
-      lists_[number].end = (*signers)->authority.certificate.notAfter;
   loaded_ = true;
   for (const RevocationChange& change : std::exchange(early_, {})) apply(change);
 }
@@ -166,7 +207,7 @@ std::optional<std::int64_t> CrlPublisher::due(milliseconds& wait) {
   for (const auto& [number, lists] : lists_) {
     const bool old =
         lists.full == nullptr || clock_.now() >= lists.full->times.nextUpdate - policy_.renewBefore;
-    if ((!old && !lists.changed) || clock_.now() >= lists.end) continue;
+    if ((!old && !lists.changed) || hasEnded(lists)) continue;
     if (now >= lists.next) return number;
     wait = std::min(wait, std::chrono::ceil<milliseconds>(lists.next - now));
   }
@@ -197,8 +238,9 @@ base::Result<base::Bytes> CrlPublisher::sign(std::int64_t number, const CrlEntri
 // A full list, and with it a delta to the one before it for those who have that.
 void CrlPublisher::make(Lock& lock, std::int64_t number) {
   Lists& lists = lists_[number];
-  if (lists.full) lists.entries.dropExpired(lists.full->times.thisUpdate);
-  const CrlEntries entries = lists.entries;
+  const std::int64_t issuer = issuerOf(number);
+  dropExpired(issuer);
+  const CrlEntries entries = entries_[issuer];
   const CrlEntries changes = lists.changes.size() <= policy_.deltaMost ? lists.changes : CrlEntries();
   const std::int64_t before = changes.empty() ? 0 : lists.fullNumber;
   const std::int64_t listed = lastKey_;

@@ -1,6 +1,9 @@
-// CrlPublisher: the CRLs of every authority. A thread of its own makes new ones: after a revocation as soon
-// as it may (a list takes at most a fiftieth of the time), and before the last one runs out. Each is written
-// to a file by rename, from where it is given while the server is sealed. Safe to use from several threads.
+// CrlPublisher: the CRLs of every authority. Authorities of one name are one CRL issuer with several keys: a
+// program that has the list of one of them takes it for certificates of all, so each of their lists tells of
+// what any of them has signed (RFC 5280, section 5: a list without issuingDistributionPoint is of all that
+// its issuer signed). A thread of its own makes new ones: after a revocation as soon as it may (a list takes
+// at most a fiftieth of the time), and before the last one runs out. Each is written to a file by rename,
+// from where it is given while the server is sealed. Safe to use from several threads.
 #pragma once
 
 #include <condition_variable>
@@ -58,12 +61,11 @@ class CrlPublisher {
 
  private:
   struct Lists {
-    CrlEntries entries;
-    CrlEntries changes;  // since the last full list, for delta lists
+    std::int64_t issuer = 0;  // the first authority of this name: its number
+    CrlEntries changes;       // since the last full list, for delta lists
     std::int64_t fullNumber = 0;
-    bool changed = true;                 // since the last full list
-    base::Time end = base::Time::max();  // of the authority: then all that it signed has ended
-    bool deltaDue = false;
+    bool changed = true;                           // since the last full list
+    base::Time end = base::Time::max();            // of the authority: then all that it signed has ended
     std::chrono::steady_clock::time_point next{};  // not before this
     std::shared_ptr<const PublishedList> full;
     std::shared_ptr<const PublishedList> delta;
@@ -73,6 +75,11 @@ class CrlPublisher {
   void takeUp();
   void run(const std::stop_token& stop);
   void load(Lock& lock);
+  void takeAuthorities();  // which there are, and which of them have one name
+  std::map<std::int64_t, std::int64_t> issuers() const;
+  bool hasEnded(const Lists& lists) const;
+  void dropExpired(std::int64_t issuer);
+  std::int64_t issuerOf(std::int64_t authority);
   void apply(const RevocationChange& change);
   // The authority whose list is due, and how long until the next may be.
   std::optional<std::int64_t> due(std::chrono::milliseconds& wait);
@@ -90,9 +97,11 @@ class CrlPublisher {
   const CrlPolicy policy_;
   mutable std::mutex mutex_;
   std::condition_variable_any wake_;
-  std::map<std::int64_t, Lists> lists_;
-  std::vector<RevocationChange> early_;  // came while the rows were being read
+  std::map<std::int64_t, Lists> lists_;         // by authority
+  std::map<std::int64_t, CrlEntries> entries_;  // by Lists::issuer
+  std::vector<RevocationChange> early_;         // came while the rows were being read
   std::int64_t lastKey_ = 0;
+  std::size_t openings_ = 0;
   bool open_ = false;
   bool loaded_ = false;
   bool signing_ = false;

@@ -38,9 +38,9 @@ std::string estBody(base::BytesView der) { return toBase64(der); }
 base::Result<CertificateRequest> parseEstRequest(base::BytesView body) {
   if (body.size() > kBodyMost)
     return base::Error{base::Code::Invalid, "the request is larger than 128 KiB; send PKCS#10 in base64"};
+  if (body.empty()) return base::Error{base::Code::Invalid, "the body is empty; send PKCS#10 in base64"};
   // Some clients send PEM or plain DER. Neither can be the base64 of a request, which begins with M.
-  if (!body.empty() && (body.front() == std::byte{kSequence} || body.front() == std::byte{'-'}))
-    return parseRequestText(body);
+  if (body.front() == std::byte{kSequence} || body.front() == std::byte{'-'}) return parseRequestText(body);
   const auto der = fromBase64(base::asText(body));
   if (!der) return base::Error{base::Code::Invalid, "the request is not base64; send PKCS#10 in base64"};
   return parseRequest(*der);

@@ -59,6 +59,14 @@ base::Bytes nonceIn(DerReader list, bool& ok) {
   return nonce;
 }
 
+// Of the subjectPublicKey BIT STRING.
+std::array<std::byte, 32> sha256OfKey(const PublicKey& key) {
+  DerReader info(key.spki());
+  DerReader fields = info.enter(kSequence);
+  fields.value(kSequence);
+  return sha256(fields.bits());
+}
+
 }  // namespace
 
 base::Result<OcspQuery> parseOcspQuery(base::BytesView der) {
@@ -98,10 +106,23 @@ bool isAbout(const OcspQuestion& question, const Certificate& issuer, const Publ
   };
   if (question.hash == oid::kSha1) return fits(sha1(issuer.subject), key.identifier());
   if (question.hash != oid::kSha256) return false;
-  DerReader info(key.spki());
-  DerReader fields = info.enter(kSequence);
-  fields.value(kSequence);
-  return fits(sha256(issuer.subject), sha256(fields.bits()));
+  return fits(sha256(issuer.subject), sha256OfKey(key));
+}
+
+base::Bytes ocspCertId(std::string_view hash, const Certificate& issuer, const PublicKey& key,
+                       const Serial& serial) {
+  const bool small = hash == oid::kSha1;
+  Der der;
+  der.sequence([&] {
+    der.sequence([&] {
+      der.oid(hash);
+      der.null();
+    });
+    der.element(kOctetString, small ? copy(sha1(issuer.subject)) : copy(sha256(issuer.subject)));
+    der.element(kOctetString, small ? copy(key.identifier()) : copy(sha256OfKey(key)));
+    der.natural(serial);
+  });
+  return std::move(der).take();
 }
 
 base::Bytes ocspRefusal(OcspRefusal why) {

@@ -32,6 +32,10 @@ base::Result<OcspQuery> parseOcspQuery(base::BytesView der);
 
 // Whether the question is about a certificate of this issuer.
 bool isAbout(const OcspQuestion& question, const Certificate& issuer, const PublicKey& key);
+// What most programs ask with: the CertID of a certificate of this issuer. `hash`: oid::kSha1 or
+// oid::kSha256.
+base::Bytes ocspCertId(std::string_view hash, const Certificate& issuer, const PublicKey& key,
+                       const Serial& serial);
 
 enum class OcspState : std::uint8_t { Good, Revoked, Unknown };
 struct OcspAnswer {
@@ -48,5 +52,11 @@ base::Bytes ocspRefusal(OcspRefusal why);
 // question. Errors: Internal.
 base::Result<base::Bytes> signOcspResponse(const Issuer& signer, const OcspQuery& query,
                                            const std::vector<OcspAnswer>& answers, CrlTimes times);
+// Its parts: what the signer's key signs, and what is sent with that signature. REQUIRES: an answer for each
+// question.
+base::Bytes ocspResponseData(const PublicKey& signer, const OcspQuery& query,
+                             const std::vector<OcspAnswer>& answers, CrlTimes times);
+base::Bytes ocspResponse(base::BytesView data, base::BytesView algorithm, base::BytesView signature,
+                         base::BytesView certificate);
 
 }  // namespace kms::pki

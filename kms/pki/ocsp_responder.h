@@ -1,6 +1,7 @@
 // OcspResponder: answers to OCSP requests, signed by the delegated signer of the authority that is asked
-// about. Answers to requests without a nonce are kept and given again, also while sealed, until they run out
-// or the certificate changes. Safe to use from several threads.
+// about. Answers to requests without a nonce are kept and given again for half their life, or until the
+// certificate changes. While sealed, what is not among them is answered from the stock, also where a nonce
+// was sent: then the answer has none. Safe to use from several threads.
 #pragma once
 
 #include <atomic>
@@ -10,7 +11,7 @@
 
 #include "kms/pki/certificate_service.h"
 #include "kms/pki/counts.h"
-#include "kms/pki/ocsp.h"
+#include "kms/pki/ocsp_stock.h"
 
 namespace kms::pki {
 
@@ -19,8 +20,8 @@ class OcspResponder {
   static constexpr std::size_t kMostKept = 50'000;  // answers, about 1.2 KB each
 
   OcspResponder(Authority& authority, CertificateService& certificates, const base::Clock& clock,
-                std::chrono::seconds life)
-      : authority_(authority), certificates_(certificates), clock_(clock), life_(life) {}
+                std::chrono::seconds life, OcspStock& stock)
+      : authority_(authority), certificates_(certificates), clock_(clock), life_(life), stock_(stock) {}
 
   // DER, always.
   base::Bytes answer(base::BytesView request);
@@ -47,6 +48,7 @@ class OcspResponder {
   CertificateService& certificates_;
   const base::Clock& clock_;
   const std::chrono::seconds life_;
+  OcspStock& stock_;
   OcspCounts counts_;
   std::mutex mutex_;
   std::uint64_t changes_ = 0;                                // under mutex_

@@ -46,11 +46,13 @@ void nonce(Der& der, base::BytesView value) {
   });
 }
 
-base::Bytes responseData(const Issuer& signer, const OcspQuery& query, const std::vector<OcspAnswer>& answers,
-                         CrlTimes times) {
+}  // namespace
+
+base::Bytes ocspResponseData(const PublicKey& signer, const OcspQuery& query,
+                             const std::vector<OcspAnswer>& answers, CrlTimes times) {
   Der der;
   der.sequence([&] {
-    der.nest(contextTag(2), [&] { der.element(kOctetString, signer.key.publicKey().identifier()); });
+    der.nest(contextTag(2), [&] { der.element(kOctetString, signer.identifier()); });
     generalizedTime(der, times.thisUpdate);
     der.sequence([&] {
       for (std::size_t i = 0; i < query.questions.size(); ++i)
@@ -61,21 +63,14 @@ base::Bytes responseData(const Issuer& signer, const OcspQuery& query, const std
   return std::move(der).take();
 }
 
-}  // namespace
-
-base::Result<base::Bytes> signOcspResponse(const Issuer& signer, const OcspQuery& query,
-                                           const std::vector<OcspAnswer>& answers, CrlTimes times) {
-  if (answers.size() != query.questions.size())
-    return base::Error{base::Code::Internal, "an OCSP question has no answer"};
-  const base::Bytes data = responseData(signer, query, answers, times);
-  auto signature = signer.key.sign(data);
-  if (!signature) return signature;
+base::Bytes ocspResponse(base::BytesView data, base::BytesView algorithm, base::BytesView signature,
+                         base::BytesView certificate) {
   Der basic;
   basic.sequence([&] {
     basic.raw(data);
-    basic.raw(signer.key.algorithm());
-    basic.bits(*signature);
-    basic.nest(contextTag(0), [&] { basic.sequence([&] { basic.raw(signer.certificate.der); }); });
+    basic.raw(algorithm);
+    basic.bits(signature);
+    basic.nest(contextTag(0), [&] { basic.sequence([&] { basic.raw(certificate); }); });
   });
   Der der;
   der.sequence([&] {
@@ -88,6 +83,16 @@ base::Result<base::Bytes> signOcspResponse(const Issuer& signer, const OcspQuery
     });
   });
   return std::move(der).take();
+}
+
+base::Result<base::Bytes> signOcspResponse(const Issuer& signer, const OcspQuery& query,
+                                           const std::vector<OcspAnswer>& answers, CrlTimes times) {
+  if (answers.size() != query.questions.size())
+    return base::Error{base::Code::Internal, "an OCSP question has no answer"};
+  const base::Bytes data = ocspResponseData(signer.key.publicKey(), query, answers, times);
+  auto signature = signer.key.sign(data);
+  if (!signature) return signature;
+  return ocspResponse(data, signer.key.algorithm(), *signature, signer.certificate.der);
 }
 
 }  // namespace kms::pki

@@ -26,8 +26,11 @@ base::Result<RevocationRow> decodeRevocation(base::BytesView plain);
 base::Result<RevocationRow> openRevocation(OpenKeys& keys, const SealedRow& sealed);
 // The next number of the counter that revocations and releases share.
 base::Result<std::int64_t> takeRevocationNumber(Txn& txn);
+// The last one that was given; 0: none was.
+base::Result<std::int64_t> lastRevocationNumber(StoreReader& reader);
 base::Result<void> insertRevocation(Txn& txn, OpenKeys& keys, const RevocationRow& row);
-// Every row, by rising key, in one view.
+// Every row, by rising key, in one view. `each` is called on another thread, one call after the other, and
+// not after the return.
 base::Result<void> loadRevocations(StoreReader& reader, OpenKeys& keys,
                                    const std::function<void(const RevocationRow&)>& each);
 

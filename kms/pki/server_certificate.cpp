@@ -5,7 +5,7 @@
 #include "kms/pki/certificate_row.h"
 #include "kms/pki/certificate_sequence.h"
 #include "kms/pki/digest.h"
-#include "kms/tokens/guarded.h"
+#include "kms/pki/grant.h"
 
 namespace kms::pki {
 namespace {
@@ -105,6 +105,7 @@ ServerCertificate::ServerCertificate(Vault& vault, Store& store, Authority& auth
       rng_(rng),
       addresses_(std::move(addresses)),
       organisation_(std::move(organisation)),
+      real_(clock),
       clock_(clock, policy) {}
 
 ServerCertificate::~ServerCertificate() { closing(); }
@@ -125,9 +126,9 @@ base::Result<void> ServerCertificate::opened(StoreReader& reader, OpenKeys& keys
       return corruptRow("the certificate that https shows and its key are no pair");
     auto signers = authority_.number((*row)->authority);
     if (!signers && signers.error().code != base::Code::NotFound) return std::move(signers).error();
-    auto identity = std::make_shared<const ServerIdentity>(
-        ServerIdentity{Issuer{*std::move(certificate), *std::move(key)}, (*row)->authority,
-                       names->value_or(0), signers ? alongWith(**signers) : std::vector<base::Bytes>()});
+    auto identity = std::make_shared<const ServerIdentity>(ServerIdentity{
+        Issuer{*std::move(certificate), *std::move(key)}, (*row)->authority, names->value_or(0),
+        signers ? alongWith(**signers, real_.now()) : std::vector<base::Bytes>()});
     const std::lock_guard lock(mutex_);
     until_ = identity->own.certificate.notAfter;
     identity_ = std::move(identity);
@@ -182,7 +183,7 @@ base::Result<bool> ServerCertificate::due(const std::vector<std::string>& names,
   const base::Time last = (*current)->authority.certificate.notAfter;
   if (now >= last) return false;  // nothing that it signs now would count
   const auto has = hold();
-  if (has && (*has)->authority == (*current)->number && (*has)->chain != alongWith(**current))
+  if (has && (*has)->authority == (*current)->number && (*has)->chain != alongWith(**current, real_.now()))
     if (auto again = readAgain(); !again) return std::move(again).error();
   if (!has || (*has)->authority != (*current)->number || (*has)->names != markOf(names)) return true;
   const Certificate& own = (*has)->own.certificate;
@@ -205,20 +206,15 @@ base::Result<void> ServerCertificate::make(const std::vector<std::string>& names
   if (auto good = checkSubject(subject); !good) return good;
   auto key = PrivateKey::generate(kKind);
   if (!key) return std::move(key).error();
-  auto done = store_.writeAndWait([&](Txn& txn) -> base::Result<void> {
-    return guarded([&]() -> base::Result<void> {
-      auto keys = vault_.hold();
-      if (!keys) return std::move(keys).error();
-      auto signers = authority_.current();
-      if (!signers) return std::move(signers).error();
-      auto now = clock_.advanceToGrant(txn);
-      if (!now) return std::move(now).error();
-      if (auto dropped = dropOwn(txn, **keys); !dropped) return dropped;
-      auto inserted = insertOwn(txn, **keys, **signers, *key, subject, addresses_, *now, rng_);
-      if (!inserted) return inserted;
-      return txn.setNumber(kNames, markOf(names));
-    });
-  });
+  const auto put = [&](Txn& txn, OpenKeys& keys, base::Time now) -> base::Result<void> {
+    auto signers = authority_.current();
+    if (!signers) return std::move(signers).error();
+    if (auto dropped = dropOwn(txn, keys); !dropped) return dropped;
+    auto inserted = insertOwn(txn, keys, **signers, *key, subject, addresses_, now, rng_);
+    if (!inserted) return inserted;
+    return txn.setNumber(kNames, markOf(names));
+  };
+  auto done = grantAndWait(vault_, store_, clock_, put);
   return done ? readAgain() : std::move(done);
 }
 

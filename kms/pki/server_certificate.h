@@ -79,6 +79,7 @@ class ServerCertificate final : public KeyParty {
   base::Rng& rng_;
   const Addresses addresses_;
   const std::string organisation_;
+  const base::Clock& real_;
   DurableClock clock_;
   std::mutex keeping_;  // one keep() at a time
   mutable std::mutex mutex_;

@@ -28,6 +28,21 @@ std::vector<base::Bytes> readChain(const std::filesystem::path& file) {
   return out;
 }
 
+void addOnce(std::vector<base::Bytes>& to, const base::Bytes& der) {
+  if (!der.empty() && std::ranges::find(to, der) == to.end()) to.push_back(der);
+}
+
+bool hasEnded(const base::Bytes& der, base::Time now) {
+  const auto certificate = parseCertificate(der);
+  return !certificate || certificate->notAfter <= now;
+}
+
+std::uint64_t issuedBy(const CertificateService& certificates) {
+  std::uint64_t all = 0;
+  for (const ProfileRow& one : profiles()) all += certificates.counts().issued.of(one.profile);
+  return all;
+}
+
 PublishedAuthority publishedOf(const Signers& signers) {
   PublishedAuthority out;
   out.number = signers.number;
@@ -46,7 +61,10 @@ StatusService::StatusService(Vault& vault, Store& store, Authority& authority,
     : authority_(authority),
       directory_(std::move(directory)),
       publisher_(vault, store, authority, clock, directory_, policy.crl),
-      responder_(authority, certificates, clock, policy.answerLife) {
+      stock_(
+          vault, store, authority, clock, directory_ / "ocsp.kept", policy.answerLife,
+          [&certificates] { return issuedBy(certificates); }, policy.stock),
+      responder_(authority, certificates, clock, policy.answerLife, stock_) {
   takeUp();
 }
 
@@ -75,13 +93,18 @@ base::Result<void> StatusService::opened(StoreReader& /*reader*/, OpenKeys& /*ke
 void StatusService::refresh() {
   writeCertificates();
   publisher_.opened();
+  stock_.opened();
 }
 
-void StatusService::closing() noexcept { publisher_.closed(); }
+void StatusService::closing() noexcept {
+  publisher_.closed();
+  stock_.closed();
+}
 
 void StatusService::changed(const RevocationChange& change) noexcept {
   responder_.changed(change.row.revocation.serial);
   publisher_.changed(change);
+  stock_.changed(change);
 }
 
 void StatusService::writeCertificates() {
@@ -153,22 +176,39 @@ std::shared_ptr<const PublishedList> StatusService::delta(std::int64_t number) c
 
 std::optional<base::Error> StatusService::fault() const {
   if (auto fault = publisher_.fault()) return fault;
+  if (auto fault = stock_.fault()) return fault;
   const std::lock_guard lock(mutex_);
   return fault_;
 }
 
-std::vector<base::Bytes> bundleOf(const std::vector<PublishedAuthority>& all, bool links) {
+std::vector<base::Bytes> bundleOf(const std::vector<PublishedAuthority>& all) {
   std::vector<base::Bytes> out;
-  const auto add = [&](const base::Bytes& der) {
-    if (!der.empty() && std::ranges::find(out, der) == out.end()) out.push_back(der);
-  };
   for (const PublishedAuthority& one : all) {
-    add(one.certificate);
-    for (const base::Bytes& above : one.above) add(above);
-    if (!links) continue;
-    add(one.newWithOld);
-    add(one.oldWithNew);
+    addOnce(out, one.certificate);
+    for (const base::Bytes& above : one.above) addOnce(out, above);
   }
+  return out;
+}
+
+std::vector<base::Bytes> newWithOld(const std::vector<PublishedAuthority>& all, base::Time now) {
+  std::vector<base::Bytes> out;
+  for (const PublishedAuthority& one : all) {
+    if (out.size() == kGenerationsMost || one.newWithOld.empty() || hasEnded(one.newWithOld, now)) break;
+    out.push_back(one.newWithOld);
+  }
+  return out;
+}
+
+std::vector<base::Bytes> bundleWithLinks(const std::vector<PublishedAuthority>& all, base::Time now) {
+  std::vector<base::Bytes> out = bundleOf(all);
+  for (std::size_t i = 0; i < std::min(all.size(), kGenerationsMost); ++i) {
+    addOnce(out, all[i].newWithOld);
+    addOnce(out, all[i].oldWithNew);
+  }
+  if (!out.empty())
+    out.erase(std::remove_if(out.begin() + 1, out.end(),
+                             [now](const base::Bytes& der) { return hasEnded(der, now); }),
+              out.end());
   return out;
 }
 

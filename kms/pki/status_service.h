@@ -21,14 +21,15 @@ struct PublishedAuthority {
 
 struct StatusPolicy {
   CrlPolicy crl;
+  StockPolicy stock;
   std::chrono::seconds answerLife = std::chrono::hours(12);  // nextUpdate of OCSP answers
 };
 
 class StatusService final : public RevocationListener, public KeyParty {
  public:
   // `directory`: for N.crl, N.delta.crl and N.crt of authority N, and as PEM N.above.pem and N.links.pem
-  // where there are such certificates; made where it is not there. REQUIRES: the others outlive it; it is
-  // attached to the vault behind `authority`, and listens to `certificates`.
+  // where there are such certificates, and ocsp.kept; made where it is not there. REQUIRES: the others
+  // outlive it; it is attached to the vault behind `authority`, and listens to `certificates`.
   StatusService(Vault& vault, Store& store, Authority& authority, CertificateService& certificates,
                 const base::Clock& clock, std::filesystem::path directory, StatusPolicy policy = {});
 
@@ -48,8 +49,10 @@ class StatusService final : public RevocationListener, public KeyParty {
   std::optional<PublishedAuthority> published(std::int64_t number) const;
   // The lists of all authorities, the current one's first; what there is no list of is left out.
   std::vector<std::shared_ptr<const PublishedList>> fullLists() const;
-  // An answer to one OCSP request, DER, always. Sealed: what was answered before, else tryLater.
+  // An answer to one OCSP request, DER, always. Sealed: what was answered or signed before, else tryLater.
   base::Bytes ocsp(base::BytesView request) { return responder_.answer(request); }
+  // Until when all of the OCSP answers hold that are given while sealed; nothing where there are none.
+  std::optional<base::Time> ocspUntil() { return stock_.until(); }
   const OcspCounts& ocspCounts() const noexcept { return responder_.counts(); }
   // Called from then on when a list was made, after the authorities' certificates were; as
   // CrlPublisher::onMade.
@@ -65,14 +68,22 @@ class StatusService final : public RevocationListener, public KeyParty {
   Authority& authority_;
   const std::filesystem::path directory_;
   CrlPublisher publisher_;
+  OcspStock stock_;
   OcspResponder responder_;
   mutable std::mutex mutex_;
   std::map<std::int64_t, PublishedAuthority> published_;  // by number; the highest is the current one
   std::optional<base::Error> fault_;
 };
 
+// All that follow take the current authority first, as published() gives it, and give nothing twice.
+//
 // What a program must have to check what any of these has signed: the certificates of each, then those above
-// it, and the links where `links`; none twice.
-std::vector<base::Bytes> bundleOf(const std::vector<PublishedAuthority>& all, bool links);
+// it.
+std::vector<base::Bytes> bundleOf(const std::vector<PublishedAuthority>& all);
+// The current authority's links to those before it, as newWithOld(const Signers&, base::Time) has them.
+std::vector<base::Bytes> newWithOld(const std::vector<PublishedAuthority>& all, base::Time now);
+// What has not ended of the bundle, and the links of the newest kGenerationsMost in both directions. The
+// current authority always.
+std::vector<base::Bytes> bundleWithLinks(const std::vector<PublishedAuthority>& all, base::Time now);
 
 }  // namespace kms::pki

@@ -7,9 +7,17 @@
 namespace kms {
 
 // Nothing where `by` may go on now: the policy asks for nobody else, or enough have agreed to just this
-// request of this administrator, which is used up now. Otherwise why not, Denied / ApprovalNeeded: the job
-// must end well all the same, so that the request is kept, and tell that instead of a success. Errors: Denied
-// / Forbidden (not the role admin, counts as nobody, too many requests wait).
+// request of this administrator. Otherwise why not, Denied / ApprovalNeeded: the job must end well all the
+// same, so that the request is kept, and tell that instead of a success. Errors: Denied / Forbidden (not the
+// role admin, counts as nobody, too many requests wait).
+base::Result<std::optional<base::Error>> askApproval(TokenCore& core, Txn& txn, OpenKeys& keys,
+                                                     const Actor& by, const ApprovalSubject& subject,
+                                                     base::Time now);
+// Uses up what they have agreed to; in the job that does what was asked for, so that both are written or
+// neither. Errors: Denied / ApprovalNeeded (nothing is agreed to any more), Forbidden.
+base::Result<void> spendApproval(TokenCore& core, Txn& txn, OpenKeys& keys, const Actor& by,
+                                 const ApprovalSubject& subject, base::Time now);
+// The one, and where nothing is missing the other.
 base::Result<std::optional<base::Error>> useApproval(TokenCore& core, Txn& txn, OpenKeys& keys,
                                                      const Actor& by, const ApprovalSubject& subject,
                                                      base::Time now);

@@ -1,7 +1,6 @@
 #include "kms/tokens/approval_service.h"
 
 #include <array>
-#include <future>
 
 #include "kms/audit/audit.h"
 #include "kms/tokens/approval_jobs.h"
@@ -171,25 +170,29 @@ Result<Page<ApprovalView>> ApprovalService::list(const Actor& by, const std::str
   });
 }
 
-Result<void> ApprovalService::require(const Actor& by, const ApprovalSubject& subject) {
+Result<void> ApprovalService::ask(const Actor& by, const ApprovalSubject& subject) {
   if (core_.policy.recoveryApprovals < 2) return {};
-  using Missing = std::optional<base::Error>;
-  auto outcome = std::make_shared<std::promise<Result<Missing>>>();
-  auto future = outcome->get_future();
-  submit<Missing>(
-      core_.store,
-      [this, by, subject](Txn& txn) {
-        return withKeys(core_, [&](OpenKeys& keys) -> Result<Missing> {
-          auto now = core_.clock.advanceToGrant(txn);
-          if (!now) return std::move(now).error();
-          return useApproval(core_, txn, keys, by, subject, *now);
-        });
-      },
-      [outcome](Result<Missing> done) { outcome->set_value(std::move(done)); });
-  auto done = future.get();
-  if (!done) return std::move(done).error();
-  if (*done) return **std::move(done);
-  return {};
+  std::optional<base::Error> missing;
+  auto done = core_.store.writeAndWait([&](Txn& txn) -> Result<void> {
+    missing.reset();
+    return guarded([&] {
+      return withKeys(core_, [&](OpenKeys& keys) -> Result<void> {
+        auto now = core_.clock.advanceToGrant(txn);
+        if (!now) return std::move(now).error();
+        auto asked = askApproval(core_, txn, keys, by, subject, *now);
+        if (!asked) return std::move(asked).error();
+        missing = *std::move(asked);
+        return {};
+      });
+    });
+  });
+  if (done && missing) return *std::move(missing);
+  return done;
+}
+
+Result<void> ApprovalService::spend(Txn& txn, OpenKeys& keys, const Actor& by, const ApprovalSubject& subject,
+                                    base::Time now) {
+  return spendApproval(core_, txn, keys, by, subject, now);
 }
 
 }  // namespace kms

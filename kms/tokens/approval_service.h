@@ -70,10 +70,16 @@ class ApprovalService {
   // The oldest first. `after`, `limit`: as TokenService::list. Errors: Invalid.
   base::Result<Page<ApprovalView>> list(const Actor& by, const std::string& after, std::size_t limit);
 
-  // For what takes its time after it was allowed: uses the approval up, in a transaction of its own. Waits
-  // for the disk. Nothing to do where the policy asks for none. Errors: Denied / ApprovalNeeded, which is on
+  // For what takes its time between being allowed and being done. Neither has anything to do where the policy
+  // asks for no approvals.
+  //
+  // Whether it may go on; uses nothing up. Waits for the disk. Errors: Denied / ApprovalNeeded, which is on
   // record then and says how many are missing; Denied / Forbidden; Unavailable / ClockBack.
-  base::Result<void> require(const Actor& by, const ApprovalSubject& subject);
+  base::Result<void> ask(const Actor& by, const ApprovalSubject& subject);
+  // Uses the approval up, inside the job that does what was asked for: both are written, or neither. Errors:
+  // Denied / ApprovalNeeded (it was used, cancelled or has expired meanwhile), Forbidden.
+  base::Result<void> spend(Txn& txn, OpenKeys& keys, const Actor& by, const ApprovalSubject& subject,
+                           base::Time now);
 
  private:
   TokenCore& core_;

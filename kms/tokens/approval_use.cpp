@@ -68,6 +68,33 @@ Result<std::optional<ApprovalRow>> findAsked(StoreReader& reader, OpenKeys& keys
   return std::optional<ApprovalRow>();
 }
 
+// What there is of a request now.
+struct Found {
+  std::int64_t asker = 0;
+  std::size_t kept = 0;  // requests of anybody
+  std::optional<ApprovalRow> row;
+  unsigned given = 0;
+};
+
+Result<Found> find(StoreReader& reader, OpenKeys& keys, const Actor& by, const ApprovalSubject& subject,
+                   base::Time now) {
+  auto asker = administratorOf(reader, keys, by);
+  if (!asker) return std::move(asker).error();
+  auto rows = readApprovals(reader, keys);
+  if (!rows) return std::move(rows).error();
+  Found out;
+  out.asker = *asker;
+  out.kept = rows->size();
+  auto row = findAsked(reader, keys, *std::move(rows), *asker, subject, now);
+  if (!row) return std::move(row).error();
+  out.row = *std::move(row);
+  if (!out.row) return out;
+  auto given = votesFor(reader, keys, *out.row);
+  if (!given) return std::move(given).error();
+  out.given = *given;
+  return out;
+}
+
 base::Error needed(unsigned wanted, unsigned given, const ApprovalRow& row) {
   const std::string id = approvalId(row.key);
   return {base::Code::Denied,
@@ -122,33 +149,47 @@ Result<unsigned> votesFor(StoreReader& reader, OpenKeys& keys, const ApprovalRow
   return static_cast<unsigned>(people.size());
 }
 
-Result<std::optional<base::Error>> useApproval(TokenCore& core, Txn& txn, OpenKeys& keys, const Actor& by,
+Result<std::optional<base::Error>> askApproval(TokenCore& core, Txn& txn, OpenKeys& keys, const Actor& by,
                                                const ApprovalSubject& subject, base::Time now) {
   const unsigned wanted = core.policy.recoveryApprovals;
   if (wanted < 2) return std::optional<base::Error>();
-  auto asker = administratorOf(txn, keys, by);
-  if (!asker) return std::move(asker).error();
+  if (auto admin = administratorOf(txn, keys, by); !admin) return std::move(admin).error();
   if (auto dropped = dropApprovals(txn, keys, now); !dropped) return std::move(dropped).error();
-  auto rows = readApprovals(txn, keys);
-  if (!rows) return std::move(rows).error();
-  const std::size_t count = rows->size();
-  auto row = findAsked(txn, keys, *std::move(rows), *asker, subject, now);
-  if (!row) return std::move(row).error();
-  if (!*row) {
-    if (count >= core.policy.approvalsMost)
+  auto found = find(txn, keys, by, subject, now);
+  if (!found) return std::move(found).error();
+  if (!found->row) {
+    if (found->kept >= core.policy.approvalsMost)
       return forbidden("too many requests wait for approvals; wait until some have expired");
-    auto asked = ask(core, txn, keys, by, *asker, subject, now);
+    auto asked = ask(core, txn, keys, by, found->asker, subject, now);
     if (!asked) return std::move(asked).error();
     return std::optional(needed(wanted, 1, *asked));
   }
-  auto given = votesFor(txn, keys, **row);
-  if (!given) return std::move(given).error();
-  if (*given < wanted) return std::optional(needed(wanted, *given, **row));
-  (*row)->state = ApprovalRow::State::Used;
-  if (auto written = writeApproval(txn, keys, **row); !written) return std::move(written).error();
-  auto recorded =
-      recordOf(txn, keys, **row, Event::ApprovalUsed, by.name, std::to_string(*given) + " agreed", now);
-  if (!recorded) return std::move(recorded).error();
+  if (found->given < wanted) return std::optional(needed(wanted, found->given, *found->row));
+  return std::optional<base::Error>();
+}
+
+Result<void> spendApproval(TokenCore& core, Txn& txn, OpenKeys& keys, const Actor& by,
+                           const ApprovalSubject& subject, base::Time now) {
+  const unsigned wanted = core.policy.recoveryApprovals;
+  if (wanted < 2) return {};
+  auto found = find(txn, keys, by, subject, now);
+  if (!found) return std::move(found).error();
+  if (!found->row || found->given < wanted)
+    return base::Error{base::Code::Denied,
+                       "what the others had agreed to was used, cancelled or has expired at this moment, so "
+                       "nothing was done; ask for the same again",
+                       base::Reason::ApprovalNeeded};
+  found->row->state = ApprovalRow::State::Used;
+  if (auto written = writeApproval(txn, keys, *found->row); !written) return written;
+  return recordOf(txn, keys, *found->row, Event::ApprovalUsed, by.name,
+                  std::to_string(found->given) + " agreed", now);
+}
+
+Result<std::optional<base::Error>> useApproval(TokenCore& core, Txn& txn, OpenKeys& keys, const Actor& by,
+                                               const ApprovalSubject& subject, base::Time now) {
+  auto missing = askApproval(core, txn, keys, by, subject, now);
+  if (!missing || *missing) return missing;
+  if (auto spent = spendApproval(core, txn, keys, by, subject, now); !spent) return std::move(spent).error();
   return std::optional<base::Error>();
 }
 

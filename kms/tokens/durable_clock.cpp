@@ -56,7 +56,8 @@ base::Result<base::Time> DurableClock::advanceToGrant(Txn& txn) {
   if (clock + policy_.clockBackMost < timeOf(*known))
     return base::Error{base::Code::Unavailable,
                        "the clock shows " + base::formatTime(clock) + ", but this server has seen " +
-                           base::formatTime(timeOf(*known)) + " before; set the clock right to issue tokens",
+                           base::formatTime(timeOf(*known)) +
+                           " before; nothing is issued until the clock is set right",
                        base::Reason::ClockBack};
   return advance(txn);
 }

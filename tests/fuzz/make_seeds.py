@@ -6,6 +6,7 @@ tells the form); texts come from the worked examples of hal/FORMATS.md and from 
 """
 
 import base64
+import hashlib
 import os
 import re
 import struct
@@ -350,6 +351,23 @@ def ocsp_requests(folder):
     yield "list", b"\x30" + bytes([len(listed)]) + listed
 
 
+def kept_answers(folder):
+    """The worked example of kms/FORMATS.md, one without answers, and one of an authority that openssl makes."""
+    text = re.search("```example kept answers\n(.*?)```", formats("kms"), re.S).group(1)
+    yield "example", bytes.fromhex("".join(text[text.index("\nfile:") + 6:].split()))
+    summed = lambda content: content + hashlib.sha256(content).digest()
+    yield "none", summed(b"kd-ocsp\x01" + bytes(22))
+    path = lambda name: os.path.join(folder, name)
+    tool("openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-keyout", path("kept.key"), "-subj", "/CN=kept",
+         "-outform", "DER", "-out", path("kept.der"))
+    with open(path("kept.der"), "rb") as file:
+        own = file.read()
+    fields = [own, own, bytes.fromhex("300506032b6570")]
+    signer = b"".join(struct.pack("<I", len(field)) + field for field in fields)
+    one = struct.pack("<16sBHBQBQIH", b"\x11" * 16, 1, 0, 0, 0, 0, 1_790_000_000, 43_200, 64) + b"\x22" * 64
+    yield "self_signed", summed(b"kd-ocsp\x01" + struct.pack("<QQH", 5, 6, 1) + signer + struct.pack("<I", 1) + one)
+
+
 def main():
     out = sys.argv[1]
 
@@ -371,6 +389,8 @@ def main():
             save("cmp", name, content)
         for name, content in ocsp_requests(folder):
             save("ocsp", name, content)
+        for name, content in kept_answers(folder):
+            save("ocsp_kept", name, content)
     for target, seeds in [("key_file", key_files()), ("reader", frames()), ("token_text", lines("token_text")),
                           ("http", lines("http")), ("audit_line", audit_lines()), ("backup", backups()),
                           ("uevent", uevents()), ("card", cards())]:

@@ -1,67 +1,27 @@
 // The power goes at a random moment while certificates are issued and revoked; see power_cut_test.cpp.
-#include <iostream>
-#include <thread>
-
 #include "tests/integration/durability/certificate_desks.h"
-#include "tests/support/power_cut.h"
-#include "tests/support/setting.h"
+#include "tests/integration/durability/power_cut_fixture.h"
 
 namespace tests {
 namespace {
 
 using kms::pki::serialText;
 
-constexpr unsigned kClients = 4;
-
-class CertificatesPowerCut : public ServiceTest {
+class CertificatesPowerCut : public OnADiskThatLoses<ServiceTest, CertificateLedger> {
  protected:
-  void SetUp() override {
-    ServiceTest::SetUp();
-    close();
-    disk_.allSynced();
-    std::cout << "seed " << seed_ << "\n";
-    for (unsigned i = 0; i < kClients; ++i) ledgers_.emplace_back("u" + std::to_string(i), seed_ + i);
-  }
-  void TearDown() override { close(); }
-
-  void close() {
-    service.reset();
-    tokens.reset();
-    users.reset();
-    vault.reset();
-    store.reset();
-  }
-
-  // As the daemon starts. Errors are those of a disk whose power goes meanwhile.
-  base::Result<void> open() {
-    auto opened = kms::openSqliteStore(scratch / "kms.db");
-    if (!opened) return std::move(opened).error();
-    store = *std::move(opened);
-    vault = std::make_unique<kms::Vault>(*store, server, base::systemRng());
+  void serve() override {
     authority = std::make_shared<pki::Authority>();
     vault->attach(authority);
-    users = std::make_unique<kms::UserService>(*vault, *store, clock, policy);
     serveOver(*store);
-    auto copy = base::MasterKey::fromBytes(key->bytes());
-    auto medium = vault->unseal(kms::KeyOffer{*std::move(copy), std::nullopt, std::nullopt, "mock:test"});
-    if (!medium) return std::move(medium).error();
-    return {};
+  }
+  void endServices() override {
+    service.reset();
+    tokens.reset();
   }
 
   void load(unsigned steps) {
     CertificateLocalDesk desk(*service, *tokens, *users);
-    std::vector<std::thread> threads;
-    for (std::size_t client = 0; client < ledgers_.size(); ++client) {
-      threads.emplace_back([&, client] {
-        for (unsigned i = 0; i < steps && !disk_.isCut(); ++i) {
-          auto done = ledgers_[client].step(desk);
-          if (done) continue;
-          EXPECT_TRUE(disk_.isCut()) << "refused before the power went: " << done.error().what;
-          return;
-        }
-      });
-    }
-    for (auto& thread : threads) thread.join();
+    OnADiskThatLoses::load(desk, steps);
   }
 
   // Opens on what the disk holds and asks for everything; the rows of which lists are made must agree.
@@ -82,11 +42,6 @@ class CertificatesPowerCut : public ServiceTest {
     for (const auto& [serial, revoked] : states)
       EXPECT_EQ(listed.contains(serial), revoked) << serialText(serial);
   }
-
-  const std::uint64_t seed_ = setting("KEYDISK_SEED", std::random_device()(), std::random_device()());
-  std::mt19937_64 random_{seed_};
-  PowerCut disk_;
-  std::vector<CertificateLedger> ledgers_;
 };
 
 TEST_F(CertificatesPowerCut, WhatWasAcknowledgedIsThereWhateverTheDiskLost) {

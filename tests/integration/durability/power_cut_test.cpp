@@ -2,65 +2,22 @@
 // torn. kill -9 spares the kernel's page cache, so it cannot show a missing sync; this does.
 #include <sqlite3.h>
 
-#include <iostream>
-#include <thread>
-
 #include "tests/integration/durability/local_desk.h"
-#include "tests/support/power_cut.h"
-#include "tests/support/setting.h"
+#include "tests/integration/durability/power_cut_fixture.h"
 
 namespace tests {
 namespace {
 
-constexpr unsigned kClients = 4;
-
-class PowerCutTest : public TokenTest {
+class PowerCutTest : public OnADiskThatLoses<TokenTest, Ledger> {
  protected:
-  void SetUp() override {
-    TokenTest::SetUp();
-    close();
-    disk_.allSynced();
-    std::cout << "seed " << seed_ << "\n";
-    for (unsigned i = 0; i < kClients; ++i) ledgers_.emplace_back("u" + std::to_string(i), seed_ + i);
-  }
-  void TearDown() override { close(); }
-
-  void close() {
-    tokens.reset();
-    users.reset();
-    vault.reset();
-    store.reset();
-  }
-
-  // As the daemon starts. Errors are those of a disk whose power goes meanwhile.
-  base::Result<void> open() {
-    auto opened = kms::openSqliteStore(scratch / "kms.db");
-    if (!opened) return std::move(opened).error();
-    store = *std::move(opened);
-    vault = std::make_unique<kms::Vault>(*store, server, base::systemRng());
-    users = std::make_unique<kms::UserService>(*vault, *store, clock, policy);
+  void serve() override {
     tokens = std::make_unique<kms::TokenService>(*vault, *store, clock, base::systemRng(), policy);
-    auto copy = base::MasterKey::fromBytes(key->bytes());
-    auto medium = vault->unseal(kms::KeyOffer{*std::move(copy), std::nullopt, std::nullopt, "mock:test"});
-    if (!medium) return std::move(medium).error();
-    return {};
   }
+  void endServices() override { tokens.reset(); }
 
-  // Several clients, until the power goes or each had `steps` requests.
   void load(unsigned steps) {
     LocalDesk desk(*tokens, *users);
-    std::vector<std::thread> threads;
-    for (Ledger& ledger : ledgers_) {
-      threads.emplace_back([&] {
-        for (unsigned i = 0; i < steps && !disk_.isCut(); ++i) {
-          auto done = ledger.step(desk);
-          if (done) continue;
-          EXPECT_TRUE(disk_.isCut()) << "refused before the power went: " << done.error().what;
-          return;
-        }
-      });
-    }
-    for (auto& thread : threads) thread.join();
+    OnADiskThatLoses::load(desk, steps);
   }
 
   // Opens on what the disk holds and asks for everything.
@@ -86,11 +43,6 @@ class PowerCutTest : public TokenTest {
     sqlite3_close(db);
     return said;
   }
-
-  const std::uint64_t seed_ = setting("KEYDISK_SEED", std::random_device()(), std::random_device()());
-  std::mt19937_64 random_{seed_};
-  PowerCut disk_;
-  std::vector<Ledger> ledgers_;
 };
 
 TEST_F(PowerCutTest, WhatWasAcknowledgedIsThereWhateverTheDiskLost) {

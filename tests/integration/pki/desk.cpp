@@ -7,15 +7,16 @@
 namespace tests {
 
 void Pki::SetUp() {
+  constexpr auto overwrite = std::filesystem::copy_options::overwrite_existing;
   server_.setUp();
   openssl({"req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
            file("tls.key"), "-out", file("tls.crt")});
   std::filesystem::permissions(file("tls.key"), std::filesystem::perms::owner_read);
   server_.insert("key.img");
-  std::vector<std::string> all = {"--listen",           "https://127.0.0.1:0", "--listen",
-                                  "http://127.0.0.1:0", "--tls-certificate",   file("tls.crt"),
-                                  "--tls-key",          file("tls.key")};
+  std::vector<std::string> all = {"--listen", "https://127.0.0.1:0", "--listen", "http://127.0.0.1:0"};
+  if (!showsOwn())
+    all.insert(all.end(), {"--tls-certificate", file("tls.crt"), "--tls-key", file("tls.key")});
   const auto more = options();
   all.insert(all.end(), more.begin(), more.end());
   server_.start(all);
@@ -37,6 +38,7 @@ void Pki::SetUp() {
     return status == "200";
   }));
   write("ca.pem", curl("http://" + http_ + "/ca.pem"));
+  if (showsOwn()) std::filesystem::copy_file(file("ca.pem"), file("tls.crt"), overwrite);
 }
 
 std::string Pki::read(const std::string& name) const {

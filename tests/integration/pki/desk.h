@@ -16,6 +16,9 @@ class Pki : public ::testing::Test {
   void SetUp() override;
   // More for `kmsd run`.
   virtual std::vector<std::string> options() const { return {}; }
+  // Whether https shows the certificate that the server makes itself. Then all clients trust, for ever, the
+  // authority that the server has at the start.
+  virtual bool showsOwn() const { return false; }
 
   std::string file(const std::string& name) const { return (scratch_ / name).string(); }
   std::string read(const std::string& name) const;

@@ -3,74 +3,22 @@
 
 #include <thread>
 
-#include "kms/audit/audit_log.h"
-#include "kms/audit/audit_verify.h"
-#include "tests/unit/tokens/fixture.h"
+#include "tests/unit/audit/compared_fixture.h"
 
 namespace tests {
 namespace {
 
-class StoreAuditTest : public TokenTest {
+class StoreAuditTest : public Compared<TokenTest, kms::StoreAudit> {
  protected:
   void SetUp() override {
-    TokenTest::SetUp();
-    options.directory = scratch / "audit";
-    options.server = server;
-    log =
-        std::make_unique<kms::AuditLog>(*store, kms::auditMacOf(*vault), options, clock, kms::AuditEvents{});
-    ASSERT_OK(log->unsealed(""));
+    Compared::SetUp();
     for (const char* name : {"alice", "bob", "\"ev\\il\""}) ASSERT_OK(addUser(name));
     for (int i = 0; i < 3; ++i) ASSERT_OK(issue({.user = "alice"}));
     ASSERT_OK(issue({.user = "bob", .kind = kms::TokenKind::Enrol}));
     ASSERT_OK(issue({.user = "bob", .kind = kms::TokenKind::Enrol}));
     ASSERT_OK(issue({.user = "\"ev\\il\""}));
   }
-  void TearDown() override { log.reset(); }
-
-  kms::StoreReport compare() {
-    kms::StoreAudit audit(*vault, *store, clock, policy);
-    kms::AuditVerifier verifier(options, log->mac(),
-                                [&](const kms::AuditFacts& facts) { return audit.entry(facts); });
-    const auto readOn = [&]() -> base::Result<void> {
-      auto head = log->flush(base::Deadline::in(std::chrono::seconds(30)));
-      if (!head) return std::move(head).error();
-      std::optional<kms::AuditNote> note;
-      EXPECT_OK(store->read([&](kms::StoreReader& reader) -> base::Result<void> {
-        head = reader.auditHead();
-        note = *reader.auditNote();
-        return {};
-      }));
-      return verifier.readTo(*head, note);
-    };
-    EXPECT_OK(readOn());
-    EXPECT_OK(audit.compare(readOn));
-    EXPECT_EQ(verifier.report().problemCount, 0);
-    return audit.report();
-  }
-  void expectSound() {
-    for (const auto& problem : compare().problems) ADD_FAILURE() << problem.object << ": " << problem.what;
-  }
-  void expectProblem(const std::string& object, const std::string& what) {
-    const auto report = compare();
-    ASSERT_EQ(report.problemCount, 1);
-    EXPECT_EQ(report.problems[0].object, object);
-    EXPECT_NE(report.problems[0].what.find(what), std::string::npos) << report.problems[0].what;
-  }
-  kms::SealedRow row(kms::Table table, std::int64_t sequence) {
-    kms::SealedRow out;
-    EXPECT_OK(store->read([&](kms::StoreReader& reader) -> base::Result<void> {
-      out = **reader.get(table, sequence);
-      return {};
-    }));
-    return out;
-  }
-  void put(kms::Table table, const kms::SealedRow& old) {
-    ASSERT_OK(tamper([&](kms::Txn& txn) { return txn.put(table, old); }));
-  }
   std::string accessor(std::int64_t sequence) { return (*vault->hold())->accessor(sequence); }
-
-  kms::AuditOptions options;
-  std::unique_ptr<kms::AuditLog> log;
 };
 
 TEST_F(StoreAuditTest, SoundThroughAWholeLife) {
@@ -94,7 +42,7 @@ TEST_F(StoreAuditTest, SoundThroughAWholeLife) {
 }
 
 TEST_F(StoreAuditTest, ADeletedToken) {
-  ASSERT_OK(tamper([](kms::Txn& txn) { return txn.erase(kms::Table::Tokens, 2); }));
+  erase(kms::Table::Tokens, 2);
   expectProblem(accessor(2), "its row is gone");
 }
 
@@ -116,7 +64,7 @@ TEST_F(StoreAuditTest, AUserThatTellsAnOlderState) {
 
 TEST_F(StoreAuditTest, ADeletedUser) {
   ASSERT_OK(addUser("carol"));
-  ASSERT_OK(tamper([](kms::Txn& txn) { return txn.erase(kms::Table::Users, 4); }));
+  erase(kms::Table::Users, 4);
   expectProblem("carol", "the store has none such");
 }
 
@@ -125,9 +73,7 @@ TEST_F(StoreAuditTest, AnEntryTakenOutOfTheOutbox) {
   log->stop();
   ASSERT_OK(issue({.user = "alice"}));
   ASSERT_OK(addUser("dave"));
-  ASSERT_OK(tamper([](kms::Txn& txn) { return txn.dropAudit(1'000'000); }));
-  log = std::make_unique<kms::AuditLog>(*store, kms::auditMacOf(*vault), options, clock, kms::AuditEvents{});
-  ASSERT_OK(log->unsealed(""));
+  loseEntries();
   const auto report = compare();
   ASSERT_EQ(report.problemCount, 2);
   EXPECT_NE(report.problems[0].what.find("no entry of the log tells"), std::string::npos);
@@ -158,15 +104,12 @@ TEST_F(StoreAuditTest, ARowThatEndsLaterThanTheLogTells) {
   log->stop();
   const auto token = issue({.user = "alice", .ttl = std::chrono::hours(1)});
   ASSERT_OK(token);
-  log = std::make_unique<kms::AuditLog>(*store, kms::auditMacOf(*vault), options, clock, kms::AuditEvents{});
-  ASSERT_OK(log->unsealed(""));
+  startLog();
   expectSound();
   log->stop();
   clock.advance(std::chrono::minutes(30));
   ASSERT_OK(renew(admin, byAccessor(token->accessor)));
-  ASSERT_OK(tamper([](kms::Txn& txn) { return txn.dropAudit(1'000'000); }));  // of the renewal
-  log = std::make_unique<kms::AuditLog>(*store, kms::auditMacOf(*vault), options, clock, kms::AuditEvents{});
-  ASSERT_OK(log->unsealed(""));
+  loseEntries();  // of the renewal
   expectProblem(token->accessor, "later than the log tells");
 }
 

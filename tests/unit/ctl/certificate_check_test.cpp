@@ -110,5 +110,61 @@ TEST_F(Check, GoesByWayOfTheAuthoritiesBetween) {
                                       certificates("sub"), own->publicKey(), Profile::Signing));
 }
 
+// Keys of one authority, one after the other, with the links that openssl makes between them.
+class Vouching : public Check {
+ protected:
+  void SetUp() override {
+    for (int i = 1; i <= 3; ++i) root("r" + std::to_string(i), "/CN=Acme CA");
+    link("l2", "r2", "r1");
+    link("l3", "r3", "r2");
+  }
+  void root(const std::string& name, const std::string& subject) {
+    openssl({"req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+             file(name + ".key"), "-out", file(name + ".pem"), "-subj", subject, "-days", "9", "-addext",
+             "keyUsage=critical,keyCertSign,cRLSign"});
+  }
+  // The key of `to`, signed by `from`.
+  void link(const std::string& name, const std::string& to, const std::string& from, int days = 5,
+            const std::string& extensions = "basicConstraints=critical,CA:TRUE\n") {
+    openssl({"pkey", "-in", file(to + ".key"), "-pubout", "-out", file("public")});
+    std::ofstream(file("link.ext")) << extensions
+                                    << "keyUsage=critical,keyCertSign,cRLSign\n"
+                                       "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid:always\n";
+    openssl({"x509", "-new", "-force_pubkey", file("public"), "-subj", "/CN=Acme CA", "-CA",
+             file(from + ".pem"), "-CAkey", file(from + ".key"), "-days", std::to_string(days), "-extfile",
+             file("link.ext"), "-out", file(name + ".pem")});
+  }
+  bool vouches(const std::string& known, const std::string& next,
+               const std::vector<std::string>& links) const {
+    std::vector<Certificate> all;
+    for (const std::string& name : links) all.push_back(certificates(name).front());
+    return kmsd::ctl::vouchesFor(certificates(known).front(), certificates(next).front(), all);
+  }
+};
+
+TEST_F(Vouching, GoesFromLinkToLink) {
+  EXPECT_TRUE(vouches("r1", "r2", {"l2"}));
+  EXPECT_TRUE(vouches("r1", "r3", {"l3", "l2"}));
+  EXPECT_TRUE(vouches("r2", "r3", {"l3", "l2"}));
+  EXPECT_FALSE(vouches("r1", "r3", {"l3"})) << "one is missing";
+  EXPECT_FALSE(vouches("r3", "r1", {"l3", "l2"})) << "not back";
+  EXPECT_FALSE(vouches("r1", "r3", {}));
+}
+
+TEST_F(Vouching, TakesNothingThatTheOldKeyHasNotSigned) {
+  root("thief", "/CN=Acme CA");
+  link("forged", "thief", "thief");
+  link("past", "r2", "r1", -1);
+  link("user", "r2", "r1", 5, "basicConstraints=critical,CA:FALSE\n");
+  EXPECT_FALSE(vouches("r1", "thief", {"l3", "l2", "forged"}));
+  EXPECT_FALSE(vouches("r1", "thief", {"l2"}));
+  EXPECT_FALSE(vouches("r1", "r2", {"past"}));
+  EXPECT_FALSE(vouches("r1", "r2", {"user"}));
+  EXPECT_FALSE(vouches("r1", "l2", {"l2"})) << "it must have signed itself";
+  root("other", "/CN=Another CA");
+  link("named", "other", "r1");
+  EXPECT_FALSE(vouches("r1", "other", {"named"})) << "another name";
+}
+
 }  // namespace
 }  // namespace tests

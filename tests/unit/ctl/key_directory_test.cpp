@@ -140,5 +140,20 @@ TEST_F(Directory, ADamagedKeyIsNotReplaced) {
   EXPECT_EQ(text("key.pem"), "garbage\n");
 }
 
+TEST_F(Directory, KeepsLinksWhereThereAreAny) {
+  EXPECT_TRUE(directory_.links().empty());
+  EXPECT_TRUE(directory_.keepLinks({}));
+  EXPECT_FALSE(directory_.has("links.pem"));
+  const auto link = *kms::pki::parsePemCertificates(pair().certificate + pair().certificate);
+  EXPECT_TRUE(directory_.keepLinks(link));
+  EXPECT_EQ(directory_.links(), (std::vector{link[0].der, link[1].der}));
+  EXPECT_TRUE(directory_.inUse());
+  EXPECT_TRUE(directory_.moveAside());
+  EXPECT_TRUE(fs::exists(directory_.file("old/none-links.pem")));
+  EXPECT_TRUE(directory_.keepLinks(link));
+  EXPECT_TRUE(directory_.keepLinks({}));
+  EXPECT_FALSE(directory_.has("links.pem"));
+}
+
 }  // namespace
 }  // namespace tests

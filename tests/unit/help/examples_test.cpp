@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "daemon/cli_line.h"
@@ -92,6 +93,30 @@ TEST(Help, ChoicesAllowTheFallback) {
       }
     }
   }
+}
+
+// The authority's key and name are asked for by the same words wherever one is made.
+TEST(Help, AnAuthorityIsDescribedByTheSameOptionsEverywhere) {
+  const auto spec = [](const ProgramSpec& program, std::string_view verb, std::string_view option) {
+    const auto found = std::ranges::find(program.verbs, verb, &VerbSpec::name);
+    EXPECT_NE(found, program.verbs.end()) << verb;
+    const auto options = optionsOf(program, &*found);
+    const auto at = std::ranges::find(options, option, &OptionSpec::name);
+    EXPECT_NE(at, options.end()) << verb << " --" << option;
+    return at == options.end() ? OptionSpec{} : *at;
+  };
+  const auto all = programs();
+  for (const char* option : {"ca-key", "ca-name"}) {
+    const OptionSpec first = spec(all[0], "setup", option);
+    for (const char* verb : {"ca init", "ca request"}) {
+      const OptionSpec one = spec(all[1], verb, option);
+      EXPECT_EQ(one.value, first.value) << verb;
+      EXPECT_EQ(one.choices, first.choices) << verb;
+    }
+  }
+  EXPECT_EQ(spec(all[1], "ca rollover", "ca-key").choices, spec(all[0], "setup", "ca-key").choices);
+  EXPECT_FALSE(kmsd::CommandLine(all[1]).parse({"ca", "init", "--kind", "ed25519"}));
+  EXPECT_FALSE(kmsd::CommandLine(all[1]).parse({"ca", "init", "--name", "Acme CA"}));
 }
 
 TEST(Help, ChoicesAreCheckedWhereverAValueComesFrom) {

@@ -98,6 +98,17 @@ TEST_F(ApprovalRoutes, ANewKeyOfTheAuthorityNeedsThemToo) {
   EXPECT_EQ(as(kAnna, "POST", "/v1/ca/rollover", kNew).status, 403) << "once";
 }
 
+TEST_F(ApprovalRoutes, AWrongFileForTheAuthorityAsksNobody) {
+  makeAuthority();
+  ASSERT_EQ(as(kAnna, "POST", "/v1/ca/request").status, 201);
+  const Response ca = as(kStranger, "GET", "/ca.pem");
+  const std::string foreign =
+      boost::json::serialize(boost::json::object{{"chain", std::string(kmsd::http::bodyOf(ca))}});
+  const Response refused = as(kAnna, "POST", "/v1/ca/install", foreign);
+  EXPECT_EQ(refused.status, 400) << base::view(refused.body);
+  EXPECT_TRUE(json(as(0, "GET", "/v1/approvals"))["items"].as_array().empty());
+}
+
 TEST_F(ApprovalRoutes, CertificatesOfAList) {
   makeAuthority();
   const std::string serial = certificateOf("alice");

@@ -35,6 +35,12 @@ TEST_F(AuthorityRoutes, ARolloverIsShownWithWhatWasBefore) {
   ASSERT_EQ(now["older"].as_array().size(), 1U);
   auto older = now["older"].as_array()[0].as_object();
   EXPECT_EQ(older["sha256"], first["sha256"]);
+  EXPECT_EQ(older["certificate"], first["certificate"]) << "a link leads to it";
+  EXPECT_TRUE(first["links"].as_array().empty());
+  ASSERT_EQ(now["links"].as_array().size(), 1U);
+  const auto link = kms::pki::parsePemCertificates(std::string(now["links"].as_array()[0].as_string()));
+  ASSERT_TRUE(link);
+  EXPECT_EQ(base::asText(link->front().der), textOf(get("/ca/2/new-with-old.crt")));
   const Response token = as(0, "POST", "/v1/tokens", R"({"user":"alice","kind":"enrol"})");
   EXPECT_EQ(json(token)["ca_sha256"], now["sha256"]) << "who enrols now, enrols here";
 }

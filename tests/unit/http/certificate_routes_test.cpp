@@ -215,6 +215,37 @@ TEST_F(CertificateRoutes, ARecoverTokenBringsEveryPairBack) {
   EXPECT_EQ(all["items"].as_array()[0].as_object()["key"], pair["key"]);
 }
 
+TEST_F(CertificateRoutes, RecoveredPairsComeByPages) {
+  std::vector<std::string> serials;
+  for (int i = 0; i < 3; ++i) {
+    auto shown = json(as(0, "GET", "/v1/certificates/" + certificateOf("alice")));
+    auto pair = json(showing(derOf(shown), "POST", "/v1/encryption"));
+    serials.insert(serials.begin(), text(pair, "serial"));
+  }
+  const std::string token = enrolToken("alice", "recover");
+  auto fresh = json(enrol("alice", token, requestFor("alice")));
+  ASSERT_EQ(confirm("alice", token, fresh).status, 200);
+  const auto page = [&](std::map<std::string, std::string> query) {
+    Request request = make("POST", "/v1/encryption/recover");
+    request.query.insert(query.begin(), query.end());
+    request.transport = Transport::Https;
+    request.certificate = kmsd::http::ClientCertificate{
+        "whoever", base::systemClock().now() + std::chrono::hours(1), true, derOf(fresh)};
+    return ask(std::move(request));
+  };
+  std::string after;
+  for (std::size_t i = 0; i < serials.size(); ++i) {
+    auto one = json(i == 0 ? page({{"limit", "1"}}) : page({{"limit", "1"}, {"after", after}}));
+    ASSERT_EQ(one["items"].as_array().size(), 1U);
+    EXPECT_EQ(text(one["items"].as_array()[0].as_object(), "serial"), serials[i]);
+    ASSERT_EQ(one["next"].is_string(), i + 1 < serials.size());
+    if (one["next"].is_string()) after = text(one, "next");
+  }
+  EXPECT_EQ(page({{"limit", "0"}}).status, 400);
+  EXPECT_EQ(page({{"after", "x"}}).status, 400);
+  EXPECT_EQ(page({{"user", "bob"}}).status, 400);
+}
+
 TEST_F(CertificateRoutes, EstEnrolsRenewsAndMakesKeys) {
   const std::string token = enrolToken("alice");
   const std::string csr = requestFor("alice");

@@ -109,7 +109,7 @@ TEST_F(RequestFault, EachIsToldAndChangesNothing) {
   refuses(kms::pki::pem("CERTIFICATE REQUEST", der), 400, "not signed by its key");
   der.resize(der.size() / 2);
   refuses(kms::pki::pem("CERTIFICATE REQUEST", der), 400, "DER is malformed");
-  refuses(kms::pki::pem("CERTIFICATE REQUEST", {}), 400, "request");
+  refuses(kms::pki::pem("CERTIFICATE REQUEST", {}), 400, "PKCS#10");
   refuses("-----BEGIN CERTIFICATE REQUEST-----\n!!!!\n-----END CERTIFICATE REQUEST-----\n", 400, "");
   for (const Response& response : everyWay(requestOf({})))
     EXPECT_LT(response.status, 300) << "what was refused before has spoilt nothing: "

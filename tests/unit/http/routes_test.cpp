@@ -149,7 +149,8 @@ TEST_F(Api, WhileSealedOnlyTheStateIsServed) {
   EXPECT_EQ(status["state"], "sealed");
   EXPECT_EQ(status["reason"], "awaiting_medium");
   EXPECT_EQ(std::string(status["server"].as_string().c_str()), server.text());
-  for (const char* name : {"reason", "detail", "event", "server", "medium", "since", "version"}) {
+  for (const char* name :
+       {"reason", "detail", "event", "server", "medium", "since", "crl_until", "ocsp_until", "version"}) {
     EXPECT_TRUE(status.contains(name)) << name;
   }
   const Response sealed = as(kStranger, "POST", "/v1/tokens", R"({"user":"alice"})");

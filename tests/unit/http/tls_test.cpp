@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 
 #include "daemon/http/client.h"
 #include "daemon/http/server.h"
 #include "tests/support/process.h"
 #include "tests/unit/http/certificates.h"
+#include "tests/unit/http/halfway.h"
 #include "tests/unit/http/wire.h"
 
 namespace tests {
@@ -241,6 +243,22 @@ TEST_F(Tls, RefusesClientsThatShowWhatIsNotValid) {
   // Who has shown a certificate under the old files is out, others are not.
   EXPECT_TRUE(ask(**open).starts_with("error: "));
   EXPECT_EQ(ask(**other), "POST https - 0");
+}
+
+TEST_F(Tls, NewFilesInAHandshakeEndItOnlyForWhoShowsACertificate) {
+  pki.client("alice");
+  serve(files("ca.pem"));
+  Halfway nobody(port, {}, {});
+  Halfway alice(port, pki.text("alice.pem"), pki.text("alice.key"));
+  auto renewed = TlsContext::load(files("ca.pem"));
+  ASSERT_TRUE(renewed) << renewed.error().what;
+  server->setTls(*renewed);
+  std::promise<void> heard;  // by each loop of the server
+  server->ask([&] { heard.set_value(); });
+  heard.get_future().wait();
+  EXPECT_EQ(nobody.goOn(), "POST https - 0");
+  EXPECT_EQ(alice.goOn(), "");
+  EXPECT_EQ(asked("alice"), "POST https alice 0");
 }
 
 TEST_F(Tls, AsksAgainForACertificateThatExpiresMeanwhile) {

@@ -3,8 +3,7 @@
 
 #include <thread>
 
-#include "kms/audit/audit_log.h"
-#include "kms/audit/audit_verify.h"
+#include "tests/unit/audit/compared_fixture.h"
 #include "tests/unit/pki/service_fixture.h"
 
 namespace tests {
@@ -13,54 +12,15 @@ namespace {
 using kms::Table;
 using pki::RevocationReason;
 
-class CertificateAuditTest : public ServiceTest {
+class CertificateAuditTest : public Compared<ServiceTest, pki::CertificateAudit> {
  protected:
   void SetUp() override {
-    ServiceTest::SetUp();
-    options.directory = scratch / "audit";
-    options.server = server;
-    log =
-        std::make_unique<kms::AuditLog>(*store, kms::auditMacOf(*vault), options, clock, kms::AuditEvents{});
-    ASSERT_OK(log->unsealed(""));
+    Compared::SetUp();
     ASSERT_OK(addUser("alice"));
     ASSERT_OK(addUser("b \"ob\\"));
     alices = enrolled("alice", newKey());
     bobs = enrolled("b \"ob\\", newKey());
     ASSERT_OK(encryptionPair(alices.serial));
-  }
-  void TearDown() override {
-    log.reset();
-    ServiceTest::TearDown();
-  }
-
-  pki::CertificateAudit::Report compare() {
-    pki::CertificateAudit audit(*vault, *store, clock, policy);
-    kms::AuditVerifier verifier(options, log->mac(),
-                                [&](const kms::AuditFacts& facts) { return audit.entry(facts); });
-    const auto readOn = [&]() -> base::Result<void> {
-      auto head = log->flush(base::Deadline::in(std::chrono::seconds(30)));
-      if (!head) return std::move(head).error();
-      std::optional<kms::AuditNote> note;
-      EXPECT_OK(store->read([&](kms::StoreReader& reader) -> base::Result<void> {
-        head = reader.auditHead();
-        note = *reader.auditNote();
-        return {};
-      }));
-      return verifier.readTo(*head, note);
-    };
-    EXPECT_OK(readOn());
-    EXPECT_OK(audit.compare(readOn));
-    EXPECT_EQ(verifier.report().problemCount, 0);
-    return audit.report();
-  }
-  void expectSound() {
-    for (const auto& problem : compare().problems) ADD_FAILURE() << problem.object << ": " << problem.what;
-  }
-  void expectProblem(const std::string& object, const std::string& what) {
-    const auto report = compare();
-    ASSERT_EQ(report.problemCount, 1);
-    EXPECT_EQ(report.problems[0].object, object);
-    EXPECT_NE(report.problems[0].what.find(what), std::string::npos) << report.problems[0].what;
   }
   std::int64_t sequenceOf(const pki::Serial& serial) {
     std::int64_t sequence = 0;
@@ -73,20 +33,7 @@ class CertificateAuditTest : public ServiceTest {
     EXPECT_NE(sequence, 0);
     return sequence;
   }
-  kms::SealedRow row(Table table, std::int64_t number) {
-    kms::SealedRow out;
-    EXPECT_OK(store->read([&](kms::StoreReader& reader) -> base::Result<void> {
-      out = **reader.get(table, number);
-      return {};
-    }));
-    return out;
-  }
-  void put(Table table, const kms::SealedRow& old) {
-    ASSERT_OK(tamper([&](kms::Txn& txn) { return txn.put(table, old); }));
-  }
 
-  kms::AuditOptions options;
-  std::unique_ptr<kms::AuditLog> log;
   pki::IssuedCertificate alices;
   pki::IssuedCertificate bobs;
 };
@@ -121,7 +68,7 @@ TEST_F(CertificateAuditTest, SoundThroughAWholeLife) {
 
 TEST_F(CertificateAuditTest, ADeletedCertificate) {
   const std::int64_t sequence = sequenceOf(bobs.serial);
-  ASSERT_OK(tamper([&](kms::Txn& txn) { return txn.erase(Table::Certificates, sequence); }));
+  erase(Table::Certificates, sequence);
   expectProblem("certificate row " + std::to_string(sequence), "it is gone");
 }
 
@@ -159,7 +106,7 @@ TEST_F(CertificateAuditTest, ARevocationThatIsTakenOffTheList) {
   const auto rows = revocations();
   ASSERT_EQ(rows.size(), 2U);
   const auto first = row(Table::Revocations, rows[0].revocation.key);
-  ASSERT_OK(tamper([&](kms::Txn& txn) { return txn.erase(Table::Revocations, first.key); }));
+  erase(Table::Revocations, first.key);
   expectProblem(pki::serialText(alices.serial), "no CRL tells of it");
   put(Table::Revocations, first);
   expectSound();
@@ -183,9 +130,7 @@ TEST_F(CertificateAuditTest, EntriesTakenOutOfTheOutboxOrPutIntoIt) {
   const auto secret = issue(admin, "alice", pki::Profile::Client, newKey());
   ASSERT_OK(secret);
   ASSERT_OK(revoke(admin, bobs.serial));
-  ASSERT_OK(tamper([](kms::Txn& txn) { return txn.dropAudit(1'000'000); }));
-  log = std::make_unique<kms::AuditLog>(*store, kms::auditMacOf(*vault), options, clock, kms::AuditEvents{});
-  ASSERT_OK(log->unsealed(""));
+  loseEntries();
   const auto report = compare();
   ASSERT_EQ(report.problemCount, 2);
   EXPECT_NE(report.problems[0].what.find("no entry of the log tells"), std::string::npos);

@@ -14,7 +14,9 @@ class ChangeTest : public ServiceTest {
     ASSERT_OK(addUser("alice"));
   }
 
-  pki::AuthorityTools tools() { return {*vault, *store, *authority, clock, policy, base::systemRng()}; }
+  pki::AuthorityTools tools() {
+    return {*vault, *store, *authority, clock, policy, base::systemRng(), tokens->approvals()};
+  }
   static pki::AuthorityPlan plan() {
     pki::AuthorityPlan out;
     out.organisation = "Acme";

@@ -31,6 +31,32 @@ class Escrow : public ServiceTest {
     EXPECT_OK(confirm(*issued));
     return issued->serial;
   }
+  // That many pairs of alice's, all but the last revoked; the newest first.
+  std::vector<pki::Serial> oldPairs(int count) {
+    std::vector<pki::Serial> all;
+    for (int i = 0; i < count; ++i) {
+      if (i > 0) {
+        EXPECT_OK(revoke(admin, all.front()));
+      }
+      auto pair = encryptionPair(holder);
+      EXPECT_OK(pair);
+      all.insert(all.begin(), pair->certificate.serial);
+    }
+    return all;
+  }
+  // How many different pairs all pages have.
+  std::size_t recovered(const pki::Serial& by) {
+    std::set<pki::Serial> all;
+    std::string after;
+    do {
+      const auto page = recover(by, after, 1000);
+      EXPECT_OK(page);
+      if (!page) break;
+      for (const pki::KeyPair& pair : page->items) EXPECT_TRUE(all.insert(pair.certificate.serial).second);
+      after = page->next.value_or("");
+    } while (!after.empty());
+    return all.size();
+  }
   pki::Serial holder;
 };
 
@@ -135,16 +161,79 @@ TEST_F(Escrow, RecoveryGivesEveryKeyThatTheUserEverHad) {
   }
   auto bobs = enrolled("bob", newKey());
   ASSERT_OK(encryptionPair(bobs.serial));
-  auto pairs = recover(recoverer());
-  ASSERT_OK(pairs);
-  ASSERT_EQ(pairs->size(), all.size());
+  auto page = recover(recoverer());
+  ASSERT_OK(page);
+  EXPECT_FALSE(page->next);
+  const auto& pairs = page->items;
+  ASSERT_EQ(pairs.size(), all.size());
   for (std::size_t i = 0; i < all.size(); ++i) {
-    EXPECT_EQ((*pairs)[i].certificate.serial, all[i]);
-    EXPECT_EQ((*pairs)[i].certificate.user, "alice");
-    expectWhole((*pairs)[i]);
+    EXPECT_EQ(pairs[i].certificate.serial, all[i]);
+    EXPECT_EQ(pairs[i].certificate.user, "alice");
+    expectWhole(pairs[i]);
   }
   EXPECT_EQ(recorded(kms::Event::KeysRecovered), 1U);
   EXPECT_NE(outboxText().find("3 keys by the recover token"), std::string::npos);
+}
+
+TEST_F(Escrow, RecoveryGoesPageByPage) {
+  const std::vector<pki::Serial> all = oldPairs(5);
+  const pki::Serial by = recoverer();
+  std::vector<pki::Serial> got;
+  std::string after;
+  for (int page = 0; page < 3; ++page) {
+    for (int again = 0; again < 2; ++again) {  // an answer may be lost
+      auto some = recover(by, after, 2);
+      ASSERT_OK(some);
+      ASSERT_EQ(some->items.size(), page < 2 ? 2U : 1U);
+      EXPECT_EQ(some->next.has_value(), page < 2);
+      if (again == 0) continue;
+      for (const pki::KeyPair& pair : some->items) {
+        expectWhole(pair);
+        got.push_back(pair.certificate.serial);
+      }
+      after = some->next.value_or("");
+    }
+  }
+  EXPECT_EQ(got, all);
+  EXPECT_EQ(recorded(kms::Event::KeysRecovered), 6U);
+  EXPECT_NE(outboxText().find(", behind " + pki::serialText(all[1])), std::string::npos);
+}
+
+TEST_F(Escrow, APageThatIsNoneIsRefusedAndOthersCertificatesToo) {
+  ASSERT_OK(encryptionPair(holder));
+  const auto bobs = enrolled("bob", newKey());
+  const pki::Serial by = recoverer();
+  EXPECT_CODE(recover(by, "nothing"), base::Code::Invalid);
+  EXPECT_CODE(recover(by, pki::serialText(bobs.serial)), base::Code::Invalid);
+  EXPECT_CODE(recover(by, pki::serialText(pki::newSerial(base::systemRng()))), base::Code::Invalid);
+  EXPECT_CODE(recover(by, "", 1001), base::Code::Invalid);
+  EXPECT_REASON(recover(holder, pki::serialText(holder)), Reason::CertificateRefused);
+  EXPECT_EQ(recovered(by), 1U);
+}
+
+// However many there are: what is asked for at most is more than one answer holds.
+TEST_F(Escrow, APageIsNoLargerThanAnAnswer) {
+  const std::vector<pki::Serial> all = oldPairs(100);
+  const pki::Serial by = recoverer();
+  const auto first = recover(by, "", 1000);
+  ASSERT_OK(first);
+  EXPECT_TRUE(first->next);
+  EXPECT_LT(first->items.size(), all.size());
+  EXPECT_GT(first->items.size(), all.size() / 4);
+  EXPECT_EQ(recovered(by), all.size());
+}
+
+// Certificates whose keys were made elsewhere may be many; a page that is empty goes on all the same.
+TEST_F(Escrow, OnePageLooksAtSoManyCertificatesOnly) {
+  ASSERT_OK(encryptionPair(holder));
+  const auto own = newKey();
+  for (int i = 0; i < 1100; ++i) ASSERT_OK(issue(admin, "alice", Profile::Client, own));
+  const pki::Serial by = recoverer();
+  const auto first = recover(by, "", 1000);
+  ASSERT_OK(first);
+  EXPECT_TRUE(first->items.empty());
+  ASSERT_TRUE(first->next);
+  EXPECT_EQ(recovered(by), 1U);
 }
 
 TEST_F(Escrow, NothingButARecoverTokenRecoversAndNotForLong) {

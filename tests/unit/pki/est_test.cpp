@@ -51,7 +51,7 @@ TEST_F(EstTest, EveryFormOfABodyIsTaken) {
   EXPECT_EQ(parse("\n" + wrapped + "\n"), "");
   EXPECT_EQ(parse(pem("CERTIFICATE REQUEST", der)), "");
   EXPECT_EQ(parse(base::asText(der)), "");
-  EXPECT_NE(parse(""), "");
+  EXPECT_NE(parse("").find("empty"), std::string::npos);
   EXPECT_NE(parse(line.substr(4)), "");
   EXPECT_NE(parse(line + "AAAA"), "");
   EXPECT_NE(parse(line.substr(0, line.size() - 8)), "");

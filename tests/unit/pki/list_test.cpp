@@ -94,10 +94,10 @@ TEST_F(CertificateList, BadQuestions) {
   EXPECT_CODE(list(admin, "", pki::serialText(pki::newSerial(base::systemRng()))), Code::Invalid);
   EXPECT_CODE(list(admin, "", "", policy.pageMost + 1), Code::Invalid);
   EXPECT_CODE(service->show(admin, pki::newSerial(base::systemRng())), Code::NotFound);
-  EXPECT_CODE(service->lookUp(pki::newSerial(base::systemRng())), Code::NotFound);
+  EXPECT_CODE(service->status(pki::newSerial(base::systemRng())), Code::NotFound);
   vault->seal();
   EXPECT_REASON(list(admin, ""), Reason::Sealed);
-  EXPECT_REASON(service->lookUp(serials["bob"][0]), Reason::Sealed);
+  EXPECT_REASON(service->status(serials["bob"][0]), Reason::Sealed);
 }
 
 TEST_F(CertificateList, ALostRowIsDamageAndNotAbsence) {

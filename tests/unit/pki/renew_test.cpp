@@ -44,6 +44,17 @@ TEST_F(Renew, WhoMayNotIssue) {
   EXPECT_OK(issue(admin, "root", Profile::Signing, own));
 }
 
+TEST_F(Renew, IssuersGetNothingForACompromisedKeyEither) {
+  const auto stolen = issue(admin, "alice", Profile::Client, own);
+  ASSERT_OK(stolen);
+  ASSERT_OK(revoke(admin, stolen->serial, pki::RevocationReason::KeyCompromise));
+  const auto certificates = rowsIn(kms::Table::Certificates);
+  for (const Profile profile : {Profile::Signing, Profile::Client, Profile::Server})
+    EXPECT_CODE(issue(admin, "alice", profile, own), Code::Invalid);
+  EXPECT_EQ(rowsIn(kms::Table::Certificates), certificates);
+  EXPECT_OK(issue(admin, "alice", Profile::Client, next));
+}
+
 TEST_F(Renew, TheHolderGetsANewOneAndKeepsTheOld) {
   const auto old = enrolled("alice", own);
   clock.advance(std::chrono::hours(24 * 365));

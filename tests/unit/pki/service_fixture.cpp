@@ -99,8 +99,9 @@ Result<pki::KeyPair> ServiceTest::encryptionPair(const pki::Serial& holder) {
   return await<pki::KeyPair>([&](auto reply) { service->encryptionPair(holder, reply); });
 }
 
-Result<std::vector<pki::KeyPair>> ServiceTest::recover(const pki::Serial& holder) {
-  return await<std::vector<pki::KeyPair>>([&](auto reply) { service->recover(holder, reply); });
+Result<kms::Page<pki::KeyPair>> ServiceTest::recover(const pki::Serial& holder, const std::string& after,
+                                                     std::size_t limit) {
+  return await<kms::Page<pki::KeyPair>>([&](auto reply) { service->recover(holder, after, limit, reply); });
 }
 
 void ServiceTest::tidyCertificates() {
@@ -113,9 +114,9 @@ void ServiceTest::tidyCertificates() {
 }
 
 pki::CertificateState ServiceTest::state(const pki::Serial& serial) {
-  auto found = service->lookUp(serial);
+  auto found = service->status(serial);
   EXPECT_OK(found);
-  return found ? *found : pki::CertificateState{};
+  return found ? found->state : pki::CertificateState{};
 }
 
 bool ServiceTest::authenticates(const pki::IssuedCertificate& certificate) {

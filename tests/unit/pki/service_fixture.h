@@ -55,7 +55,8 @@ class ServiceTest : public TokenTest {
   base::Result<pki::CertificateView> revoke(const kms::Actor& by, const pki::Serial& serial,
                                             pki::RevocationReason reason = pki::RevocationReason::Superseded);
   base::Result<pki::KeyPair> encryptionPair(const pki::Serial& holder);
-  base::Result<std::vector<pki::KeyPair>> recover(const pki::Serial& holder);
+  base::Result<kms::Page<pki::KeyPair>> recover(const pki::Serial& holder, const std::string& after = {},
+                                                std::size_t limit = 0);
   void tidyCertificates();
 
   pki::CertificateState state(const pki::Serial& serial);

@@ -24,10 +24,34 @@ class TwoAuthorities : public ChangeTest {
     service->listen(status);
     status->refresh();
   }
+  void restartStatus() {
+    status->closing();
+    status.reset();
+    startStatus();
+  }
   void rollOver() {
     ASSERT_OK(rollover());
     status->refresh();
-    ASSERT_TRUE(waitUntil([&] { return status->full(1) && status->full(2); }));
+    const auto newest = authority->numbers().back();
+    ASSERT_TRUE(waitUntil([&] { return status->full(1) && status->full(newest); }));
+  }
+  // What openssl says of the certificate with these lists and no others; empty: it counts.
+  std::string complaint(const base::Bytes& certificate, std::int64_t trusted, const base::Bytes& between,
+                        std::vector<std::int64_t> lists, const char* how = "-crl_check") {
+    putPem("trusted.crt", status->published(trusted)->certificate);
+    putPem("between.crt", between);
+    putPem("leaf.crt", certificate);
+    std::string all;
+    for (const std::int64_t number : lists) all += pki::pem("X509 CRL", status->full(number)->der);
+    put("lists.pem", all);
+    const Ran ran =
+        tryOpenssl({"verify", "-x509_strict", how, "-attime",
+                    std::to_string(clock.now().time_since_epoch().count()), "-CAfile", file("trusted.crt"),
+                    "-untrusted", file("between.crt"), "-CRLfile", file("lists.pem"), file("leaf.crt")});
+    return ran.exit == 0 ? "" : ran.err;
+  }
+  bool tellsOf(std::int64_t number, const pki::IssuedCertificate& one) {
+    return waitUntil([&] { return has(list(number), serialIn(one)); });
   }
   // What openssl reads in this authority's list, which has its signature.
   std::string list(std::int64_t number) {
@@ -72,12 +96,87 @@ TEST_F(TwoAuthorities, EachHasItsListAndItsAnswers) {
   EXPECT_TRUE(has(said(before.certificate, 2), "Cert Status: unknown")) << "that one has not signed it";
   ASSERT_OK(revoke(admin, before.serial));
   EXPECT_TRUE(has(said(before.certificate, 1), "Cert Status: revoked"));
-  ASSERT_TRUE(waitUntil([&] { return has(list(1), serialIn(before)); }));
-  EXPECT_FALSE(has(list(2), serialIn(before)));
+  ASSERT_TRUE(tellsOf(1, before));
   ASSERT_OK(revoke(admin, after->serial));
-  ASSERT_TRUE(waitUntil([&] { return has(list(2), serialIn(*after)); }));
+  ASSERT_TRUE(tellsOf(2, *after));
   EXPECT_EQ(status->full(), status->full(2));
   EXPECT_EQ(status->fullLists().size(), 2U);
+}
+
+// Their name is the same, so a program that comes from the one to the other by a link takes the list that it
+// has for both.
+TEST_F(TwoAuthorities, TheListOfEachTellsOfAll) {
+  const auto before = enrolled("alice", newKey());
+  rollOver();
+  const auto after = issue(admin, "alice", pki::Profile::Signing, newKey());
+  const auto good = issue(admin, "alice", pki::Profile::Signing, newKey());
+  ASSERT_OK(after);
+  ASSERT_OK(good);
+  const Seen now = signers(2);
+  EXPECT_EQ(complaint(after->certificate, 1, now.newWithOld, {1}), "");
+  ASSERT_OK(revoke(admin, before.serial));
+  ASSERT_OK(revoke(admin, after->serial));
+  for (const std::int64_t number : {1, 2}) {
+    ASSERT_TRUE(tellsOf(number, before));
+    ASSERT_TRUE(tellsOf(number, *after));
+    EXPECT_TRUE(has(complaint(after->certificate, 1, now.newWithOld, {number}), "revoked")) << number;
+    EXPECT_TRUE(has(complaint(before.certificate, 2, now.oldWithNew, {number}), "revoked")) << number;
+    EXPECT_EQ(complaint(good->certificate, 1, now.newWithOld, {number}), "");
+  }
+  EXPECT_EQ(complaint(good->certificate, 1, now.newWithOld, {1, 2}, "-crl_check_all"), "");
+  // A third one's tells of what was revoked before there was one; and after a start the same is told.
+  rollOver();
+  EXPECT_TRUE(tellsOf(3, before));
+  EXPECT_TRUE(tellsOf(3, *after));
+  restartStatus();
+  EXPECT_TRUE(tellsOf(1, *after));
+  EXPECT_TRUE(tellsOf(3, before));
+}
+
+TEST_F(TwoAuthorities, AHoldIsTakenOffEachList) {
+  const auto before = enrolled("alice", newKey());
+  rollOver();
+  ASSERT_OK(revoke(admin, before.serial, pki::RevocationReason::Hold));
+  for (const std::int64_t number : {1, 2}) ASSERT_TRUE(tellsOf(number, before));
+  ASSERT_OK(revoke(admin, before.serial, pki::RevocationReason::RemoveFromCrl));
+  for (const std::int64_t number : {1, 2})
+    EXPECT_TRUE(waitUntil([&] { return !has(list(number), serialIn(before)); })) << number;
+}
+
+TEST_F(TwoAuthorities, AnotherNameIsAnotherIssuer) {
+  parent("root");
+  const auto before = enrolled("alice", newKey());
+  ASSERT_OK(install(sign(*request()) + get("root.crt")));
+  status->refresh();
+  ASSERT_TRUE(waitUntil([&] { return status->full(1) && status->full(2); }));
+  const auto after = issue(admin, "alice", pki::Profile::Signing, newKey());
+  ASSERT_OK(after);
+  ASSERT_OK(revoke(admin, before.serial));
+  ASSERT_OK(revoke(admin, after->serial));
+  ASSERT_TRUE(tellsOf(1, before));
+  ASSERT_TRUE(tellsOf(2, *after));
+  EXPECT_FALSE(has(list(1), serialIn(*after)));
+  EXPECT_FALSE(has(list(2), serialIn(before)));
+}
+
+// RFC 5280, section 3.3: until a list of each key was made after the certificate's end.
+TEST_F(TwoAuthorities, WhatHasEndedLeavesAllLists) {
+  const auto before = enrolled("alice", newKey());
+  rollOver();
+  ASSERT_OK(revoke(admin, before.serial));
+  for (const std::int64_t number : {1, 2}) ASSERT_TRUE(tellsOf(number, before));
+  const auto renewed = [&](std::int64_t number) {
+    return status->full(number)->times.thisUpdate == clock.now();
+  };
+  clock.advance(before.notAfter - clock.now() + std::chrono::hours(1));
+  status->refresh();
+  ASSERT_TRUE(waitUntil([&] { return renewed(1) && renewed(2); }));
+  for (const std::int64_t number : {1, 2}) EXPECT_TRUE(has(list(number), serialIn(before))) << number;
+  clock.advance(std::chrono::hours(1));
+  const auto other = issue(admin, "alice", pki::Profile::Signing, newKey());
+  ASSERT_OK(revoke(admin, other->serial));
+  for (const std::int64_t number : {1, 2})
+    EXPECT_TRUE(waitUntil([&] { return !has(list(number), serialIn(before)); })) << number;
 }
 
 TEST_F(TwoAuthorities, CertificatesAndLinksAreThereWhileSealed) {
@@ -92,15 +191,18 @@ TEST_F(TwoAuthorities, CertificatesAndLinksAreThereWhileSealed) {
   EXPECT_TRUE(all[0].newWithOld.empty());
   EXPECT_EQ(all[1].newWithOld, signers(2).newWithOld);
   EXPECT_EQ(all[1].oldWithNew, signers(2).oldWithNew);
-  EXPECT_EQ(pki::bundleOf(all, false).size(), 4U);
-  EXPECT_EQ(pki::bundleOf(all, true).size(), 6U);
-  EXPECT_EQ(pki::bundleOf({all[0], all[0]}, true).size(), 2U) << "none twice";
+  EXPECT_EQ(pki::bundleOf(all).size(), 4U);
+  EXPECT_EQ(pki::bundleWithLinks(all, clock.now()).size(), 6U);
+  EXPECT_EQ(pki::bundleWithLinks({all[0], all[0]}, clock.now()).size(), 2U) << "none twice";
+  EXPECT_TRUE(pki::newWithOld(all, clock.now()).empty()) << "a parent has signed the current one";
+  EXPECT_EQ(pki::newWithOld({all[1], all[2]}, clock.now()), std::vector<base::Bytes>{all[1].newWithOld});
+  const base::Time end = signers(1).authority.certificate.notAfter;
+  EXPECT_TRUE(pki::newWithOld({all[1], all[2]}, end).empty());
+  EXPECT_EQ(pki::bundleWithLinks({all[1], all[2]}, end).size(), 1U) << "what has ended is left out";
   EXPECT_EQ(status->authorities().size(), 3U) << "only our own";
   EXPECT_FALSE(status->published(4));
   vault->seal();
-  status->closing();
-  status.reset();
-  startStatus();
+  restartStatus();
   EXPECT_EQ(status->published(), all);
 }
 

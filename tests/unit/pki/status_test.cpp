@@ -180,8 +180,6 @@ TEST_F(StatusTest, ListsAreThereAfterARestartAndWhileSealed) {
   status->closing();
   EXPECT_EQ(status->full(), last);
   EXPECT_EQ(status->ocsp(asked), before) << "what was answered before is still good";
-  const auto withNonce = status->ocsp(request(issued.certificate, true));
-  EXPECT_EQ(withNonce, pki::ocspRefusal(pki::OcspRefusal::TryLater));
   status = std::make_shared<pki::StatusService>(*vault, *store, *authority, *service, clock, directory(),
                                                 pki::StatusPolicy{});
   ASSERT_TRUE(status->full());

@@ -10,6 +10,7 @@
 #include "drivers/builtin.h"
 #include "hal/base/rng.h"
 #include "hal/key_file.h"
+#include "hal/reader_protocol.h"
 #include "tests/support/fake_child.h"
 #include "tests/support/run.h"
 #include "tests/support/scratch.h"
@@ -265,6 +266,28 @@ TEST(ReaderClient, GivesUpAChildThatNeverAnswers) {
   ASSERT_TRUE(client) << client.error().what;
   EXPECT_EQ((*client)->read({"floppy", "A:"}).error().code, Code::Timeout);
   EXPECT_TRUE(heard.await([&] { return heard.losses.size() == 1; }));
+}
+
+TEST(ReaderClient, AllowsAWriteMoreTimeThanARead) {
+  const tests::Scratch scratch;
+  const std::string heard = (scratch / "heard").string();
+  auto how = options(tests::fakeChild(
+      scratch / "child",
+      "take() { dd bs=65536 count=1 <&3 2>/dev/null; }; take >/dev/null; greet; take >>'" + heard + "'"));
+  how.writable = true;
+  how.readTimeout = Milliseconds(7'001);
+  how.writeTimeout = Milliseconds(77'003);
+  how.restartDelay = std::chrono::minutes(1);
+  auto client = ReaderClient::start(how, {});
+  ASSERT_TRUE(client) << client.error().what;
+  const std::string text = "[config]";
+  EXPECT_FALSE((*client)->write({"floppy", "A:"}, base::asBytes(text), hal::Overwrite::Empty));
+  std::ifstream in(heard, std::ios::binary);
+  const std::string frame{std::istreambuf_iterator<char>(in), {}};
+  ASSERT_GT(frame.size(), hal::reader::kHeaderSize);
+  const auto message = hal::reader::parseWrite(base::asBytes(frame).subspan(hal::reader::kHeaderSize));
+  ASSERT_TRUE(message) << message.error().what;
+  EXPECT_EQ(message->timeout, how.writeTimeout);
 }
 
 // Says no, and counts.

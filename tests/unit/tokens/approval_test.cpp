@@ -1,9 +1,6 @@
 // What several administrators must agree to: who counts, what is approved, and that it is used once.
-#include <algorithm>
-
 #include "kms/tokens/approval_row.h"
-#include "tests/support/faulty_store.h"
-#include "tests/unit/tokens/fixture.h"
+#include "tests/unit/tokens/approval_fixture.h"
 
 namespace tests {
 namespace {
@@ -15,90 +12,6 @@ using kms::ApprovalState;
 using kms::ApprovalView;
 using kms::Role;
 using kms::TokenKind;
-
-class Approvals : public TokenTest {
- protected:
-  void SetUp() override {
-    policy.recoveryApprovals = 2;
-    TokenTest::SetUp();
-    ASSERT_OK(addUser("alice"));
-    for (const char* name : {"anna", "boris", "clara"}) addAdmin(name);
-    anna = actorOf("anna");
-    boris = actorOf("boris");
-    clara = actorOf("clara");
-  }
-  void addAdmin(const std::string& name, std::optional<std::uint32_t> uid = std::nullopt) {
-    kms::UserChange fields;
-    fields.role = Role::Admin;
-    fields.uid = uid;
-    ASSERT_OK(addUser(name, fields));
-  }
-  Actor actorOf(const std::string& name) {
-    const auto user = users->show(name);
-    EXPECT_OK(user);
-    return {"user " + name, user->role, user->id};
-  }
-  static Actor host(std::uint32_t uid) {
-    return {"uid " + std::to_string(uid), Role::Admin, std::nullopt, uid};
-  }
-  void setRole(const std::string& name, Role role) {
-    kms::UserChange change;
-    change.role = role;
-    ASSERT_OK(changeUser(root, name, change));
-  }
-  void mapUid(const std::string& name, std::uint32_t uid) {
-    kms::UserChange change;
-    change.uid = uid;
-    ASSERT_OK(changeUser(root, name, change));
-  }
-  base::Result<kms::IssuedToken> recover(const Actor& by, const std::string& user = "alice",
-                                         std::optional<std::chrono::seconds> ttl = std::nullopt) {
-    return issueAs(by, {.user = user, .kind = TokenKind::Recover, .ttl = ttl});
-  }
-  base::Result<ApprovalView> approve(const Actor& by, const std::string& id) {
-    return await<ApprovalView>([&](auto reply) { tokens->approvals().approve(by, id, reply); });
-  }
-  base::Result<ApprovalView> cancel(const Actor& by, const std::string& id) {
-    return await<ApprovalView>([&](auto reply) { tokens->approvals().cancel(by, id, reply); });
-  }
-  std::vector<ApprovalView> listed() {
-    const auto page = tokens->approvals().list(anna, "", 0);
-    EXPECT_OK(page);
-    EXPECT_FALSE(page->next);
-    return page->items;
-  }
-  ApprovalState state(const std::string& id) {
-    const auto view = tokens->approvals().show(anna, id);
-    EXPECT_OK(view);
-    return view->state;
-  }
-  // Asks in vain, and gives the name of the request that it made.
-  std::string asked(const Actor& by, const std::string& user = "alice") {
-    const auto before = listed();
-    expectRefused(recover(by, user), Reason::ApprovalNeeded);
-    const auto after = listed();
-    EXPECT_EQ(after.size(), before.size() + 1);
-    for (const ApprovalView& one : after)
-      if (std::none_of(before.begin(), before.end(),
-                       [&](const ApprovalView& old) { return old.id == one.id; }))
-        return one.id;
-    return {};
-  }
-  template <class T>
-  static void expectRefused(const base::Result<T>& result, Reason wanted) {
-    EXPECT_REASON(result, wanted);
-  }
-  std::size_t tokensThere() {
-    const auto page = tokens->list("", "", 0);
-    EXPECT_OK(page);
-    return page->items.size();
-  }
-
-  const Actor root{"uid 0", Role::Admin, std::nullopt, 0};
-  Actor anna;
-  Actor boris;
-  Actor clara;
-};
 
 TEST_F(Approvals, TwoAgreeAndTheAskerIssuesOnce) {
   const auto first = recover(anna);
@@ -316,38 +229,6 @@ TEST_F(Approvals, AreBounded) {
   EXPECT_CODE(tokens->approvals().list(anna, "?", 2), Code::Invalid);
   clock.advance(std::chrono::hours(24));
   EXPECT_REASON(recover(anna, "u4"), Reason::ApprovalNeeded);  // expired ones make room
-}
-
-TEST_F(Approvals, ForOtherThingsAreRequired) {
-  const kms::ApprovalSubject subject{kms::ApprovalKind::AuthorityRollover, 0, "ecdsa-p256"};
-  kms::ApprovalService& desk = tokens->approvals();
-  EXPECT_REASON(desk.require(anna, subject), Reason::ApprovalNeeded);
-  ASSERT_EQ(listed().size(), 1U);
-  ASSERT_OK(approve(boris, listed()[0].id));
-  EXPECT_REASON(desk.require(anna, {kms::ApprovalKind::AuthorityRollover, 0, "rsa-4096"}),
-                Reason::ApprovalNeeded);
-  EXPECT_OK(desk.require(anna, subject));
-  EXPECT_REASON(desk.require(anna, subject), Reason::ApprovalNeeded);  // once
-  EXPECT_REASON(desk.require(issuer, subject), Reason::Forbidden);
-  policy.recoveryApprovals = 0;
-  EXPECT_OK(desk.require(anna, subject));
-}
-
-// Either the token is there and the approval is used, or neither.
-TEST_F(Approvals, AFailingDatabaseTakesBoth) {
-  const std::string id = asked(anna);
-  ASSERT_OK(approve(boris, id));
-  FaultyStore faulty(*store);
-  tokens = std::make_unique<kms::TokenService>(*vault, faulty, clock, base::systemRng(), policy);
-  bool issued = false;
-  for (std::uint64_t n = 1; n < 500 && !issued; ++n) {
-    faulty.failAt(n);
-    issued = bool(recover(anna));
-    faulty.failAt(0);
-    EXPECT_EQ(tokensThere(), issued ? 1U : 0U);
-    EXPECT_EQ(state(id), issued ? ApprovalState::Used : ApprovalState::Approved);
-  }
-  EXPECT_TRUE(issued);
 }
 
 TEST(ApprovalRows, NamesAndBytes) {

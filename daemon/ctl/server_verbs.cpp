@@ -27,6 +27,7 @@ Exit printStatus(const Parsed& parsed, const Document& status) {
                              {"event", status.text("event")},
                              {"server", status.text("server")},
                              {"medium", status.text("medium")},
+                             {"noted", status.text("medium_epoch")},
                              {"since", status.text("since")},
                              {"version", status.text("version")}});
   return Exit::Yes;

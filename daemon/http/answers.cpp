@@ -67,6 +67,7 @@ base::SecretText statusJson(const ServerStatus& status) {
                    {"event", status.event != 0 ? json::value(status.event) : json::value()},
                    {"server", orNull(std::optional(status.server))},
                    {"medium", orNull(status.medium)},
+                   {"medium_epoch", orNull(status.mediumEpoch)},
                    {"since", base::formatTime(status.since)},
                    {"version", version()}});
 }

@@ -41,6 +41,8 @@ class OpenKeysImpl final : public OpenKeys {
   Mac indexMac(Index index, base::BytesView value) override;
   Mac auditMac(base::BytesView message) override;
   Mac backupMac(base::BytesView message) override;
+  Mac mediumMac(base::BytesView message) override;
+  std::int64_t epoch() const noexcept override { return epoch_; }
   std::vector<Mac> formerAuditMacs(base::BytesView message) override;
   std::uint32_t rootGeneration() const noexcept override { return epochs_.rootGeneration(); }
   std::string accessor(std::int64_t sequence) override;
@@ -60,12 +62,13 @@ class OpenKeysImpl final : public OpenKeys {
   };
 
   OpenKeysImpl(base::SecretBuffer root, Epochs epochs, Keyring keyring, std::vector<Hmac> audit, Hmac backup,
-               std::int64_t epoch)
+               Hmac medium, std::int64_t epoch)
       : root_(std::move(root)),
         epochs_(std::move(epochs)),
         keyring_(std::move(keyring)),
         audit_(std::move(audit)),
         backup_(std::move(backup)),
+        medium_(std::move(medium)),
         epoch_(epoch) {}
   Shard& shard() noexcept;  // this thread's
 
@@ -75,6 +78,7 @@ class OpenKeysImpl final : public OpenKeys {
   std::mutex macMutex_;
   std::vector<Hmac> audit_;  // the current one, then the former; seldom used: one each will do
   Hmac backup_;
+  Hmac medium_;
   const std::int64_t epoch_;               // of this unsealing
   std::atomic<std::uint64_t> counter_{0};  // the next nonce
   std::array<std::unique_ptr<Shard>, kShards> shards_;

@@ -133,6 +133,9 @@ def frames():
         "error_slot": (18, struct.pack("<H", 1) + slot + b"\1\0" + text(b"7") + b"\1\7\3" + text(b"damaged")),
         "key_text": (19, text(example("key-file").encode())),
         "written": (20, b""),
+        "read_epoch": (7, slot + struct.pack("<I", 5000)),
+        "write_epoch": (8, slot + struct.pack("<IB", 5000, 1) + medium_record()),
+        "epoch": (24, medium_record() + bytes(512)),
         "question": (22, struct.pack("<IB", 1, 1) + text(b"PIN of the card")),
     }
     for name, (kind, body) in bodies.items():
@@ -161,6 +164,28 @@ def audit_lines():
     found = re.findall(r"^(?:line|\w+ entry): (\{.*(?:\n  .*)*)", formats("kms"), re.M)
     assert len(found) >= 5, "kms/FORMATS.md has lost its example of the audit log"
     return ((f"{number:03}", text.replace("\n  ", "").encode()) for number, text in enumerate(found))
+
+
+def medium_record():
+    """The sector of the worked example in kms/FORMATS.md."""
+    text = re.search("```example medium record\n(.*?)```", formats("kms"), re.S).group(1).replace("\n  ", "")
+    record = bytes.fromhex(dict(line.split(": ", 1) for line in text.strip().split("\n"))["record"])
+    return record + bytes(512 - len(record))
+
+
+def medium_epochs():
+    """Two sectors; the MAC is as in fuzz_medium_epoch.cpp."""
+    def record(number, generation=1):
+        signed = medium_record()[:112]
+        signed = signed[:12] + struct.pack("<I", generation) + signed[16:48] + struct.pack("<Q", number) + signed[56:]
+        return signed + bytes([sum(signed) & 3]) * 32 + bytes(512 - 144)
+
+    yield "example", medium_record() + bytes(512)
+    yield "first", record(1) + bytes(512)
+    yield "both", record(3) + record(2)
+    yield "torn", record(3) + record(4)[:60] + bytes(452)
+    yield "later", record(3) + record(4, 2)
+    yield "former", record(3, 0) + record(4)
 
 
 def backups():
@@ -372,7 +397,7 @@ def main():
         for name, content in ocsp_requests(folder):
             save("ocsp", name, content)
     for target, seeds in [("key_file", key_files()), ("reader", frames()), ("token_text", lines("token_text")),
-                          ("http", lines("http")), ("audit_line", audit_lines()), ("backup", backups()),
+                          ("http", lines("http")), ("audit_line", audit_lines()), ("backup", backups()), ("medium_epoch", medium_epochs()),
                           ("uevent", uevents()), ("card", cards())]:
         for name, content in seeds:
             save(target, name, content)

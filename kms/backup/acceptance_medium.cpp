@@ -4,16 +4,18 @@
 
 #include "kms/backup/acceptance.h"
 #include "kms/backup/sha256.h"
-#include "kms/keys/open_keys.h"
+#include "kms/keys/medium_keys.h"
 
 namespace kms::backup {
 namespace {
 
 using base::Result;
 
-MediumMac macOf(OpenKeys& keys) {
+MediumMac macOf(MediumKeys& keys) {
   return [&keys](base::BytesView message) { return keys.mediumMac(message); };
 }
+
+base::Error noKeys() { return {base::Code::Unsupported, "this vault notes nothing on media"}; }
 
 }  // namespace
 
@@ -34,7 +36,9 @@ Result<bool> Acceptance::has(StoreReader& reader, const MediumRecord& record) co
 Result<std::optional<Acceptance::Marked>> Acceptance::laterOnMedium(StoreReader& reader,
                                                                     OpenKeys& keys) const {
   if (sectors_.empty()) return std::optional<Marked>();
-  const auto view = viewMedium(sectors_, server_, keys.rootGeneration(), macOf(keys));
+  auto* const noting = dynamic_cast<MediumKeys*>(&keys);
+  if (noting == nullptr) return noKeys();
+  const auto view = viewMedium(sectors_, server_, keys.rootGeneration(), macOf(*noting));
   if (!view) return view.error();
   Marked later;
   later.byMedium = true;
@@ -52,17 +56,19 @@ Result<std::vector<Acceptance::MediumWrite>> Acceptance::mediumWrites(base::Byte
                                                                       const base::Uuid& medium) {
   auto keys = vault_.hold();
   if (!keys) return std::move(keys).error();
-  const auto view = viewMedium(sectors, server_, (*keys)->rootGeneration(), macOf(**keys));
+  auto* const noting = dynamic_cast<MediumKeys*>(&**keys);
+  if (noting == nullptr) return noKeys();
+  const auto view = viewMedium(sectors, server_, (*keys)->rootGeneration(), macOf(*noting));
   if (!view) return view.error();
   MediumRecord record;
   record.rootGeneration = (*keys)->rootGeneration();
   record.server = server_;
   record.medium = medium;
   record.number = view->newest ? view->newest->number : 0;
-  record.epoch = static_cast<std::uint64_t>((*keys)->epoch());
+  record.epoch = static_cast<std::uint64_t>(noting->epoch());
   record.written = clock_.now();
   auto read = store_.read([&](StoreReader& reader) -> Result<void> {
-    auto epoch = reader.epoch((*keys)->epoch());
+    auto epoch = reader.epoch(noting->epoch());
     if (!epoch) return std::move(epoch).error();
     if (!*epoch)
       return base::Error{base::Code::Corrupt, "the sealing epoch is gone from the database",
@@ -77,7 +83,7 @@ Result<std::vector<Acceptance::MediumWrite>> Acceptance::mediumWrites(base::Byte
   std::vector<MediumWrite> writes;
   for (const unsigned which : view->next) {
     ++record.number;
-    record.mac = (*keys)->mediumMac(signedPart(record));
+    record.mac = noting->mediumMac(signedPart(record));
     writes.push_back({which, encodeSector(record)});
   }
   return writes;

@@ -46,10 +46,6 @@ class OpenKeys {
   virtual Mac auditMac(base::BytesView message) = 0;
   // Of a backup, under the backup key.
   virtual Mac backupMac(base::BytesView message) = 0;
-  // Of the state that is noted on a medium, under a key of its own.
-  virtual Mac mediumMac(base::BytesView message) = 0;
-  // The sealing epoch that this unsealing began.
-  virtual std::int64_t epoch() const noexcept = 0;
 
   // As auditMac, under the audit keys of former root keys, whose checkpoints are still in the log.
   virtual std::vector<Mac> formerAuditMacs(base::BytesView message) = 0;

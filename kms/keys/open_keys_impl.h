@@ -12,6 +12,7 @@
 #include "kms/keys/crypto.h"
 #include "kms/keys/former_root.h"
 #include "kms/keys/keyring.h"
+#include "kms/keys/medium_keys.h"
 #include "kms/keys/row_cache.h"
 #include "kms/keys/row_cipher.h"
 #include "kms/keys/slot_choice.h"
@@ -24,7 +25,7 @@ namespace kms {
 base::Result<Keyring> openKeyring(Store& store, const base::Uuid& server, base::BytesView root,
                                   std::uint32_t rootGeneration, std::vector<FormerRoot>* former = nullptr);
 
-class OpenKeysImpl final : public OpenKeys {
+class OpenKeysImpl final : public OpenKeys, public MediumKeys {
  public:
   // Opens the keyring and commits a new sealing epoch, and that the slot was used now; then opens the cache,
   // which may be null and watches the store already. Errors: as openKeyring.

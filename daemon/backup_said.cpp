@@ -50,8 +50,8 @@ std::string describeBackup(const kms::backup::Header& header) {
           std::to_string(header.users) + " users, " + std::to_string(header.tokens) + " tokens, " +
           std::to_string(header.certificates) + " certificates, " + std::to_string(header.entries) +
           " entries of the audit log\n  " + sizeText(header.bytes) + " in " + std::to_string(header.chunks) +
-          " chunks, database format " + std::to_string(header.schema) + ", sealing epoch " +
-          std::to_string(header.epoch) + "\n";
+          (header.chunks == 1 ? " chunk" : " chunks") + ", database format " + std::to_string(header.schema) +
+          ", sealing epoch " + std::to_string(header.epoch) + "\n";
   text += header.slots.size() == 1 ? "It is opened by this key medium, or an exact copy of it:\n"
                                    : "It is opened by any of these key media, or an exact copy of one:\n";
   for (const kms::SlotRow& slot : header.slots) text += "  " + slotLine(slot) + "\n";

@@ -148,11 +148,13 @@ Result<void> Keeper::Impl::unsealInserted(UnsealRequest request) {
     refused(*record, std::move(medium).error());
     if (fault_ || unwritable_ || request.pin.given) break;  // the order's PIN was for this card
   }
+  // Pulled just now, which the next list tells: as if it were gone already.
+  if (last && last->code == Code::NotFound && last->reason == Reason::None && !desk_.empty()) last.reset();
   if (last) return asked && !request.pin.given ? *std::move(asked) : *std::move(last);
+  if (!desk_.empty()) return unsealDesk(request);
   if (soonest)
     return Error{Code::Denied,
                  "The medium was refused a moment ago; " + wait(*soonest - Steady::now()) + "."};
-  if (!desk_.empty()) return unsealDesk(request);
   for (const SlotRecord* record : book_.records())
     if (record->slot.error)
       return Error{record->slot.error->code, record->slot.error->what, Reason::AwaitingMedium};
@@ -163,10 +165,18 @@ Result<void> Keeper::Impl::unsealInserted(UnsealRequest request) {
 Result<void> Keeper::Impl::unsealDesk(const UnsealRequest& request) {
   auto sets = setsFor(std::nullopt);
   if (!sets) return std::move(sets).error();
+  const auto now = Steady::now();
+  for (const kms::ShareSet& set : *sets)
+    if (const auto at = delays_.notBefore(set.id.text()); at > now && desk_.count(set) >= set.threshold)
+      return Error{Code::Denied, "These shares were refused a moment ago; " + wait(at - now) + "."};
   auto medium = openShares(*sets, std::nullopt, request);
-  if (!medium) return std::move(medium).error();
-  opened(*medium, nullptr);
-  return {};
+  if (medium) {
+    opened(*medium, nullptr);
+    return {};
+  }
+  if (medium.error().reason == Reason::KeyMismatch && collected_)
+    delays_.refused(collected_->set.id.text(), Steady::now());
+  return std::move(medium).error();
 }
 
 Result<SecretBuffer> Keeper::Impl::readAsked(const hal::MediumId& id, PinOrder* order) {

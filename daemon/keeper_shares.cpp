@@ -89,7 +89,8 @@ Result<base::Uuid> Keeper::Impl::openShares(const std::vector<kms::ShareSet>& se
   }
   if (next == nullptr) return noSuchSet(std::nullopt);
   collected_ = Collected{*next, tried ? Reason::KeyMismatch : Reason::SharesNeeded};
-  return Error{tried ? Code::Denied : Code::Unavailable, progress(), collected_->end};
+  const char* const also = tried && request.passphrase ? "; or the passphrase is wrong" : "";
+  return Error{tried ? Code::Denied : Code::Unavailable, progress() + also, collected_->end};
 }
 
 Result<base::Uuid> Keeper::Impl::tryShares(const kms::ShareSet& set, std::optional<std::size_t> with,

@@ -133,13 +133,6 @@ bool MediaRound::has(const base::Uuid& medium) const {
   return std::ranges::any_of(shown_, [&](const ShownMedium& shown) { return shown.medium == medium; });
 }
 
-base::Result<void> MediaRound::reopen() {
-  auto desk = openDesk(server_, shown_.front());
-  if (!desk) return std::move(desk).error();
-  desk_ = *std::move(desk);
-  return {};
-}
-
 std::vector<kms::StayingSlot> MediaRound::staying(const std::vector<base::Uuid>& leaving) const {
   std::vector<kms::StayingSlot> stay;
   for (const ShownMedium& shown : shown_)

@@ -34,9 +34,8 @@ class MediaRound {
   bool has(const base::Uuid& medium) const;
   const ShownMedium& first() const { return shown_.front(); }
   const std::deque<ShownMedium>& shown() const noexcept { return shown_; }
-  // REQUIRES: one was shown. Opened anew after the slots were changed by renewRoot.
+  // REQUIRES: one was shown, and renewRoot has not made another root key since.
   const kms::SlotDesk& desk() const { return *desk_; }
-  base::Result<void> reopen();
   // Points into this object.
   std::vector<kms::StayingSlot> staying(const std::vector<base::Uuid>& leaving) const;
   // Forgets its key.

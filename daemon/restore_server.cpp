@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -154,6 +155,15 @@ class Stage {
   fs::path path_;
 };
 
+// A data directory that we made goes again while it is empty.
+struct MadeRoot {
+  fs::path path;
+  bool made = false;
+  ~MadeRoot() {
+    if (made) ::rmdir(path.c_str());
+  }
+};
+
 // Puts it in the place of what is there, if anything is: one rename decides. Gives the new name of that.
 Result<fs::path> become(Stage& stage, const DataDir& dir, base::Time now) {
   const fs::path target = dir.security();
@@ -211,9 +221,9 @@ Result<Restored> restoreServer(const BackupFile& file, const fs::path& root, con
   auto header = file.header();
   if (!header) return std::move(header).error();
   if (auto fit = checkRestore(*header, root, options); !fit) return std::move(fit).error();
-  const bool made = ::mkdir(root.c_str(), 0700) == 0;
-  if (!made && errno != EEXIST) return base::systemError(root.string(), errno);
-  if (made)
+  const MadeRoot ours{root, ::mkdir(root.c_str(), 0700) == 0};
+  if (!ours.made && errno != EEXIST) return base::systemError(root.string(), errno);
+  if (ours.made)
     if (auto synced = base::syncDirectory(root.parent_path()); !synced) return std::move(synced).error();
   auto outer = lockRoot(root);
   if (!outer) return std::move(outer).error();

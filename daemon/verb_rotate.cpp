@@ -117,7 +117,6 @@ base::Result<void> rekey(const Parsed& parsed) {
   round.drop(gone);
   if (auto taken = round.take(*std::move(shown)); !taken) return taken;
   if (auto done = finishRenewal(*server, round); !done) return std::move(done).error();
-  if (auto opened = round.reopen(); !opened) return opened;
   auto rotated = renewRootKey(*server, round, *leaving);
   if (rotated) return rotated;
   base::Error why = std::move(rotated).error();

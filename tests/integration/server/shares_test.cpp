@@ -128,7 +128,7 @@ TEST_F(Shares, AWrongOneAndOneOfAnotherSetAreNamed) {
   server_.start();
   server_.expectState("sealed", "key_mismatch");
   EXPECT_NE(detail(server_).find(strange.identity->medium.text()), std::string::npos) << detail(server_);
-  EXPECT_EQ(server_.ctl({"unseal"}).exit, 4);
+  EXPECT_TRUE(waitUntil([&] { return server_.ctl({"unseal"}).exit == 4; })) << "refusals are delayed, exit 6";
   server_.pull("strange.img");
   server_.insert("wrong.img");
   server_.expectState("sealed", "shares_needed");

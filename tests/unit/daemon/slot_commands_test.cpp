@@ -216,6 +216,22 @@ TEST_F(SlotCommandsTest, AtATerminalRotateAsksForTheOthers) {
   EXPECT_EQ(opens("key.img"), 0);
 }
 
+TEST_F(SlotCommandsTest, ASplitKeyStaysWhenEnoughSharesAreShown) {
+  fs::remove_all(path("D"));
+  const Ran made = kmsd({"setup", "--data-dir", path("D"), "--medium", image("a.img"), "--medium",
+                         image("b.img"), "--medium", image("c.img"), "--shares", "2/3", "--no-ca"});
+  ASSERT_EQ(made.exit, 0) << made.err;
+  const Ran one = kmsd(on({"rotate", "--medium", image("a.img")}));
+  EXPECT_EQ(one.exit, 6) << one.err;
+  EXPECT_THAT(one.err, AllOf(HasSubstr("1 of 2 shares read"), HasSubstr("nothing was done")));
+  EXPECT_THAT(slots(), HasSubstr("\"root_generation\":1"));
+  done({"rotate", "--medium", image("a.img"), "--medium", image("c.img")});
+  EXPECT_THAT(slots(), AllOf(HasSubstr("\"root_generation\":2"), HasSubstr("2 open together")));
+  done({"medium", "add", image("whole.img"), "--medium", image("b.img"), "--medium", image("c.img")});
+  done({"rotate", "--medium", image("whole.img"), "--medium", image("a.img"), "--medium", image("b.img")});
+  EXPECT_EQ(opens("whole.img"), 0);
+}
+
 TEST_F(SlotCommandsTest, ARekeyedMediumHasAnotherKeyAndItsCopiesOpenNothing) {
   fs::copy_file(path("key.img"), path("copy.img"));
   const std::string old = mediumId("key.img");

@@ -65,7 +65,7 @@ class SlotKillTest : public ::testing::Test {
   // Several of the first writes, by chance; all of them where the run asks for it.
   template <class Round>
   void kills(std::uint64_t writes, Round round) {
-    const auto most = setting("KEYDISK_SLOT_KILLS", 3, 1);
+    const auto most = setting("KEYDISK_SLOT_KILLS", 2, 1);
     std::uint64_t killed = 0;
     for (std::uint64_t i = 0; i < most && !HasFailure(); ++i) {
       const std::uint64_t n = 1 + (most >= writes ? i : dice_()) % writes;

@@ -231,6 +231,8 @@ class KeeperBench : public ::testing::Test {
     if (fill == 'b' && (!offer.id || offer.id->medium == kBackup)) return kBackup;
     const auto whole = keyOf('s');
     if (offer.id && offer.id->medium == kSet && base::equalConstantTime(offer.key.bytes(), whole.bytes())) {
+      if (splitNeedsPassphrase && offer.passphrase && offer.passphrase->text() != "words")
+        return base::Error{base::Code::Denied, "the passphrase is wrong", base::Reason::KeyMismatch};
       if (!splitNeedsPassphrase || offer.passphrase) return kSet;
       return base::Error{base::Code::Denied, "a passphrase is needed", base::Reason::PassphraseNeeded};
     }

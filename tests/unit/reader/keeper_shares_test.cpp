@@ -227,6 +227,42 @@ TEST_F(KeeperShares, ThePassphraseIsAskedForWhenEnoughAreThere) {
   EXPECT_TRUE(open);
 }
 
+TEST_F(KeeperShares, ThePassphraseOpensThoughTheLastDiskGoesJustNow) {
+  splitNeedsPassphrase = true;
+  start();
+  drives.insert("A", shareDisk(1));
+  ASSERT_TRUE(awaitReason(Reason::SharesNeeded));
+  pull("A");
+  drives.insert("A", shareDisk(2));
+  ASSERT_TRUE(awaitReason(Reason::PassphraseNeeded));
+  drives.insert("A", Error{Code::NotFound, "there is no disk", Reason::None});  // the list still has it
+  settle();
+  kmsd::UnsealRequest request;
+  request.passphrase = *base::SecretBuffer::copyOf(base::asBytes("words"));
+  EXPECT_TRUE(keeper->unseal(std::move(request)));
+}
+
+TEST_F(KeeperShares, GuessesAtThePassphraseAreSlowedDown) {
+  options.refusalDelayFirst = options.refusalDelayMost = Milliseconds(60'000);
+  splitNeedsPassphrase = true;
+  start();
+  drives.insert("A", shareDisk(1));
+  ASSERT_TRUE(awaitReason(Reason::SharesNeeded));
+  pull("A");
+  drives.insert("A", shareDisk(2));
+  ASSERT_TRUE(awaitReason(Reason::PassphraseNeeded));
+  pull("A");
+  const auto guess = [&](const char* words) {
+    kmsd::UnsealRequest request;
+    request.passphrase = *base::SecretBuffer::copyOf(base::asBytes(words));
+    return keeper->unseal(std::move(request));
+  };
+  EXPECT_EQ(guess("wrong").error().reason, Reason::KeyMismatch);
+  const auto again = guess("words");
+  ASSERT_FALSE(again);
+  EXPECT_NE(again.error().what.find("a moment ago"), std::string::npos) << again.error().what;
+}
+
 TEST_F(KeeperShares, AreForgottenWhenNoOtherOneComes) {
   options.sharesKept = Milliseconds(50);
   start();

@@ -32,7 +32,7 @@ class MediumState : public TokenTest {
     store.reset();
   }
   // Opens what is in the directory with a medium of these sectors, as kmsd does.
-  base::Result<void> open(const base::Bytes& medium, const std::string& acceptedBy = {}) {
+  base::Result<void> open(const base::Bytes& sectors, const std::string& acceptedBy = {}) {
     end();
     auto opened = kms::openSqliteStore(scratch / "kms.db");
     if (!opened) return std::move(opened).error();
@@ -48,7 +48,7 @@ class MediumState : public TokenTest {
                                                            scratch / "restored");
     vault->attach(acceptance);
     acceptance->acceptOlder(acceptedBy);
-    acceptance->mediumSays(medium);
+    acceptance->mediumSays(sectors);
     auto copy = base::MasterKey::fromBytes(key->bytes());
     auto done = vault->unseal(kms::KeyOffer{*std::move(copy), std::nullopt, std::nullopt, "mock:test"});
     if (!done) return std::move(done).error();
@@ -56,13 +56,13 @@ class MediumState : public TokenTest {
     return log->unsealed({});
   }
   // Writes the state onto the medium.
-  void note(base::Bytes& medium) {
-    const auto writes = acceptance->mediumWrites(medium, server);
+  void note(base::Bytes& sectors) {
+    const auto writes = acceptance->mediumWrites(sectors, server);
     ASSERT_OK(writes);
     ASSERT_FALSE(writes->empty());
     for (const auto& write : *writes) {
       ASSERT_EQ(write.sector.size(), kMediumSector);
-      std::ranges::copy(write.sector, medium.begin() + write.which * kMediumSector);
+      std::ranges::copy(write.sector, sectors.begin() + write.which * kMediumSector);
     }
   }
   // A copy of all that kmsd keeps, file by file.

@@ -47,7 +47,8 @@ struct ServerStatus {
   base::Uuid server;
   std::optional<base::Uuid> medium;  // whose key opened it
   base::Time since{};
-  std::string by;  // who commanded it; empty where the server did it by itself
+  std::string by;           // who commanded it; empty where the server did it by itself
+  std::string mediumEpoch;  // with --medium-epoch: which medium was written last, and what that is worth
 };
 
 // A slot as `kmsctl media` shows it.
@@ -87,6 +88,12 @@ struct VaultPort {
   // the audit log is verified: both as kms::backup::Acceptance. May be empty, both.
   std::function<void(const std::string& by)> acceptOlder = {};
   std::function<base::Result<void>(const std::function<void()>& meanwhile)> settleRestored = {};
+  // What the medium whose key comes next says of the state (its two sectors; empty: nothing), and what to
+  // write onto it once it has opened: as kms::backup::Acceptance. May be empty, both.
+  std::function<void(base::Bytes sectors)> mediumSays = {};
+  std::function<base::Result<std::vector<kms::backup::Acceptance::MediumWrite>>(base::BytesView sectors,
+                                                                                const base::Uuid& medium)>
+      mediumWrites = {};
   // The media that open this server, for messages. May be empty.
   std::function<std::string()> originals = {};
   // Why the log is known to be broken, if it is. May be empty.

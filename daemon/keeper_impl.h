@@ -132,6 +132,16 @@ class Keeper::Impl {
   // "1 of 2 shares read ..."; empty where none is.
   std::string progress() const;
 
+  // What the medium itself knows (keeper_epoch.cpp); nothing is done without --medium-epoch.
+  // Reads what is noted on it, before its key is tried; and gives that to the vault.
+  void askMedium(const SlotRecord& record);
+  void tellMedium();
+  // Writes the state onto the medium that has just opened the vault. What keeps it from that is told.
+  void noteOnMedium(SlotRecord& record, const base::Uuid& medium);
+  void noteNowhere();
+  base::Result<void> writeMedium(SlotRecord& record, const base::Uuid& medium);
+  void followStamp(SlotRecord& record, unsigned which, base::BytesView sector);
+
   // Closing (keeper_close.cpp).
   void closeIfAuditBroken();
   void close(base::Reason why, const hal::MediumId* except);
@@ -184,6 +194,9 @@ class Keeper::Impl {
   std::vector<kms::ShareDesk::Named> joined_;         // the shares that opened
   std::optional<Mark> mark_;                          // of what is being tried
   base::Reason base_ = base::Reason::AwaitingMedium;  // why it is sealed where no medium was refused
+  std::optional<base::Result<base::Bytes>> said_;     // by the medium that is tried now; none: not asked
+  std::string noted_;                                 // the medium written last; empty: none yet
+  std::string epochNote_;                             // for the status
   unsigned long refusals_ = 0;
   bool restartNoted_ = false;
   bool told_ = false;  // the first state was told

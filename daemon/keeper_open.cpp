@@ -204,6 +204,7 @@ Result<hal::KeyFile> Keeper::Impl::readKey(SlotRecord& record, PinOrder* order) 
 Result<base::Uuid> Keeper::Impl::openVault(kms::KeyOffer offer, const std::string& acceptedBy) {
   unwritable_.reset();
   if (vault_->acceptOlder) vault_->acceptOlder(olderBy());
+  tellMedium();
   auto medium = vault_->unseal(std::move(offer));
   if (medium && vault_->settleRestored) {
     auto settled = vault_->settleRestored([this] { answerAsked(); });
@@ -236,9 +237,15 @@ Result<base::Uuid> Keeper::Impl::attempt(SlotRecord& record, const UnsealRequest
   auto passphrase = copyOf(request.passphrase);
   if (!passphrase) return std::move(passphrase).error();
   markOpener(*file, passphrase->has_value());
+  askMedium(record);
   kms::KeyOffer offer{std::move(file->key), std::nullopt, *std::move(passphrase), record.slot.id.uri()};
   if (file->identity) offer.id = kms::MediumRef{file->identity->server, file->identity->medium};
   auto medium = openVault(std::move(offer), acceptedBy(request));
+  if (medium && said_) {
+    noteOnMedium(record, *medium);
+  } else {
+    said_.reset();
+  }
   if (!medium && medium.error().reason == Reason::Foreign && record.identity)
     return foreign(record.identity->server);
   return medium;
@@ -301,8 +308,10 @@ void Keeper::Impl::opened(const base::Uuid& medium, SlotRecord* record) {
   desk_.clear();
   collected_.reset();
   watch(record);
+  const bool desk = !joined_.empty();
   joined_.clear();
   mark_.reset();
+  if (record == nullptr || desk) noteNowhere();
   if (record == nullptr) return;
   if (const auto known = pins_.opened(); !known)
     note("The card that opened the server could not be recorded, so its PIN will be asked for: " +

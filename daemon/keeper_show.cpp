@@ -121,6 +121,7 @@ ServerStatus Keeper::Impl::describe() {
   }
   status.event = rowOf(status.reason).event;
   status.by = by_;
+  status.mediumEpoch = epochNote_;
   return status;
 }
 
@@ -165,7 +166,8 @@ void Keeper::Impl::refresh() {
   {
     const std::lock_guard lock(mutex_);
     const bool same = status.sealed == shown_.sealed && status.reason == shown_.reason &&
-                      status.detail == shown_.detail && status.medium == shown_.medium;
+                      status.detail == shown_.detail && status.medium == shown_.medium &&
+                      status.mediumEpoch == shown_.mediumEpoch;
     if (told_ && same) return;
     const bool moved = !told_ || status.sealed != shown_.sealed || status.reason != shown_.reason;
     status.since = moved ? clock_.now() : shown_.since;

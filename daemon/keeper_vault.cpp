@@ -41,6 +41,10 @@ VaultPort portOf(kms::Vault& vault, kms::AuditLog& audit, kms::backup::Acceptanc
   port.settleRestored = [&acceptance](const std::function<void()>& meanwhile) {
     return acceptance.settle(meanwhile);
   };
+  port.mediumSays = [&acceptance](base::Bytes sectors) { acceptance.mediumSays(std::move(sectors)); };
+  port.mediumWrites = [&acceptance](base::BytesView sectors, const base::Uuid& medium) {
+    return acceptance.mediumWrites(sectors, medium);
+  };
   port.originals = [&store, server] {
     std::vector<kms::SlotRow> slots;
     const auto read = store.read([&slots](kms::StoreReader& reader) -> base::Result<void> {

@@ -26,6 +26,7 @@ constexpr int kSocket = 3;
 struct Words {
   kmsd::media::Rights rights;
   bool nobody = false;
+  bool epoch = false;
   std::string_view driverDir{};
 };
 
@@ -35,10 +36,13 @@ std::optional<Words> wordsOf(std::span<char* const> arguments) {
       ::fstat(kSocket, &what) != 0 || !S_ISSOCK(what.st_mode))
     return std::nullopt;
   Words words;
+  std::vector<std::string> media;
   for (std::size_t i = 2; i < arguments.size(); ++i) {
     const std::string_view word = arguments[i];
     if (word == kmsd::media::kWritable) {
       words.rights.writable = true;
+    } else if (word == kmsd::media::kEpoch) {
+      words.epoch = true;
     } else if (word == kmsd::media::kCards) {
       words.rights.cards = true;
     } else if (word == kmsd::media::kNobody) {
@@ -48,10 +52,12 @@ std::optional<Words> wordsOf(std::span<char* const> arguments) {
       words.rights.readable.emplace_back(words.driverDir);
     } else if (word == kmsd::media::kRead && i + 1 < arguments.size()) {
       words.rights.readable.emplace_back(arguments[++i]);
+      media.push_back(words.rights.readable.back());
     } else {
       return std::nullopt;
     }
   }
+  if (words.epoch) words.rights.changeable = std::move(media);
   return words;
 }
 
@@ -69,6 +75,7 @@ int main(int argc, char** argv) {
   }
   hal::ReaderServiceOptions options;
   options.writable = words->rights.writable;
+  options.epoch = words->epoch;
   // Before the shield, behind which no program is loaded.
   auto drivers = kmsd::media::loadDrivers(drivers::builtin().drivers(), words->driverDir, kSocket);
   if (!drivers) options.refusal = drivers.error();

@@ -145,6 +145,31 @@ Result<void> ReaderClientImpl::write(const hal::MediumId& id, base::BytesView te
   return {};
 }
 
+Result<base::Bytes> ReaderClient::readEpoch(const hal::MediumId& id) {
+  return Error{Code::Unsupported, id.uri() + " has no place for the state that was seen last"};
+}
+
+Result<void> ReaderClient::writeEpoch(const hal::MediumId& id, unsigned, base::BytesView) {
+  return Error{Code::Unsupported, id.uri() + " has no place for the state that was seen last"};
+}
+
+Result<base::Bytes> ReaderClientImpl::readEpoch(const hal::MediumId& id) {
+  auto reply = call(reader::Type::Epoch, "reading " + id.uri(), [&](std::uint32_t request) {
+    return reader::encode(request, reader::ReadEpoch{id, options_.readTimeout});
+  });
+  if (!reply) return std::move(reply).error();
+  return reader::parseEpoch(reply->body.bytes());
+}
+
+Result<void> ReaderClientImpl::writeEpoch(const hal::MediumId& id, unsigned which, base::BytesView sector) {
+  if (!options_.mediumEpoch) return Error{Code::Denied, "media are not written here"};
+  const reader::WriteEpoch message{id, options_.readTimeout, which, {sector.begin(), sector.end()}};
+  auto reply = call(reader::Type::Written, "writing " + id.uri(),
+                    [&](std::uint32_t request) { return reader::encode(request, message); });
+  if (!reply) return std::move(reply).error();
+  return {};
+}
+
 std::vector<DriverDescription> ReaderClientImpl::drivers() const {
   const std::lock_guard lock(mutex_);
   return drivers_;

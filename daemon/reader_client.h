@@ -21,6 +21,7 @@ struct ReaderOptions {
   std::string program;                // path of kmsd-media; empty: beside this executable, then libexec
   std::vector<std::string> uris;      // medium URIs, in the order in which they are tried
   bool writable = false;              // the commands that make media; kmsd run never writes
+  bool mediumEpoch = false;           // but for the two sectors of KMSEPOCH.BIN, where this is asked for
   std::filesystem::path driverDir{};  // drivers that do not come with keydisk; empty: none
   std::shared_ptr<ReaderChildren>
       children{};  // is told of each kmsd-media; of this client alone; null: nobody
@@ -59,6 +60,10 @@ class ReaderClient {
   virtual base::Result<std::vector<hal::Slot>> scan() = 0;
   // REQUIRES: options.writable. Errors: as hal::Medium::writeKeyFile.
   virtual base::Result<void> write(const hal::MediumId& id, base::BytesView text, hal::Overwrite consent) = 0;
+  // The two sectors of KMSEPOCH.BIN. Errors: as hal::EpochMedium::readEpoch.
+  virtual base::Result<base::Bytes> readEpoch(const hal::MediumId& id);
+  // REQUIRES: options.mediumEpoch. Errors: as hal::EpochMedium::writeEpoch.
+  virtual base::Result<void> writeEpoch(const hal::MediumId& id, unsigned which, base::BytesView sector);
   // The drivers of the running kmsd-media.
   virtual std::vector<DriverDescription> drivers() const = 0;
   // Ends the child; what is pending or comes later fails with Unavailable.

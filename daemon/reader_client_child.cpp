@@ -81,6 +81,7 @@ struct SpawnPlan {
 std::vector<std::string> wordsFor(const std::string& program, const ReaderChild::Rights& rights) {
   std::vector<std::string> words = {program, media::kMarker};
   if (rights.writable) words.emplace_back(media::kWritable);
+  if (rights.epoch && !rights.writable) words.emplace_back(media::kEpoch);
   if (rights.cards) words.emplace_back(media::kCards);
   if (rights.nobody) words.emplace_back(media::kNobody);
   if (!rights.driverDir.empty()) words.insert(words.end(), {media::kDriverDir, rights.driverDir.string()});

@@ -18,6 +18,7 @@ class ReaderChild {
   // What the child keeps when it shields itself, before it touches a medium (daemon/media/shield.h).
   struct Rights {
     bool writable = false;                // else it can write no file
+    bool epoch = false;                   // but for KMSEPOCH.BIN on media
     bool cards = false;                   // it may connect to pcscd
     bool nobody = false;                  // root becomes nobody: it needs pcscd only
     std::filesystem::path driverDir{};    // drivers are loaded from there; empty: none

@@ -23,6 +23,8 @@ class ReaderClientImpl final : public ReaderClient {
   base::Result<base::SecretBuffer> read(const hal::MediumId& id) override;
   base::Result<std::vector<hal::Slot>> scan() override;
   base::Result<void> write(const hal::MediumId& id, base::BytesView text, hal::Overwrite consent) override;
+  base::Result<base::Bytes> readEpoch(const hal::MediumId& id) override;
+  base::Result<void> writeEpoch(const hal::MediumId& id, unsigned which, base::BytesView sector) override;
   std::vector<DriverDescription> drivers() const override;
   void stop() override;
 

@@ -67,6 +67,7 @@ void ReaderClientImpl::run() {
 Error ReaderClientImpl::session() {
   auto rights = ReaderChild::Rights::forMedia(options_.uris);
   rights.writable = options_.writable;
+  rights.epoch = options_.mediumEpoch;
   rights.driverDir = options_.driverDir;
   auto child = options_.children->start(program_, rights);
   if (!child) return std::move(child).error();
@@ -94,7 +95,8 @@ Error ReaderClientImpl::session() {
 }
 
 Result<void> ReaderClientImpl::greet(hal::ReaderChannel& channel) {
-  const auto hello = reader::encode(0, reader::Open{reader::kVersion, options_.writable, options_.uris});
+  const auto hello = reader::encode(0, reader::Open{reader::kVersion, options_.writable, options_.uris,
+                                                    options_.mediumEpoch && !options_.writable});
   if (!hello) return hello.error();
   const auto by = Deadline::in(kHello);
   if (auto sent = channel.send(hello->bytes(), by); !sent) return sent;

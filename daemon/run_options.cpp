@@ -179,6 +179,7 @@ base::Result<RunOptions> runOptions(const Parsed& parsed) {
     return invalid("--pin-file takes a file; a server has no standard input to read");
   options.driverDir = driverDirOf(parsed);
   options.acceptOlder = parsed.has("accept-older");
+  options.mediumEpoch = parsed.has("medium-epoch");
   options.unmove = parsed.has("unmove");
   options.publishDir = parsed.text("publish-dir");
   for (std::string& uri : parsed.texts("medium")) {
@@ -246,6 +247,11 @@ constexpr std::array kOptions = {
                "open the older state of a backup: what was revoked since counts again, and every pending "
                "one-time token is made void",
                "", false, false, true},
+    OptionSpec{
+        "medium-epoch", "",
+        "note on the key medium, at each unsealing, which state was seen: with it an older copy of the "
+        "data is refused as an older backup is",
+        "", false, false, true},
     OptionSpec{"unmove", "",
                "start although a final backup marked this server as moved: only where that backup was not "
                "restored",

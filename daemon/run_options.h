@@ -44,6 +44,7 @@ struct RunOptions {
   std::filesystem::path pinFile;     // of smartcards; empty: the credential kms-pin, or typed
 
   bool acceptOlder = false;  // the state of a backup that is not final
+  bool mediumEpoch = false;  // the state seen last is noted on media
   bool unmove = false;       // a server that is marked as moved
 
   bool overTls() const noexcept;  // listens on https somewhere

@@ -119,6 +119,7 @@ KeeperOptions keeperOptions(const RunOptions& options, const DataDir& dir, const
   keeping.server = id;
   keeping.reader.uris = options.media;
   keeping.reader.driverDir = options.driverDir;
+  keeping.reader.mediumEpoch = options.mediumEpoch;
   keeping.onRemoval = options.onRemoval;
   keeping.grace = options.grace;
   keeping.acceptOlder = options.acceptOlder;

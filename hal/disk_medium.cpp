@@ -50,12 +50,23 @@ base::Result<base::SecretBuffer> DiskMedium::readKeyFile(base::Deadline by) {
   return readKeyDisk(*device_, by);
 }
 
-base::Result<void> DiskMedium::writeKeyFile(base::BytesView text, Overwrite consent, base::Deadline by) {
+base::Result<void> DiskMedium::mayWrite() const {
   if (info_.writeProtected) return readOnlyError(info_.id.uri());
-  if (access_ != Access::Write) {
+  if (access_ != Access::Write)
     return base::Error{base::Code::Invalid, info_.id.uri() + " was opened for reading only"};
-  }
+  return {};
+}
+
+base::Result<void> DiskMedium::writeKeyFile(base::BytesView text, Overwrite consent, base::Deadline by) {
+  if (auto may = mayWrite(); !may) return may;
   return writeKeyDisk(*device_, text, consent, by);
+}
+
+base::Result<base::Bytes> DiskMedium::readEpoch(base::Deadline by) { return readEpochFile(*device_, by); }
+
+base::Result<void> DiskMedium::writeEpoch(unsigned which, base::BytesView sector, base::Deadline by) {
+  if (auto may = mayWrite(); !may) return may;
+  return writeEpochSector(*device_, which, sector, by);
 }
 
 base::Result<std::unique_ptr<BlockDevice>> lockedBlockDevice(base::Fd fd, Access access,

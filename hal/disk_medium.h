@@ -6,10 +6,11 @@
 
 #include "hal/block_device.h"
 #include "hal/driver.h"
+#include "hal/epoch_file.h"
 
 namespace hal {
 
-class DiskMedium final : public Medium {
+class DiskMedium final : public Medium, public EpochMedium {
  public:
   // `access`: how the device was opened.
   DiskMedium(Info info, Access access, std::unique_ptr<BlockDevice> device)
@@ -19,8 +20,13 @@ class DiskMedium final : public Medium {
   base::Result<base::SecretBuffer> readKeyFile(base::Deadline by) override;
   // Errors besides Medium's: Invalid where it was opened for reading.
   base::Result<void> writeKeyFile(base::BytesView text, Overwrite consent, base::Deadline by) override;
+  base::Result<base::Bytes> readEpoch(base::Deadline by) override;
+  // Errors besides EpochMedium's: Invalid where it was opened for reading.
+  base::Result<void> writeEpoch(unsigned which, base::BytesView sector, base::Deadline by) override;
 
  private:
+  base::Result<void> mayWrite() const;
+
   Info info_;
   Access access_;
   std::unique_ptr<BlockDevice> device_;

@@ -49,12 +49,14 @@ void setFat12(std::span<std::byte> fat, unsigned cluster, unsigned value) {
   base::storeLe16(at, static_cast<std::uint16_t>(mixed));
 }
 
-void makeFat(std::span<std::byte> fat, const FloppyGeometry& geometry, unsigned clusters) {
+// `clusters`: of each file, which lie one behind the other.
+void makeFat(std::span<std::byte> fat, const FloppyGeometry& geometry, std::span<const unsigned> clusters) {
   setFat12(fat, 0, 0xF00U | geometry.media);
   setFat12(fat, 1, 0xFFF);
-  for (unsigned i = 0; i < clusters; ++i) {
-    const unsigned cluster = kFirstCluster + i;
-    setFat12(fat, cluster, i + 1 < clusters ? cluster + 1 : 0xFFFU);
+  unsigned cluster = kFirstCluster;
+  for (const unsigned count : clusters) {
+    for (unsigned i = 0; i < count; ++i, ++cluster)
+      setFat12(fat, cluster, i + 1 < count ? cluster + 1 : 0xFFFU);
   }
 }
 
@@ -73,6 +75,15 @@ void makeEntry(std::span<std::byte> entry, std::string_view name, unsigned attri
                                              static_cast<unsigned>(date.day())));
 }
 
+void makeFile(std::span<std::byte> entry, std::string_view name, unsigned cluster, std::size_t size,
+              base::Time time) {
+  const std::size_t dot = name.find('.');
+  makeEntry(entry, name.substr(0, dot), 0x20, time);
+  if (dot != std::string_view::npos) put(entry.subspan(8), name.substr(dot + 1), 3);
+  if (size > 0) base::storeLe16(entry.subspan(26), static_cast<std::uint16_t>(cluster));
+  base::storeLe32(entry.subspan(28), static_cast<std::uint32_t>(size));
+}
+
 }  // namespace
 
 base::Result<base::SecretBuffer> makeFatHead(const FatFormat& format) {
@@ -80,24 +91,23 @@ base::Result<base::SecretBuffer> makeFatHead(const FatFormat& format) {
   const std::size_t rootAt = kSector * (1 + kFats * g.fatSectors);
   const std::size_t dataAt = rootAt + g.rootEntries * kDirEntrySize;
   const std::size_t clusterSize = kSector * g.sectorsPerCluster;
-  const std::size_t clusters = (format.content.size() + clusterSize - 1) / clusterSize;
-  assert(format.content.size() <= 4096);
+  const auto clustersOf = [&](std::size_t size) {
+    return static_cast<unsigned>((size + clusterSize - 1) / clusterSize);
+  };
+  const unsigned clusters[] = {clustersOf(format.content.size()), clustersOf(format.spaceSize)};
+  assert(format.content.size() <= 4096 && format.spaceSize <= 4096);
 
-  auto head = base::SecretBuffer::create(dataAt + clusters * clusterSize);
+  auto head = base::SecretBuffer::create(dataAt + (clusters[0] + clusters[1]) * clusterSize);
   if (!head) return head;
   const std::span<std::byte> out = head->bytes();
   makeBootSector(out.first(kSector), format);
-  for (unsigned i = 0; i < kFats; ++i) {
-    makeFat(out.subspan(kSector * (1 + i * g.fatSectors), kSector * g.fatSectors), g,
-            static_cast<unsigned>(clusters));
-  }
-  makeEntry(out.subspan(rootAt, kDirEntrySize), kVolumeLabel, 0x08, format.time);
-  const std::span<std::byte> entry = out.subspan(rootAt + kDirEntrySize, kDirEntrySize);
-  const std::size_t dot = format.fileName.find('.');
-  makeEntry(entry, format.fileName.substr(0, dot), 0x20, format.time);
-  if (dot != std::string_view::npos) put(entry.subspan(8), format.fileName.substr(dot + 1), 3);
-  if (clusters > 0) base::storeLe16(entry.subspan(26), kFirstCluster);
-  base::storeLe32(entry.subspan(28), static_cast<std::uint32_t>(format.content.size()));
+  for (unsigned i = 0; i < kFats; ++i)
+    makeFat(out.subspan(kSector * (1 + i * g.fatSectors), kSector * g.fatSectors), g, clusters);
+  const auto entry = [&](unsigned i) { return out.subspan(rootAt + i * kDirEntrySize, kDirEntrySize); };
+  makeEntry(entry(0), kVolumeLabel, 0x08, format.time);
+  makeFile(entry(1), format.fileName, kFirstCluster, format.content.size(), format.time);
+  if (!format.spaceName.empty())
+    makeFile(entry(2), format.spaceName, kFirstCluster + clusters[0], format.spaceSize, format.time);
   std::ranges::copy(format.content, out.subspan(dataAt).begin());
   return head;
 }

@@ -1,6 +1,6 @@
-// Makes the start of a FAT12 floppy volume with one file in its root directory, as bytes. Only what a new
-// volume needs: the boot sector, two FATs, the root directory, the file's clusters. Source: Microsoft's FAT
-// specification 1.03; the two geometries are the IBM PC's.
+// Makes the start of a FAT12 floppy volume with one or two files in its root directory, as bytes. Only what a
+// new volume needs: the boot sector, two FATs, the root directory, the files' clusters. Source: Microsoft's
+// FAT specification 1.03; the two geometries are the IBM PC's.
 #pragma once
 
 #include <cstdint>
@@ -34,10 +34,13 @@ struct FatFormat {
   base::Time time{};          // of the label and the file
   std::string_view fileName;  // 8.3, capitals
   base::BytesView content;    // of the file, at most 4096 bytes
+
+  std::string_view spaceName{};  // a second file, behind it and in one piece, of zeros; empty: none
+  std::size_t spaceSize = 0;     // bytes of it
 };
 
-// The volume's first bytes, up to the end of the file's last cluster; behind them a new volume is all zeros.
-// Errors: Unavailable (no locked memory).
+// The volume's first bytes, up to the end of the last file's last cluster; behind them a new volume is all
+// zeros. Errors: Unavailable (no locked memory).
 base::Result<base::SecretBuffer> makeFatHead(const FatFormat& format);
 
 }  // namespace hal

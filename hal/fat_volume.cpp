@@ -101,6 +101,26 @@ std::optional<Extent> FatVolume::firstCluster(const FatFile& file) const noexcep
   return Extent{start_ + layout_.clusterOffset(file.firstCluster), layout_.clusterSize};
 }
 
+Result<std::optional<Extent>> FatVolume::onePiece(const FatFile& file, base::Deadline by) const {
+  constexpr std::uint32_t kMost = 64 * 1024;  // bytes; such files are small
+  if (file.size == 0 || file.size > kMost || !layout_.validCluster(file.firstCluster))
+    return std::optional<Extent>();
+  auto table = FatTable::create(*device_, layout_, start_);
+  if (!table) return std::move(table).error();
+  std::uint32_t cluster = file.firstCluster;
+  for (std::uint64_t covered = layout_.clusterSize;; covered += layout_.clusterSize) {
+    auto next = table->next(cluster, by);
+    if (!next && next.error().code == Code::Corrupt) return std::optional<Extent>();
+    if (!next) return std::move(next).error();
+    if (covered >= file.size) {
+      if (*next) return std::optional<Extent>();
+      return std::optional(Extent{start_ + layout_.clusterOffset(file.firstCluster), file.size});
+    }
+    if (!*next || **next != cluster + 1 || !layout_.validCluster(**next)) return std::optional<Extent>();
+    cluster = **next;
+  }
+}
+
 Result<base::SecretBuffer> FatVolume::readFile(const FatFile& file, std::size_t most,
                                                base::Deadline by) const {
   if (file.size > most) return damaged("the key file is larger than " + std::to_string(most) + " bytes");

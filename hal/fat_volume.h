@@ -35,6 +35,10 @@ class FatVolume {
   // shorter or longer than its size; those of BlockDevice::read.
   base::Result<base::SecretBuffer> readFile(const FatFile& file, std::size_t most, base::Deadline by) const;
 
+  // Where the whole file is on the device, where its clusters are one piece and as many as its size needs;
+  // else nothing. `size` is the file's. Errors: as readFile, but for broken chains.
+  base::Result<std::optional<Extent>> onePiece(const FatFile& file, base::Deadline by) const;
+
   // Where the file's first cluster is on the device; nothing where it has none.
   std::optional<Extent> firstCluster(const FatFile& file) const noexcept;
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "hal/epoch_file.h"
 #include "hal/fat_foreign.h"
 #include "hal/fat_format.h"
 #include "hal/key_disk.h"
@@ -158,7 +159,8 @@ Result<void> writeKeyDisk(BlockDevice& device, base::BytesView text, Overwrite c
   const FloppyGeometry& geometry = device.size() >= kFloppy1440.size() ? kFloppy1440 : kFloppy720;
   std::byte serial[4];
   base::systemRng().fill(serial);
-  auto head = makeFatHead({geometry, base::loadLe32(serial), base::systemClock().now(), kKeyFileName, text});
+  auto head = makeFatHead({geometry, base::loadLe32(serial), base::systemClock().now(), kKeyFileName, text,
+                           kEpochFileName, kEpochFileSize});
   if (!head) return std::move(head).error();
   if (auto done = writeVolume(device, head->bytes(), geometry.size(), oldKey, by); !done) return done;
   return verify(device, head->bytes(), text, by);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "hal/base/utf8.h"
+#include "hal/epoch_file.h"
 #include "hal/key_file.h"
 
 namespace hal::reader {
@@ -73,7 +74,7 @@ Result<SecretBuffer> encode(std::uint32_t request, const Open& message) {
   if (message.uris.size() > kMaxUris) return tooLong("more than 64 media");
   ByteWriter out;
   out.u16(message.version);
-  out.u8(message.writable ? 1 : 0);
+  out.u8(message.writable ? 1 : message.epoch ? 2 : 0);
   out.u16(static_cast<std::uint16_t>(message.uris.size()));
   for (const std::string& uri : message.uris) {
     if (uri.size() > kMaxUri) return tooLong("a medium URI");
@@ -104,6 +105,25 @@ Result<SecretBuffer> encode(std::uint32_t request, const Write& message) {
   out.u8(std::uint8_t(message.consent));
   put(out, message.timeout);
   return makeFrame(Type::Write, request, out.bytes(), message.text.bytes());
+}
+
+Result<SecretBuffer> encode(std::uint32_t request, const ReadEpoch& message) {
+  if (!fits(message.id)) return tooLong("a slot's name");
+  ByteWriter out;
+  put(out, message.id);
+  put(out, message.timeout);
+  return makeFrame(Type::ReadEpoch, request, out.bytes());
+}
+
+Result<SecretBuffer> encode(std::uint32_t request, const WriteEpoch& message) {
+  if (!fits(message.id)) return tooLong("a slot's name");
+  if (message.which >= kEpochSectors || message.sector.size() != kEpochSector) return tooLong("a sector");
+  ByteWriter out;
+  put(out, message.id);
+  put(out, message.timeout);
+  out.u8(static_cast<std::uint8_t>(message.which));
+  out.raw(message.sector);
+  return makeFrame(Type::WriteEpoch, request, out.bytes());
 }
 
 Result<SecretBuffer> encode(std::uint32_t request, const Answer& message) {
@@ -167,6 +187,11 @@ Result<SecretBuffer> encodeFailure(std::uint32_t request, Type type, const Error
 Result<SecretBuffer> encodeKeyText(std::uint32_t request, BytesView text) {
   if (text.size() > kMaxKeyFile) return tooLong("a key file");
   return makeFrame(Type::KeyText, request, {}, text);
+}
+
+Result<SecretBuffer> encodeEpoch(std::uint32_t request, BytesView sectors) {
+  if (sectors.size() != kEpochFileSize) return tooLong("two sectors");
+  return makeFrame(Type::Epoch, request, sectors);
 }
 
 Result<SecretBuffer> encodeWritten(std::uint32_t request) { return makeFrame(Type::Written, request, {}); }

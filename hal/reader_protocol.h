@@ -35,7 +35,7 @@ struct DriverDescription {
 
 namespace reader {
 
-inline constexpr std::uint16_t kVersion = 3;
+inline constexpr std::uint16_t kVersion = 4;
 inline constexpr std::size_t kHeaderSize = 9;        // bytes
 inline constexpr std::size_t kMaxFrame = 64 * 1024;  // bytes, its length field included
 inline constexpr std::size_t kMaxUri = 4200;         // bytes of a medium URI; a slot's name is shorter
@@ -55,6 +55,8 @@ enum class Type : std::uint8_t {
   Write = 4,
   Answer = 5,  // carries the request number of the question's request
   Ping = 6,    // only where no request is under way
+  ReadEpoch = 7,
+  WriteEpoch = 8,
   // From kmsd-media.
   Ready = 16,
   Refused = 17,
@@ -63,7 +65,8 @@ enum class Type : std::uint8_t {
   Written = 20,
   Failed = 21,
   Question = 22,
-  Pong = 23,  // the answer to Ping
+  Pong = 23,   // the answer to Ping
+  Epoch = 24,  // the answer to ReadEpoch; WriteEpoch is answered by Written
 };
 
 struct Header {
@@ -82,6 +85,7 @@ struct Open {
   std::uint16_t version = kVersion;
   bool writable = false;
   std::vector<std::string> uris;
+  bool epoch = false;  // where not writable: WriteEpoch may be asked for, and nothing else that writes
 };
 struct Scan {
   std::chrono::milliseconds timeout{};
@@ -89,6 +93,16 @@ struct Scan {
 struct Read {
   MediumId id;
   std::chrono::milliseconds timeout{};
+};
+struct ReadEpoch {
+  MediumId id;
+  std::chrono::milliseconds timeout{};
+};
+struct WriteEpoch {
+  MediumId id;
+  std::chrono::milliseconds timeout{};
+  unsigned which = 0;  // of the two sectors
+  base::Bytes sector;  // kEpochSector bytes
 };
 struct Write {
   MediumId id;
@@ -119,12 +133,15 @@ base::Result<base::SecretBuffer> encode(std::uint32_t request, const Open& messa
 base::Result<base::SecretBuffer> encode(std::uint32_t request, const Scan& message);
 base::Result<base::SecretBuffer> encode(std::uint32_t request, const Read& message);
 base::Result<base::SecretBuffer> encode(std::uint32_t request, const Write& message);
+base::Result<base::SecretBuffer> encode(std::uint32_t request, const ReadEpoch& message);
+base::Result<base::SecretBuffer> encode(std::uint32_t request, const WriteEpoch& message);
 base::Result<base::SecretBuffer> encode(std::uint32_t request, const Answer& message);
 base::Result<base::SecretBuffer> encode(std::uint32_t request, const Ready& message);
 base::Result<base::SecretBuffer> encode(std::uint32_t request, const Question& message);
 base::Result<base::SecretBuffer> encode(std::uint32_t request, const std::vector<Slot>& slots);
 base::Result<base::SecretBuffer> encodeFailure(std::uint32_t request, Type type, const base::Error& error);
 base::Result<base::SecretBuffer> encodeKeyText(std::uint32_t request, base::BytesView text);
+base::Result<base::SecretBuffer> encodeEpoch(std::uint32_t request, base::BytesView sectors);
 base::Result<base::SecretBuffer> encodeWritten(std::uint32_t request);
 base::Result<base::SecretBuffer> encodePing();
 base::Result<base::SecretBuffer> encodePong();
@@ -135,6 +152,9 @@ base::Result<Open> parseOpen(base::BytesView body);
 base::Result<Scan> parseScan(base::BytesView body);
 base::Result<Read> parseRead(base::BytesView body);
 base::Result<Write> parseWrite(base::BytesView body);
+base::Result<ReadEpoch> parseReadEpoch(base::BytesView body);
+base::Result<WriteEpoch> parseWriteEpoch(base::BytesView body);
+base::Result<base::Bytes> parseEpoch(base::BytesView body);
 base::Result<Answer> parseAnswer(base::BytesView body);
 base::Result<Ready> parseReady(base::BytesView body);
 base::Result<Question> parseQuestion(base::BytesView body);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "hal/base/utf8.h"
+#include "hal/epoch_file.h"
 #include "hal/key_file.h"
 
 namespace hal::reader {
@@ -108,18 +109,20 @@ Result<Header> parseHeader(BytesView header) {
   const std::size_t length = base::loadLe32(header);
   const auto type = static_cast<Type>(header[4]);
   if (length < kHeaderSize - 4 || length > kMaxFrame - 4) return rubbish("a frame of bad length");
-  const bool down = type >= Type::Open && type <= Type::Ping;
-  const bool up = type >= Type::Ready && type <= Type::Pong;
+  const bool down = type >= Type::Open && type <= Type::WriteEpoch;
+  const bool up = type >= Type::Ready && type <= Type::Epoch;
   if (!down && !up) return rubbish("a frame of unknown type");
   return Header{type, base::loadLe32(header.subspan(5)), length - (kHeaderSize - 4)};
 }
 
 Result<Open> parseOpen(BytesView body) {
   ByteReader in(body);
-  bool ok = true;
   Open message;
   message.version = in.u16();
-  message.writable = getBool(in, ok);
+  const auto right = in.u8();
+  const bool ok = right <= 2;
+  message.writable = right == 1;
+  message.epoch = right == 2;
   const std::size_t count = in.u16();
   if (count > kMaxUris) return rubbish("too many media");
   for (std::size_t i = 0; i < count && in.ok(); ++i) message.uris.push_back(in.text(kMaxUri));
@@ -160,6 +163,31 @@ Result<Write> parseWrite(BytesView body) {
   if (!copy) return std::move(copy).error();
   message.text = *std::move(copy);
   return message;
+}
+
+Result<ReadEpoch> parseReadEpoch(BytesView body) {
+  auto read = parseRead(body);
+  if (!read) return rubbish("a bad ReadEpoch");
+  return ReadEpoch{std::move(read->id), read->timeout};
+}
+
+Result<WriteEpoch> parseWriteEpoch(BytesView body) {
+  ByteReader in(body);
+  WriteEpoch message;
+  bool ok = true;
+  message.id = getId(in);
+  message.timeout = getSpan(in, ok);
+  message.which = in.u8();
+  const BytesView sector = in.raw(kEpochSector);
+  if (!ok || !in.atEnd() || !fits(message.id) || message.which >= kEpochSectors)
+    return rubbish("a bad WriteEpoch");
+  message.sector.assign(sector.begin(), sector.end());
+  return message;
+}
+
+Result<base::Bytes> parseEpoch(BytesView body) {
+  if (body.size() != kEpochFileSize) return rubbish("a bad Epoch");
+  return base::Bytes(body.begin(), body.end());
 }
 
 Result<Answer> parseAnswer(BytesView body) {

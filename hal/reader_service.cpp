@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "hal/epoch_file.h"
+
 namespace hal {
 
 using base::Code;
@@ -28,6 +30,10 @@ std::vector<DriverDescription> describe(const Registry& registry) {
     out.push_back(std::move(driver));
   }
   return out;
+}
+
+Error noEpoch() {
+  return {Code::Unsupported, "the medium has no place for the state that was seen last: it is no disk"};
 }
 
 }  // namespace
@@ -124,7 +130,10 @@ Result<void> ReaderService::openStations(const reader::Open& open) {
     return Error{Code::Unsupported, "kmsd and kmsd-media are of different versions; install both anew"};
   if (open.writable && !options_.writable)
     return Error{Code::Denied, "kmsd-media was started for reading only"};
+  if (open.epoch && !options_.writable && !options_.epoch)
+    return Error{Code::Denied, "kmsd-media was started without the right to write the state seen last"};
   writable_ = open.writable;
+  epoch_ = open.epoch;
   std::vector<std::string> uris = open.uris;
   if (uris.empty())
     for (const DriverEntry& entry : registry_.drivers())
@@ -167,6 +176,9 @@ Result<void> ReaderService::serve(const reader::Frame& frame) {
       if (!written) return fail(written.error());
       return send(reader::encodeWritten(frame.request));
     }
+    case reader::Type::ReadEpoch:
+    case reader::Type::WriteEpoch:
+      return serveEpoch(frame, ask);
     case reader::Type::Ping: {
       const auto pulse = reader::parsePulse(frame);
       if (!pulse) return pulse;
@@ -208,6 +220,52 @@ Result<void> ReaderService::write(const reader::Write& write, ChannelAsk& ask) {
   if (!medium) return std::move(medium).error();
   return (*medium)->writeKeyFile(write.text.bytes(), write.consent,
                                  ask.asked() ? Deadline::in(write.timeout) : by);
+}
+
+Result<void> ReaderService::serveEpoch(const reader::Frame& frame, ChannelAsk& ask) {
+  const auto answer = [&](const Result<void>& done, const base::Bytes* sectors) -> Result<void> {
+    if (ask.lost()) return *ask.lost();
+    if (!done) return send(reader::encodeFailure(frame.request, reader::Type::Failed, done.error()));
+    return send(sectors != nullptr ? reader::encodeEpoch(frame.request, *sectors)
+                                   : reader::encodeWritten(frame.request));
+  };
+  if (frame.type == reader::Type::ReadEpoch) {
+    const auto message = reader::parseReadEpoch(frame.body.bytes());
+    if (!message) return message.error();
+    const auto sectors = readEpoch(*message, ask);
+    return sectors ? answer({}, &*sectors) : answer(sectors.error(), nullptr);
+  }
+  const auto message = reader::parseWriteEpoch(frame.body.bytes());
+  if (!message) return message.error();
+  return answer(writeEpoch(*message, ask), nullptr);
+}
+
+Result<base::Bytes> ReaderService::readEpoch(const reader::ReadEpoch& read, ChannelAsk& ask) {
+  const auto by = Deadline::in(read.timeout);
+  auto station = stationOf(read.id, by);
+  if (!station) return std::move(station).error();
+  auto turn = (*station)->take(by);
+  if (!turn) return std::move(turn).error();
+  auto medium = turn->driver().open(read.id, Access::Read, ask, by);
+  if (!medium) return std::move(medium).error();
+  auto* disk = dynamic_cast<EpochMedium*>(medium->get());
+  if (disk == nullptr) return noEpoch();
+  return disk->readEpoch(by);
+}
+
+Result<void> ReaderService::writeEpoch(const reader::WriteEpoch& write, ChannelAsk& ask) {
+  if (!writable_ && !epoch_)
+    return Error{Code::Denied, "kmsd-media was started without the right to write the state seen last"};
+  const auto by = Deadline::in(write.timeout);
+  auto station = stationOf(write.id, by);
+  if (!station) return std::move(station).error();
+  auto turn = (*station)->take(by);
+  if (!turn) return std::move(turn).error();
+  auto medium = turn->driver().open(write.id, Access::Write, ask, by);
+  if (!medium) return std::move(medium).error();
+  auto* disk = dynamic_cast<EpochMedium*>(medium->get());
+  if (disk == nullptr) return noEpoch();
+  return disk->writeEpoch(write.which, write.sector, by);
 }
 
 Result<ReaderStation*> ReaderService::stationOf(const MediumId& id, Deadline by) {

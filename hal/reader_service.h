@@ -19,6 +19,7 @@ namespace hal {
 
 struct ReaderServiceOptions {
   bool writable = false;                 // may be opened for writing; else Open with `writable` is refused
+  bool epoch = false;                    // and so is one with `epoch`, unless this or `writable`
   std::optional<base::Error> refusal{};  // why nothing can be served: the answer to Open
   std::chrono::milliseconds lookTimeout{10'000};  // for one scan by a watcher
   std::chrono::milliseconds rescan{5'000};        // looked at again even if nothing was heard
@@ -44,9 +45,13 @@ class ReaderService {
   base::Result<void> greet();
   base::Result<void> openStations(const reader::Open& open);
   base::Result<void> serve(const reader::Frame& frame);
+  // Those about KMSEPOCH.BIN. REQUIRES: the frame is one.
+  base::Result<void> serveEpoch(const reader::Frame& frame, ChannelAsk& ask);
   base::Result<void> scan(std::uint32_t request, const reader::Scan& scan);
   base::Result<base::SecretBuffer> read(const reader::Read& read, ChannelAsk& ask);
   base::Result<void> write(const reader::Write& write, ChannelAsk& ask);
+  base::Result<base::Bytes> readEpoch(const reader::ReadEpoch& read, ChannelAsk& ask);
+  base::Result<void> writeEpoch(const reader::WriteEpoch& write, ChannelAsk& ask);
   // The next frame; looks after hanging drivers meanwhile.
   base::Result<reader::Frame> next();
   base::Result<void> send(base::Result<base::SecretBuffer> frame);
@@ -62,6 +67,7 @@ class ReaderService {
   const Registry& registry_;
   const ReaderServiceOptions options_;
   bool writable_ = false;
+  bool epoch_ = false;  // writable, but for the two sectors only
   std::vector<std::unique_ptr<ReaderStation>> stations_;
   base::Deadline firstListBy_;
 

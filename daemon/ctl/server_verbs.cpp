@@ -38,6 +38,7 @@ Exit printStatus(const Parsed& parsed, const Document& status) {
                              {"event", status.text("event")},
                              {"server", status.text("server")},
                              {"medium", status.text("medium")},
+                             {"noted", status.text("medium_epoch")},
                              {"since", status.text("since")},
                              {"CRL until", withHours(status.text("crl_until"))},
                              {"OCSP until", withHours(status.text("ocsp_until"))},

@@ -100,6 +100,13 @@ constexpr ProseSection kKmsdMore[] = {
      "move, "
      "opens unasked; the server it was made of starts no more. *kmsd move plan* prints the steps of a "
      "move.\n\n"
+     "A copy of the data directory, file by file, has no such mark. With *--medium-epoch* the server notes "
+     "on "
+     "the key medium, at each unsealing, which state it has seen, and then refuses an older copy in the same "
+     "way. Only two sectors that were set aside when the disk was made are written; cards, shares and disks "
+     "without them are not. Only the medium that was written last knows the last state, and whoever can "
+     "write to "
+     "it can wind that back. *kmsctl status* names it.\n\n"
      "A disk that a setup made on the new host does not open what is restored there: the ORIGINAL one does.",
      {}},
     {"SIGNALS", "", kKmsdSignals},

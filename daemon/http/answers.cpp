@@ -70,6 +70,7 @@ base::SecretText statusJson(const ServerStatus& status, const SealedService& giv
                    {"event", status.event != 0 ? json::value(status.event) : json::value()},
                    {"server", orNull(std::optional(status.server))},
                    {"medium", orNull(status.medium)},
+                   {"medium_epoch", orNull(status.mediumEpoch)},
                    {"since", base::formatTime(status.since)},
                    {"crl_until", timeOrNull(given.crl)},
                    {"ocsp_until", timeOrNull(given.ocsp)},

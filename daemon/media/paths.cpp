@@ -59,12 +59,12 @@ class Rules {
     return ::syscall(__NR_landlock_add_rule, fd_.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
   }
   // The folder, or the one that the file is in or will be: what replaces a file is another file.
-  bool allowTarget(const std::filesystem::path& target) {
+  bool allowTarget(const std::filesystem::path& target, std::uint64_t rights) {
     std::error_code failed;
     const bool folder = std::filesystem::is_directory(target, failed);
-    if (!allow((folder ? target : target.parent_path()).string(), kLooks)) return false;
+    if (!allow((folder ? target : target.parent_path()).string(), rights)) return false;
     const auto real = std::filesystem::weakly_canonical(target, failed);
-    if (!failed && real != target && !folder && !allow(real.parent_path().string(), kLooks)) return false;
+    if (!failed && real != target && !folder && !allow(real.parent_path().string(), rights)) return false;
     for (const std::string_view mounts : kMounts) {
       const std::string top(mounts);
       if (target.string().starts_with(top + "/") && !allow(top, kLooks)) return false;
@@ -88,7 +88,10 @@ bool keepPaths(const Rights& rights) {
   for (const char* path : kSystem)
     if (!rules.allow(path, kLooks)) return false;
   for (const std::string& target : rights.readable)
-    if (!rules.allowTarget(target)) return false;
+    if (!rules.allowTarget(target, kLooks)) return false;
+  // Nothing is made, emptied or removed even so.
+  for (const std::string& target : rights.changeable)
+    if (!rules.allowTarget(target, kLooks | LANDLOCK_ACCESS_FS_WRITE_FILE)) return false;
   return rules.keep();
 }
 

@@ -14,6 +14,8 @@ struct Rights {
   // Files that are media, and folders of such; full paths. Each file's folder is meant, as files are
   // replaced.
   std::vector<std::string> readable{};
+  // Of these, and of others in the same folders, the content may be changed too; for KMSEPOCH.BIN on images.
+  std::vector<std::string> changeable{};
 };
 
 // Turns root into the user that owns nothing (65534), for good; others stay who they are. For a kmsd-media
@@ -26,7 +28,8 @@ bool becomeNobody();
 // program; no look into another process; no file read, but for devices, the system's and `readable` ones
 // (daemon/media/paths.h): kmsd's data are its user's too, and whoever has both them and the medium needs no
 // kmsd. So no image belongs into the data directory or beside it. Unless `writable`: no change to any file,
-// but for writing to devices beneath /dev, as a drive may be opened for that. The rules about paths are
+// but for writing to devices beneath /dev, as a drive may be opened for that, and to
+// what `changeable` names. The rules about paths are
 // Landlock's; a kernel without it keeps the others only. REQUIRES: one thread. Errors: false with errno; the
 // process must then end.
 //

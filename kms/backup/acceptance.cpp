@@ -38,6 +38,18 @@ Error older(const std::optional<base::Time>& made, base::Time now) {
           Reason::BackupOlder};
 }
 
+Error olderThanMedium(const std::optional<base::Time>& noted) {
+  const std::string when = noted ? "on " + base::formatTime(*noted) : std::string("later");
+  return {
+      Code::Denied,
+      "the medium was used " + when +
+          " with a newer state of this server than this one: the data directory is an older copy. What was "
+          "revoked or used since counts again, and what was issued since is not known. Where the newer state "
+          "is lost, 'kmsctl unseal --accept-older' goes on: it voids every pending one-time token; revoke "
+          "again what was revoked",
+      Reason::BackupOlder};
+}
+
 Error forged(const std::string& what) {
   return {Code::Corrupt,
           what +
@@ -100,6 +112,12 @@ Result<void> Acceptance::opened(StoreReader& reader, OpenKeys& keys) {
   auto state = marked(reader, keys);
   if (!state) return std::move(state).error();
   if (*state && by_.empty()) return older((*state)->made, clock_.now());
+  if (!*state) {
+    auto later = laterOnMedium(reader, keys);
+    if (!later) return std::move(later).error();
+    if (*later && by_.empty()) return olderThanMedium((*later)->noted);
+    state = std::move(later);
+  }
   marked_ = *std::move(state);
   return {};
 }
@@ -149,7 +167,9 @@ Result<void> Acceptance::voidOneTimeTokens(const std::function<void()>& meanwhil
 
 Result<void> Acceptance::accept() {
   const base::Time now = clock_.now();
-  const std::string when = marked_->made ? base::formatTime(*marked_->made) : std::string("an unknown time");
+  const std::string when = marked_->byMedium ? "before what the medium has seen"
+                           : marked_->made   ? base::formatTime(*marked_->made)
+                                             : std::string("an unknown time");
   return store_.writeAndWait([&](Txn& txn) -> Result<void> {
     if (auto set = txn.setNumber(kBackupMade, 0); !set) return set;
     if (marked_->unmarked)
@@ -159,7 +179,7 @@ Result<void> Acceptance::accept() {
       return stepped;
     return record(txn, now,
                   {Event::RestoreAccepted, by_, server_.text(),
-                   "opened the state of " + when +
+                   (marked_->byMedium ? "opened a state of " : "opened the state of ") + when +
                        "; what was issued, used or revoked since is not known to it, and every pending "
                        "one-time token was made void"});
   });

@@ -8,6 +8,7 @@
 
 #include "kms/audit/audit_writer.h"
 #include "kms/backup/backup_format.h"
+#include "kms/backup/medium_epoch.h"
 #include "kms/keys/key_party.h"
 #include "kms/keys/vault.h"
 
@@ -37,6 +38,10 @@ class Acceptance final : public KeyParty {
   // REQUIRES: nobody unseals now.
   void acceptOlder(std::string by) { by_ = std::move(by); }
 
+  // The two sectors of the medium that the next opening reads its key from; empty: it has none. A state that
+  // is older than what they say is opened as the state of a backup is. REQUIRES: nobody unseals now.
+  void mediumSays(base::Bytes sectors) { sectors_ = std::move(sectors); }
+
   // Errors: Corrupt / BackupForged; Denied / BackupOlder, which says what may count again.
   base::Result<void> opened(StoreReader& reader, OpenKeys& keys) override;
   void closing() noexcept override {}
@@ -46,14 +51,27 @@ class Acceptance final : public KeyParty {
   // users: then `meanwhile` is called again and again. Errors: the store's.
   base::Result<void> settle(const std::function<void()>& meanwhile);
 
+  // What to write onto the medium that opened, now that the database has it: sectors and their numbers, in
+  // this order. `sectors`: as mediumSays. Errors: the store's and the vault's.
+  struct MediumWrite {
+    unsigned which = 0;
+    base::Bytes sector;
+  };
+  base::Result<std::vector<MediumWrite>> mediumWrites(base::BytesView sectors, const base::Uuid& medium);
+
  private:
   // A state under the mark of a backup.
   struct Marked {
     std::optional<base::Time> made;     // where that is known
     std::optional<AuditNote> unmarked;  // the note without the mark, where it could be made
+    std::optional<base::Time> noted;  // what the medium has seen was noted then; a record of the future: none
+    bool byMedium = false;
   };
   base::Result<std::optional<Header>> restoredHeader() const;
   base::Result<std::optional<Marked>> marked(StoreReader& reader, OpenKeys& keys) const;
+  // Nothing where the medium knows of nothing later.
+  base::Result<std::optional<Marked>> laterOnMedium(StoreReader& reader, OpenKeys& keys) const;
+  base::Result<bool> has(StoreReader& reader, const MediumRecord& record) const;
   base::Result<void> voidOneTimeTokens(const std::function<void()>& meanwhile);
   base::Result<bool> voidPage(std::int64_t& after);
   base::Result<void> accept();
@@ -66,6 +84,7 @@ class Acceptance final : public KeyParty {
   const std::filesystem::path audit_;
   const std::filesystem::path file_;
   std::string by_;
+  base::Bytes sectors_;
   std::optional<Header> header_;  // of the backup that this server was restored from, and was not open since
   std::optional<Marked> marked_;  // as the last opening found it
 };

@@ -14,6 +14,8 @@ std::string_view label(KeyUse use) noexcept {
       return "keydisk/1/audit";
     case KeyUse::Backup:
       return "keydisk/1/backup";
+    case KeyUse::Medium:
+      return "keydisk/1/medium-epoch";
     case KeyUse::Epoch:
       return "keydisk/1/epoch";
   }

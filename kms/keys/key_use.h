@@ -15,6 +15,7 @@ enum class KeyUse : std::uint8_t {
   RecordSeal,  // the input of every epoch's row key
   Audit,       // checkpoints of the audit log
   Backup,      // MACs of backups
+  Medium,      // MACs of what is noted on media
   Epoch        // label of the second step: record-seal key and epoch salt to row key
 };
 

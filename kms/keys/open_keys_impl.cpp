@@ -30,6 +30,12 @@ base::Result<std::vector<Hmac>> auditKeys(base::BytesView root, const base::Uuid
   return all;
 }
 
+base::Result<Hmac> hmacFor(base::BytesView root, const base::Uuid& server, KeyUse use) {
+  auto key = deriveKey(root, {}, use, server);
+  if (!key) return std::move(key).error();
+  return Hmac::create(key->bytes());
+}
+
 }  // namespace
 
 base::Result<Keyring> openKeyring(Store& store, const base::Uuid& server, base::BytesView root,
@@ -84,10 +90,10 @@ base::Result<std::unique_ptr<OpenKeys>> OpenKeysImpl::create(Store& store, const
   if (!audit) return std::move(audit).error();
   for (FormerRoot& old : former)
     if (!old.seal.empty()) epochs->addFormer(old.generation, std::move(old.seal));
-  auto backupKey = deriveKey(slot.root.bytes(), {}, KeyUse::Backup, server);
-  if (!backupKey) return std::move(backupKey).error();
-  auto backup = Hmac::create(backupKey->bytes());
+  auto backup = hmacFor(slot.root.bytes(), server, KeyUse::Backup);
   if (!backup) return std::move(backup).error();
+  auto medium = hmacFor(slot.root.bytes(), server, KeyUse::Medium);
+  if (!medium) return std::move(medium).error();
 
   std::int64_t epoch = 0;
   auto begun = store.writeAndWait([&](Txn& txn) -> base::Result<void> {
@@ -103,7 +109,7 @@ base::Result<std::unique_ptr<OpenKeys>> OpenKeysImpl::create(Store& store, const
 
   std::unique_ptr<OpenKeysImpl> keys(new OpenKeysImpl(std::move(slot.root), *std::move(epochs),
                                                       *std::move(keyring), *std::move(audit),
-                                                      *std::move(backup), epoch));
+                                                      *std::move(backup), *std::move(medium), epoch));
   for (auto& shard : keys->shards_) {
     auto cipher = KeyringCipher::create(keys->keyring_);
     if (!cipher) return std::move(cipher).error();
@@ -171,6 +177,11 @@ std::vector<Mac> OpenKeysImpl::formerAuditMacs(base::BytesView message) {
 Mac OpenKeysImpl::backupMac(base::BytesView message) {
   const std::lock_guard lock(macMutex_);
   return backup_.compute(message);
+}
+
+Mac OpenKeysImpl::mediumMac(base::BytesView message) {
+  const std::lock_guard lock(macMutex_);
+  return medium_.compute(message);
 }
 
 std::string OpenKeysImpl::accessor(std::int64_t sequence) {

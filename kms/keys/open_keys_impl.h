@@ -12,6 +12,7 @@
 #include "kms/keys/crypto.h"
 #include "kms/keys/former_root.h"
 #include "kms/keys/keyring.h"
+#include "kms/keys/medium_keys.h"
 #include "kms/keys/row_cache.h"
 #include "kms/keys/row_cipher.h"
 #include "kms/keys/slot_choice.h"
@@ -24,7 +25,7 @@ namespace kms {
 base::Result<Keyring> openKeyring(Store& store, const base::Uuid& server, base::BytesView root,
                                   std::uint32_t rootGeneration, std::vector<FormerRoot>* former = nullptr);
 
-class OpenKeysImpl final : public OpenKeys {
+class OpenKeysImpl final : public OpenKeys, public MediumKeys {
  public:
   // Opens the keyring and commits a new sealing epoch, and that the slot was used now; then opens the cache,
   // which may be null and watches the store already. Errors: as openKeyring.
@@ -41,6 +42,8 @@ class OpenKeysImpl final : public OpenKeys {
   Mac indexMac(Index index, base::BytesView value) override;
   Mac auditMac(base::BytesView message) override;
   Mac backupMac(base::BytesView message) override;
+  Mac mediumMac(base::BytesView message) override;
+  std::int64_t epoch() const noexcept override { return epoch_; }
   std::vector<Mac> formerAuditMacs(base::BytesView message) override;
   std::uint32_t rootGeneration() const noexcept override { return epochs_.rootGeneration(); }
   std::string accessor(std::int64_t sequence) override;
@@ -60,12 +63,13 @@ class OpenKeysImpl final : public OpenKeys {
   };
 
   OpenKeysImpl(base::SecretBuffer root, Epochs epochs, Keyring keyring, std::vector<Hmac> audit, Hmac backup,
-               std::int64_t epoch)
+               Hmac medium, std::int64_t epoch)
       : root_(std::move(root)),
         epochs_(std::move(epochs)),
         keyring_(std::move(keyring)),
         audit_(std::move(audit)),
         backup_(std::move(backup)),
+        medium_(std::move(medium)),
         epoch_(epoch) {}
   Shard& shard() noexcept;  // this thread's
 
@@ -75,6 +79,7 @@ class OpenKeysImpl final : public OpenKeys {
   std::mutex macMutex_;
   std::vector<Hmac> audit_;  // the current one, then the former; seldom used: one each will do
   Hmac backup_;
+  Hmac medium_;
   const std::int64_t epoch_;               // of this unsealing
   std::atomic<std::uint64_t> counter_{0};  // the next nonce
   std::array<std::unique_ptr<Shard>, kShards> shards_;

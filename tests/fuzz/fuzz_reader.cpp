@@ -50,6 +50,13 @@ void parse(const Header& header, base::BytesView frame) {
       return same(header, frame, parseReady, true);
     case Type::Question:
       return same(header, frame, parseQuestion, true);
+    case Type::ReadEpoch:
+      return same(header, frame, parseReadEpoch);
+    case Type::WriteEpoch:
+      return same(header, frame, parseWriteEpoch);
+    case Type::Epoch:
+      if (parseEpoch(body) && body.size() != 1024) __builtin_trap();
+      return;
     case Type::Slots:
       return same(header, frame, parseSlots, true);
     case Type::KeyText:

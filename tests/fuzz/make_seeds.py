@@ -134,6 +134,9 @@ def frames():
         "error_slot": (18, struct.pack("<H", 1) + slot + b"\1\0" + text(b"7") + b"\1\7\3" + text(b"damaged")),
         "key_text": (19, text(example("key-file").encode())),
         "written": (20, b""),
+        "read_epoch": (7, slot + struct.pack("<I", 5000)),
+        "write_epoch": (8, slot + struct.pack("<IB", 5000, 1) + medium_record()),
+        "epoch": (24, medium_record() + bytes(512)),
         "question": (22, struct.pack("<IB", 1, 1) + text(b"PIN of the card")),
     }
     for name, (kind, body) in bodies.items():
@@ -162,6 +165,21 @@ def audit_lines():
     found = re.findall(r"^(?:line|\w+ entry): (\{.*(?:\n  .*)*)", formats("kms"), re.M)
     assert len(found) >= 5, "kms/FORMATS.md has lost its example of the audit log"
     return ((f"{number:03}", text.replace("\n  ", "").encode()) for number, text in enumerate(found))
+
+
+def medium_record():
+    """The sector of the worked example in kms/FORMATS.md."""
+    text = re.search("```example medium record\n(.*?)```", formats("kms"), re.S).group(1).replace("\n  ", "")
+    record = bytes.fromhex(dict(line.split(": ", 1) for line in text.strip().split("\n"))["record"])
+    return record + bytes(512 - len(record))
+
+
+def medium_epochs():
+    """Two sectors; the MAC is as in fuzz_medium_epoch.cpp."""
+    old = medium_record()[:112]
+    one = old + bytes([sum(old) & 3]) * 32 + bytes(512 - 144)
+    yield "torn", one + one[:60] + bytes(452)
+    yield "later", one[:12] + b"\2" + one[13:] + one
 
 
 def backups():
@@ -392,7 +410,7 @@ def main():
         for name, content in kept_answers(folder):
             save("ocsp_kept", name, content)
     for target, seeds in [("key_file", key_files()), ("reader", frames()), ("token_text", lines("token_text")),
-                          ("http", lines("http")), ("audit_line", audit_lines()), ("backup", backups()),
+                          ("http", lines("http")), ("audit_line", audit_lines()), ("backup", backups()), ("medium_epoch", medium_epochs()),
                           ("uevent", uevents()), ("card", cards())]:
         for name, content in seeds:
             save(target, name, content)

@@ -39,7 +39,8 @@ TEST(KeyDiskWrite, OtherToolsReadWhatItMakes) {
     const std::string listing = run({"mdir", "-i", image.path(), "::"}).out;
     EXPECT_NE(listing.find("KMSKEY"), std::string::npos) << listing;
     EXPECT_NE(listing.find("KMSPWD   INI"), std::string::npos) << listing;
-    EXPECT_NE(listing.find("1 file"), std::string::npos) << listing;
+    EXPECT_NE(listing.find("KMSEPOCH BIN      1024"), std::string::npos) << listing;
+    EXPECT_NE(listing.find("2 files"), std::string::npos) << listing;
     const Ran checked = run({"fsck.fat", "-n", "-V", image.path()});
     EXPECT_EQ(checked.exit, 0) << checked.out << checked.err;
     const Ran named = run({"file", image.path()});

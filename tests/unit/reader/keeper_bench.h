@@ -94,6 +94,15 @@ class Drives {
   void restamp(const std::string& slot) {
     change([&] { at(slot).slot.stamp = std::to_string(++stamps_); });
   }
+  // The disk has the two sectors of KMSEPOCH.BIN; writing them gives it another stamp, as an image has.
+  void setAside(const std::string& slot, base::Bytes sectors) {
+    const std::lock_guard lock(mutex_);
+    at(slot).sectors = std::move(sectors);
+  }
+  base::Bytes sectors(const std::string& slot) {
+    const std::lock_guard lock(mutex_);
+    return at(slot).sectors;
+  }
   void drop() {
     if (events.restarted) events.restarted("kmsd-media was lost");
   }
@@ -104,6 +113,8 @@ class Drives {
   // Each read takes until then. Set before start().
   std::function<void()> readTakes;
 
+  std::optional<base::Error> writeFails;  // of the sectors. Set before start().
+
   kmsd::ReaderClient::Events events;
 
  private:
@@ -111,6 +122,7 @@ class Drives {
   struct Drive {
     hal::Slot slot;
     Content content;
+    base::Bytes sectors{};
   };
 
   Drive& at(const std::string& slot) {
@@ -155,7 +167,26 @@ class BenchReader final : public kmsd::ReaderClient {
     if (const auto* error = std::get_if<base::Error>(&content)) return *error;
     return base::SecretBuffer::copyOf(base::asBytes(std::get<std::string>(content)));
   }
-  base::Result<std::vector<hal::Slot>> scan() override { return std::vector<hal::Slot>(); }
+  base::Result<std::vector<hal::Slot>> scan() override {
+    const std::lock_guard lock(drives_.mutex_);
+    std::vector<hal::Slot> slots;
+    for (const auto& drive : drives_.drives_) slots.push_back(drive.slot);
+    return slots;
+  }
+  base::Result<base::Bytes> readEpoch(const hal::MediumId& id) override {
+    auto sectors = drives_.sectors(id.slot);
+    if (sectors.empty()) return ReaderClient::readEpoch(id);
+    return sectors;
+  }
+  base::Result<void> writeEpoch(const hal::MediumId& id, unsigned which, base::BytesView sector) override {
+    if (drives_.writeFails) return *drives_.writeFails;
+    drives_.change([&] {
+      auto& drive = drives_.at(id.slot);
+      std::ranges::copy(sector, drive.sectors.begin() + which * static_cast<unsigned>(sector.size()));
+      drive.slot.stamp = std::to_string(++drives_.stamps_);
+    });
+    return {};
+  }
   base::Result<void> write(const hal::MediumId&, base::BytesView, hal::Overwrite) override { return {}; }
   std::vector<kmsd::DriverDescription> drivers() const override { return {}; }
   void stop() override {}
@@ -187,6 +218,7 @@ class KeeperBench : public ::testing::Test {
                              [this](const kms::KeyOffer& offer) { return check(offer); },
                              [this] { open = false; }, [this] { return !open; }, verifyAudit};
     if (port) port->brokenAudit = brokenAudit;
+    if (port && adapt) adapt(*port);
     if (port) port->shareSets = [this] { return base::Result<std::vector<kms::ShareSet>>(sets); };
     options.server = kServer;
     options.reader.uris = {"mock:A", "mock:B"};
@@ -266,6 +298,7 @@ class KeeperBench : public ::testing::Test {
   // Of the vault's port; set before start().
   std::function<base::Result<void>(const std::string&, const std::function<void()>&)> verifyAudit;
   std::function<std::optional<base::Error>()> brokenAudit;
+  std::function<void(kmsd::VaultPort&)> adapt;
   std::vector<kms::ShareSet> sets;  // before start()
   bool splitNeedsPassphrase = false;
   Drives drives;

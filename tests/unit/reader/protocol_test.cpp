@@ -62,6 +62,36 @@ TEST(ReaderProtocol, CarriesEveryRequest) {
   EXPECT_EQ(answer->secret.text(), "123456");
 }
 
+TEST(ReaderProtocol, CarriesWhatIsNotedOnMedia) {
+  for (const auto& [writable, epoch, right] :
+       {std::tuple(false, false, 0), {true, false, 1}, {false, true, 2}}) {
+    const auto frame = encode(0, Open{kVersion, writable, {"floppy:A:"}, epoch});
+    ASSERT_TRUE(frame);
+    EXPECT_EQ(bodyOf(*frame)[2], static_cast<std::byte>(right));
+    const auto open = parseOpen(bodyOf(*frame));
+    ASSERT_TRUE(open);
+    EXPECT_EQ(open->writable, writable);
+    EXPECT_EQ(open->epoch, epoch);
+    base::Bytes bad(bodyOf(*frame).begin(), bodyOf(*frame).end());
+    bad[2] = std::byte{3};
+    EXPECT_FALSE(parseOpen(bad));
+  }
+  const auto read =
+      parseReadEpoch(bodyOf(*encode(6, ReadEpoch{{"image", "/k"}, std::chrono::milliseconds(9)})));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->id.uri(), "image:/k");
+  base::Bytes sector(512, std::byte{7});
+  const auto write = parseWriteEpoch(
+      bodyOf(*encode(7, WriteEpoch{{"image", "/k"}, std::chrono::milliseconds(9), 1, sector})));
+  ASSERT_TRUE(write);
+  EXPECT_EQ(write->which, 1U);
+  EXPECT_EQ(write->sector, sector);
+  EXPECT_EQ(encode(7, WriteEpoch{{"image", "/k"}, {}, 2, sector}).error().code, Code::Invalid);
+  sector.pop_back();
+  EXPECT_EQ(encode(7, WriteEpoch{{"image", "/k"}, {}, 1, sector}).error().code, Code::Invalid);
+  EXPECT_EQ(encodeEpoch(7, sector).error().code, Code::Invalid);
+}
+
 TEST(ReaderProtocol, RefusesATimeoutAboveItsBound) {
   const auto bytes = [](std::string_view start, std::uint32_t span, std::string_view end = {}) {
     base::ByteWriter out;
@@ -192,6 +222,39 @@ TEST(ReaderProtocol, RefusesToEncodeWhatIsTooLong) {
   EXPECT_EQ(encode(0, std::vector<Slot>(20, longNamed)).error().code, Code::Invalid);  // over 64 KiB
 }
 
+// The frames of SurvivesMutations, by their places there.
+bool parse(std::size_t which, BytesView body) {
+  switch (which) {
+    case 0:
+      return bool(parseOpen(body));
+    case 1:
+      return bool(parseRead(body));
+    case 2:
+      return bool(parseWrite(body));
+    case 3:
+      return bool(parseAnswer(body));
+    case 4:
+      return bool(parseReady(body));
+    case 5: {
+      const auto slots = parseSlots(body);
+      if (slots) {
+        for (const Slot& slot : *slots) EXPECT_EQ(cleanText(slot.id.slot, kMaxUri), slot.id.slot);
+      }
+      return bool(slots);
+    }
+    case 6:
+      return bool(parseKeyText(body));
+    case 7:
+      return bool(parseQuestion(body));
+    case 8:
+      return bool(parseReadEpoch(body));
+    case 9:
+      return bool(parseWriteEpoch(body));
+    default:
+      return bool(parseEpoch(body));
+  }
+}
+
 // Every body: each truncation and each extension is refused; random damage is refused or gives sound values.
 TEST(ReaderProtocol, SurvivesMutations) {
   const Write write{{"image", "/k"}, Overwrite::Files, std::chrono::milliseconds(1), secret("pwd=X")};
@@ -204,31 +267,10 @@ TEST(ReaderProtocol, SurvivesMutations) {
   frames.push_back(*encode(0, someSlots()));
   frames.push_back(*encodeKeyText(9, base::asBytes("[config]")));
   frames.push_back(*encode(9, Question{2, QuestionKind::Pin, {}, {"PIV", "1", {}, {}, 3}}));
-  const auto parse = [](std::size_t which, BytesView body) -> bool {
-    switch (which) {
-      case 0:
-        return bool(parseOpen(body));
-      case 1:
-        return bool(parseRead(body));
-      case 2:
-        return bool(parseWrite(body));
-      case 3:
-        return bool(parseAnswer(body));
-      case 4:
-        return bool(parseReady(body));
-      case 5: {
-        const auto slots = parseSlots(body);
-        if (slots) {
-          for (const Slot& slot : *slots) EXPECT_EQ(cleanText(slot.id.slot, kMaxUri), slot.id.slot);
-        }
-        return bool(slots);
-      }
-      case 6:
-        return bool(parseKeyText(body));
-      default:
-        return bool(parseQuestion(body));
-    }
-  };
+  frames.push_back(*encode(2, ReadEpoch{{"floppy", "A:"}, std::chrono::milliseconds(9)}));
+  frames.push_back(
+      *encode(2, WriteEpoch{{"floppy", "A:"}, std::chrono::milliseconds(9), 1, base::Bytes(512)}));
+  frames.push_back(*encodeEpoch(2, base::Bytes(1024)));
   std::mt19937 noisy(20240229);
   for (std::size_t which = 0; which < frames.size(); ++which) {
     const BytesView whole = bodyOf(frames[which]);

@@ -186,6 +186,34 @@ TEST(ReaderService, WritesOnlyWhereItMay) {
   EXPECT_EQ(writing.a->text(), "[config]\r\npwd=Y\r\n");
 }
 
+TEST(ReaderService, NotesOnMediaOnlyWhereItMay) {
+  const base::Bytes sector(512, std::byte{7});
+  const auto note = [&] { return reader::encode(1, reader::WriteEpoch{kA, Milliseconds(5000), 0, sector}); };
+  Service reading;
+  reading.opened();
+  reading.a->insert(Content::Blank);
+  reading.send(note());
+  EXPECT_EQ(reading.failure().code, Code::Denied);
+
+  Service refused;
+  refused.send(reader::encode(0, reader::Open{reader::kVersion, false, {"mock:a"}, true}));
+  EXPECT_EQ(refused.reply().type, reader::Type::Refused);
+
+  // A mock's medium is no disk; and the right to note is none to make media.
+  Service noting({.epoch = true});
+  noting.send(reader::encode(0, reader::Open{reader::kVersion, false, {"mock:a", "mock:b"}, true}));
+  EXPECT_EQ(noting.reply().type, reader::Type::Ready);
+  noting.a->insert(Content::Blank);
+  noting.send(note());
+  EXPECT_EQ(noting.failure().code, Code::Unsupported);
+  noting.send(reader::encode(2, reader::ReadEpoch{kA, Milliseconds(5000)}));
+  EXPECT_EQ(noting.failure().code, Code::Unsupported);
+  auto text = *base::SecretBuffer::copyOf(base::asBytes("[config]\r\npwd=Y\r\n"));
+  noting.send(reader::encode(3, reader::Write{kA, hal::Overwrite::Key, Milliseconds(5000), std::move(text)}));
+  EXPECT_EQ(noting.failure().code, Code::Denied);
+  EXPECT_FALSE(noting.a->text());
+}
+
 TEST(ReaderService, AnswersAPing) {
   Service service;
   service.opened();

@@ -116,7 +116,8 @@ Result<base::Bytes> sealFor(base::BytesView recipient, base::BytesView plain) {
   if (!cms || !content) return failed(base::Code::Internal, "OpenSSL could not begin an envelope");
   if (!addRecipient(cms.get(), to.get()))
     return failed(base::Code::Invalid, "the key of the recipient's certificate cannot encrypt");
-  const bool done = CMS_final(cms.get(), content.get(), nullptr, CMS_BINARY) == 1;
+  const bool done = CMS_set_detached(cms.get(), 0) == 1 &&  // the content lies in it
+                    CMS_final(cms.get(), content.get(), nullptr, CMS_BINARY) == 1;
   wipeStack();
   if (!done) return failed(base::Code::Internal, "OpenSSL could not seal an envelope");
   return encoded(cms.get());

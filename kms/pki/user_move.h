@@ -7,6 +7,7 @@
 
 #include "kms/pki/certificate_service.h"
 #include "kms/pki/user_package.h"
+#include "kms/tokens/durable_clock.h"
 
 namespace kms::pki {
 

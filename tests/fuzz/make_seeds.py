@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 
+from move_seeds import user_packages
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 SECTOR = 512
 PIECE_MOST = 4096
@@ -371,6 +373,8 @@ def main():
             save("cmp", name, content)
         for name, content in ocsp_requests(folder):
             save("ocsp", name, content)
+        for name, content in user_packages(folder, tool):
+            save("user_package", name, content)
     for target, seeds in [("key_file", key_files()), ("reader", frames()), ("token_text", lines("token_text")),
                           ("http", lines("http")), ("audit_line", audit_lines()), ("backup", backups()),
                           ("uevent", uevents()), ("card", cards())]:

@@ -48,6 +48,15 @@ std::size_t sizeOf(const MoveDocument& document) {
   return size + document.user.commonName.size();
 }
 
+// Nothing is taken that would be written otherwise.
+bool takeInstant(base::ByteReader& in, base::Time& out) {
+  const base::BytesView bytes = in.raw(8);
+  if (bytes.size() != 8) return false;
+  base::ByteReader again(bytes);
+  out = takeTime(again);
+  return in.ok() && out == base::Time(std::chrono::seconds(static_cast<std::int64_t>(base::loadLe64(bytes))));
+}
+
 bool goodItem(const MovedCertificate& one) {
   return one.profile >= Profile::Signing && one.profile <= Profile::Server &&
          one.state >= CertificateState::Active && one.state <= CertificateState::Held &&
@@ -60,11 +69,11 @@ Result<MovedCertificate> takeItem(base::ByteReader& in) {
   one.profile = static_cast<Profile>(in.u8());
   one.state = static_cast<CertificateState>(in.u8());
   one.reason = static_cast<RevocationReason>(in.u8());
-  one.issued = takeTime(in);
-  one.revokedAt = takeTime(in);
+  const bool inRange = takeInstant(in, one.issued) && takeInstant(in, one.revokedAt);
   one.der = takeField(in, kMostDer);
   const auto key = in.field(kKeyMost);
-  if (!in.ok() || !goodItem(one)) return invalid("a certificate in the user's document has a wrong form");
+  if (!in.ok() || !inRange || !goodItem(one))
+    return invalid("a certificate in the user's document has a wrong form");
   if (key.empty()) return one;
   auto copy = base::SecretBuffer::copyOf(key);
   if (!copy) return std::move(copy).error();

@@ -26,6 +26,8 @@ base::Result<std::unique_ptr<PkiServices>> PkiServices::create(
   out->certificates_ =
       std::make_unique<kms::pki::CertificateService>(vault, store, *out->authority_, tokens, clock, rng,
                                                      policy, with.policy, with.addresses, with.organisation);
+  out->move_ = std::make_unique<kms::pki::UserMove>(vault, store, *out->authority_, *out->certificates_,
+                                                    tokens, clock, rng, policy, with.organisation);
   out->status_ = std::make_shared<kms::pki::StatusService>(vault, store, *out->authority_,
                                                            *out->certificates_, clock, with.directory);
   out->certificates_->listen(out->status_);

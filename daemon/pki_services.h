@@ -10,6 +10,7 @@
 #include "kms/pki/cmp.h"
 #include "kms/pki/server_certificate.h"
 #include "kms/pki/status_service.h"
+#include "kms/pki/user_move.h"
 
 namespace kmsd {
 
@@ -32,6 +33,7 @@ class PkiServices {
   PkiServices& operator=(const PkiServices&) = delete;
 
   kms::pki::CertificateService& certificates() noexcept { return *certificates_; }
+  kms::pki::UserMove& move() noexcept { return *move_; }
   kms::pki::StatusService& status() noexcept { return *status_; }
   kms::pki::CmpServer& cmp() noexcept { return *cmp_; }
   // What https shows where it has no files for that.
@@ -74,6 +76,7 @@ class PkiServices {
   std::shared_ptr<kms::pki::Authority> authority_ = std::make_shared<kms::pki::Authority>();
   std::shared_ptr<kms::pki::ServerCertificate> shown_;
   std::unique_ptr<kms::pki::CertificateService> certificates_;
+  std::unique_ptr<kms::pki::UserMove> move_;
   std::shared_ptr<kms::pki::StatusService> status_;
   std::unique_ptr<kms::pki::CmpBackend> desk_;
   std::unique_ptr<kms::pki::CmpServer> cmp_;

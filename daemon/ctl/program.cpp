@@ -24,8 +24,8 @@ std::span<const VerbSpec> allVerbs() {
   static const std::vector<VerbSpec> kVerbs = [] {
     std::vector<VerbSpec> all;
     for (const auto verbs :
-         {serverVerbs(), backupVerbs(), userVerbs(), tokenVerbs(), approvalVerbs(), enrolVerbs(),
-          renewVerbs(), certificateVerbs(), authorityVerbs(), auditVerbs()}) {
+         {serverVerbs(), backupVerbs(), userVerbs(), userMoveVerbs(), tokenVerbs(), approvalVerbs(),
+          enrolVerbs(), renewVerbs(), certificateVerbs(), authorityVerbs(), auditVerbs()}) {
       all.insert(all.end(), verbs.begin(), verbs.end());
     }
     return all;

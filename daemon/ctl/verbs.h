@@ -1,4 +1,5 @@
-// The verbs of kmsctl: server_verbs.cpp, backup_verb.cpp, user_verbs.cpp, token_verbs.cpp, audit_verbs.cpp,
+// The verbs of kmsctl: server_verbs.cpp, backup_verb.cpp, user_verbs.cpp, user_move_verbs.cpp,
+// token_verbs.cpp, audit_verbs.cpp,
 // certificate_verbs.cpp, enrol_verb.cpp, renew_verb.cpp, approval_verbs.cpp, authority_verbs.cpp.
 #pragma once
 
@@ -11,6 +12,7 @@ namespace kmsd::ctl {
 std::span<const VerbSpec> serverVerbs() noexcept;
 std::span<const VerbSpec> backupVerbs() noexcept;
 std::span<const VerbSpec> userVerbs() noexcept;
+std::span<const VerbSpec> userMoveVerbs() noexcept;
 std::span<const VerbSpec> tokenVerbs() noexcept;
 std::span<const VerbSpec> auditVerbs() noexcept;
 std::span<const VerbSpec> certificateVerbs() noexcept;

@@ -23,6 +23,10 @@ void postUser(Call& call, const Respond& respond);
 void getUsers(Call& call, const Respond& respond);
 void getUser(Call& call, const Respond& respond);
 void patchUser(Call& call, const Respond& respond);
+void postUserExport(Call& call, const Respond& respond);
+void postUserExportConfirm(Call& call, const Respond& respond);
+void postUserImport(Call& call, const Respond& respond);
+void postUserImportCertificate(Call& call, const Respond& respond);
 
 void postToken(Call& call, const Respond& respond);
 void getTokens(Call& call, const Respond& respond);

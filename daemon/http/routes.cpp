@@ -31,6 +31,11 @@ constexpr std::array kRoutes = {
     Route{"GET", "/v1/users", Role::Issuer, Reach::Private, false, getUsers},
     Route{"GET", "/v1/users/{name}", Role::User, Reach::Private, false, getUser},  // own; issuers: all
     Route{"PATCH", "/v1/users/{name}", Role::Issuer, Reach::Private, false, patchUser},
+    Route{"POST", "/v1/user-exports", Role::Admin, Reach::Private, false, postUserExport},
+    Route{"POST", "/v1/user-exports/confirm", Role::Admin, Reach::Private, false, postUserExportConfirm},
+    Route{"POST", "/v1/user-imports", Role::Admin, Reach::Private, false, postUserImport, Speech::Raw},
+    Route{"POST", "/v1/user-imports/certificate", Role::Admin, Reach::Private, false,
+          postUserImportCertificate},
     Route{"POST", "/v1/tokens", Role::Issuer, Reach::Private, false, postToken},
     Route{"GET", "/v1/tokens", Role::User, Reach::Private, false, getTokens},  // own; issuers: all
     Route{"POST", "/v1/tokens/verify", Role::User, Reach::Private, false,

@@ -40,6 +40,7 @@ enum class Event : std::uint16_t {
   CertificateRevoked = 5142,
   CertificateHeld = 5143,
   CertificateReleased = 5144,
+  CertificateImported = 5145,
   KeyArchived = 5150,
   KeysRecovered = 5151,
   AuthorityCreated = 5160,
@@ -62,6 +63,9 @@ enum class Event : std::uint16_t {
   ServerRestored = 5191,
   RestoreAccepted = 5192,
   ServerMoved = 5193,
+  UserExported = 5194,
+  UserImported = 5195,
+  UserMovedAway = 5196,
 };
 
 // A row of the one table of events.

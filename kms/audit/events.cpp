@@ -39,6 +39,8 @@ constexpr std::array kEvents = {
     EventRow{Event::CertificateRevoked, "certificate_revoked", "A certificate was revoked for good."},
     EventRow{Event::CertificateHeld, "certificate_held", "A certificate was revoked until it is released."},
     EventRow{Event::CertificateReleased, "certificate_released", "A certificate that was held counts again."},
+    EventRow{Event::CertificateImported, "certificate_imported",
+             "A certificate of another server came with its user; it does not count here."},
     EventRow{Event::KeyArchived, "key_archived",
              "A user's private encryption key was made by the server and put into the archive."},
     EventRow{Event::KeysRecovered, "keys_recovered",
@@ -76,6 +78,12 @@ constexpr std::array kEvents = {
         "An administrator went on with the older state of a backup; all pending one-time tokens are void."},
     EventRow{Event::ServerMoved, "server_moved",
              "A final backup was made, and the server marked as moved; or the mark was taken off."},
+    EventRow{Event::UserExported, "user_exported",
+             "A user and his encryption keys were sealed to another server's certificate."},
+    EventRow{Event::UserImported, "user_imported",
+             "A user came from another server, with his encryption keys."},
+    EventRow{Event::UserMovedAway, "user_moved_away",
+             "Another server has confirmed that it took a user, and what he had here is revoked."},
 };
 
 constexpr bool rising() {

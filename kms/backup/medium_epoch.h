@@ -1,4 +1,4 @@
-// What a server notes on a medium: which state it has seen (kms/FORMATS.md, section 17). Two sectors, each
+// What a server notes on a medium: which state it has seen (kms/FORMATS.md, section 18). Two sectors, each
 // with a record; the older one is written over, so that a torn write leaves the other. Pure functions.
 #pragma once
 

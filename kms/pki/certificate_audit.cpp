@@ -34,13 +34,15 @@ std::uint32_t markOf(const std::string& name) {
 }
 
 bool isOfCertificate(Event event) {
-  return event == Event::CertificateIssued || event == Event::CertificateConfirmed ||
-         event == Event::CertificateRevoked || event == Event::CertificateHeld ||
-         event == Event::CertificateReleased;
+  return event == Event::CertificateIssued || event == Event::CertificateImported ||
+         event == Event::CertificateConfirmed || event == Event::CertificateRevoked ||
+         event == Event::CertificateHeld || event == Event::CertificateReleased;
 }
 
 // Those that an authority's delegated signers have are told of with the authority.
-bool isTold(const CertificateRow& row) { return row.user != 0 || row.profile == Profile::Server; }
+bool isTold(const CertificateRow& row) {
+  return row.user != 0 || row.profile == Profile::Server || row.profile == Profile::Encryption;
+}
 
 }  // namespace
 
@@ -94,9 +96,10 @@ Result<void> CertificateAudit::entry(const AuditFacts& facts) {
   const auto put = [&stage](unsigned add, unsigned drop) {
     stage = static_cast<Stage>((stage | add) & ~drop);
   };
-  if (event == Event::CertificateIssued) {
+  if (event == Event::CertificateIssued || event == Event::CertificateImported) {
     if ((stage & kIssued) != 0) problem(std::string(facts.object), "the log tells twice that it was issued");
-    put(kIssued, 0);
+    // One that was imported counts nowhere here, whatever becomes of it where it was made.
+    put(event == Event::CertificateImported ? kIssued | kRevoked : kIssued, 0);
     highest_ = std::max(highest_, **sequence);
     user_[at] = markOf(auditUnescape(facts.user));
     if (facts.until) until_[at] = seconds(*facts.until);

@@ -1,6 +1,7 @@
 #include "kms/pki/certificate_core.h"
 
 #include "kms/audit/audit.h"
+#include "kms/pki/imported_row.h"
 
 namespace kms::pki {
 namespace {
@@ -164,8 +165,6 @@ base::Result<std::optional<TokenRow>> claimedToken(StoreReader& reader, OpenKeys
 
 base::Result<IssuedCertificate> issuedOf(const CertificateCore& core, const CertificateRow& row,
                                          const std::string& user) {
-  auto signers = core.authority.number(row.authority);
-  if (!signers) return std::move(signers).error();
   IssuedCertificate out;
   out.certificate = row.der;
   out.serial = row.serial;
@@ -174,6 +173,15 @@ base::Result<IssuedCertificate> issuedOf(const CertificateCore& core, const Cert
   out.notBefore = row.notBefore;
   out.notAfter = row.notAfter;
   if (row.state == CertificateState::Unconfirmed && !row.implicit) out.confirmBy = row.confirmBy;
+  if (isImported(row)) {
+    auto foreign = parseCertificate(row.der);
+    if (!foreign) return corruptRow("an imported certificate is none");
+    out.serial = foreign->ourSerial().value_or(row.serial);
+    out.notAfter = foreign->notAfter;
+    return out;
+  }
+  auto signers = core.authority.number(row.authority);
+  if (!signers) return std::move(signers).error();
   out.chain = (*signers)->chain;
   out.links = newWithOld(**signers, core.clock.now());
   return out;
@@ -187,6 +195,8 @@ CertificateView viewOf(const CertificateRow& row, const std::string& user, base:
   view.state = stateOf(row, now);
   view.notBefore = row.notBefore;
   view.notAfter = row.notAfter;
+  if (isImported(row))
+    if (const auto foreign = parseCertificate(row.der)) view.notAfter = foreign->notAfter;
   if (row.state == CertificateState::Revoked || row.state == CertificateState::Held) {
     view.reason = row.reason;
     view.revokedAt = row.revokedAt;

@@ -21,9 +21,9 @@ base::Time takeTime(base::ByteReader& in) {
 }
 
 bool wellFormed(const ApprovalRow& row) {
-  return row.subject.kind >= ApprovalKind::RecoverToken &&
-         row.subject.kind <= ApprovalKind::AuthorityRollover && row.state >= ApprovalRow::State::Open &&
-         row.state <= ApprovalRow::State::Cancelled && !row.votes.empty();
+  return row.subject.kind >= ApprovalKind::RecoverToken && row.subject.kind <= ApprovalKind::UserExport &&
+         row.state >= ApprovalRow::State::Open && row.state <= ApprovalRow::State::Cancelled &&
+         !row.votes.empty();
 }
 
 }  // namespace

@@ -119,7 +119,15 @@ Result<T> lookAt(TokenCore& core, const Actor& by, Look look) {
 }  // namespace
 
 std::string_view approvalKindName(ApprovalKind kind) noexcept {
-  return kind == ApprovalKind::RecoverToken ? "recover_token" : "ca_rollover";
+  switch (kind) {
+    case ApprovalKind::RecoverToken:
+      return "recover_token";
+    case ApprovalKind::AuthorityRollover:
+      return "ca_rollover";
+    case ApprovalKind::UserExport:
+      break;
+  }
+  return "user_export";
 }
 
 std::string_view approvalStateName(ApprovalState state) noexcept {

@@ -20,8 +20,9 @@ namespace kms {
 class TokenCore;  // kms/tokens/token_core.h
 
 // The numbers stand in sealed rows.
-enum class ApprovalKind : std::uint8_t { RecoverToken = 1, AuthorityRollover = 2 };
-std::string_view approvalKindName(ApprovalKind kind) noexcept;  // "recover_token", "ca_rollover"
+enum class ApprovalKind : std::uint8_t { RecoverToken = 1, AuthorityRollover = 2, UserExport = 3 };
+std::string_view approvalKindName(
+    ApprovalKind kind) noexcept;  // "recover_token", "ca_rollover", "user_export"
 
 // What is asked for. It is approved as it stands: one that differs in anything is another one.
 struct ApprovalSubject {

@@ -8,6 +8,7 @@
 #include "kms/tokens/fields.h"
 #include "kms/tokens/paging.h"
 #include "kms/tokens/submit.h"
+#include "kms/tokens/user_jobs.h"
 #include "kms/tokens/user_row.h"
 
 namespace kms {
@@ -85,8 +86,28 @@ std::string describe(const UserChange& fields) {
   return out;
 }
 
-base::Result<User> addUser(Txn& txn, OpenKeys& keys, const Actor& by, const std::string& name,
-                           const UserChange& fields, base::Time now) {
+base::Result<User> changeUser(Txn& txn, OpenKeys& keys, const Actor& by, const std::string& name,
+                              const UserChange& fields, base::Time now) {
+  auto row = findUser(txn, keys, name);
+  if (!row) return std::move(row).error();
+  if (!*row) return noSuchUser(name);
+  if (auto allowed = checkRights(by, (*row)->user, fields); !allowed) return std::move(allowed).error();
+  if (auto applied = apply(txn, keys, (*row)->user, fields); !applied) return std::move(applied).error();
+  if (auto written = writeUser(txn, keys, **row); !written) return std::move(written).error();
+  auto recorded = record(txn, now, {Event::UserChanged, by.name, name, describe(fields)});
+  if (!recorded) return std::move(recorded).error();
+  return shownUser(**row, now);
+}
+
+}  // namespace
+
+base::Result<void> checkUser(const std::string& name, const UserChange& fields, const Policy& policy) {
+  if (auto good = checkUserName(name, policy); !good) return good;
+  return checkFields(fields, policy);
+}
+
+base::Result<UserRow> insertUser(Txn& txn, OpenKeys& keys, const Actor& by, const std::string& name,
+                                 const UserChange& fields, base::Time now) {
   auto last = txn.number(kLastUser);
   if (!last) return std::move(last).error();
   UserRow row;
@@ -107,23 +128,8 @@ base::Result<User> addUser(Txn& txn, OpenKeys& keys, const Actor& by, const std:
   if (auto written = writeUser(txn, keys, row); !written) return std::move(written).error();
   auto recorded = record(txn, now, {Event::UserAdded, by.name, name, describe(fields)});
   if (!recorded) return std::move(recorded).error();
-  return shownUser(row, now);
+  return row;
 }
-
-base::Result<User> changeUser(Txn& txn, OpenKeys& keys, const Actor& by, const std::string& name,
-                              const UserChange& fields, base::Time now) {
-  auto row = findUser(txn, keys, name);
-  if (!row) return std::move(row).error();
-  if (!*row) return noSuchUser(name);
-  if (auto allowed = checkRights(by, (*row)->user, fields); !allowed) return std::move(allowed).error();
-  if (auto applied = apply(txn, keys, (*row)->user, fields); !applied) return std::move(applied).error();
-  if (auto written = writeUser(txn, keys, **row); !written) return std::move(written).error();
-  auto recorded = record(txn, now, {Event::UserChanged, by.name, name, describe(fields)});
-  if (!recorded) return std::move(recorded).error();
-  return shownUser(**row, now);
-}
-
-}  // namespace
 
 UserService::UserService(Vault& vault, Store& store, const base::Clock& clock, const Policy& policy)
     : vault_(vault), store_(store), clock_(clock), policy_(policy) {}
@@ -139,7 +145,9 @@ void UserService::add(const Actor& by, std::string name, UserChange fields, Repl
         if (!keys) return std::move(keys).error();
         auto now = DurableClock(clock_, policy_).now(txn);
         if (!now) return std::move(now).error();
-        return addUser(txn, **keys, by, name, fields, *now);
+        auto row = insertUser(txn, **keys, by, name, fields, *now);
+        if (!row) return std::move(row).error();
+        return shownUser(*row, *now);
       },
       std::move(reply));
 }

@@ -1,0 +1,87 @@
+// UserMove: hands users over to another server, and takes them from one. A user goes with his names, his
+// certificates and the keys that the archive has; what he has at the source is revoked there when the receipt
+// of the import comes back. Safe to use from several threads.
+#pragma once
+
+#include <string>
+
+#include "kms/pki/certificate_service.h"
+#include "kms/pki/user_package.h"
+#include "kms/tokens/durable_clock.h"
+
+namespace kms::pki {
+
+struct ExportedUser {
+  base::Bytes package;
+  Thumbprint source{};  // of this server's authority, which the importing server asks for
+  unsigned certificates = 0;
+  unsigned keys = 0;
+};
+
+struct ImportedUser {
+  std::string name;
+  Role role = Role::User;
+  unsigned certificates = 0;  // that were not here before
+  unsigned keys = 0;          // of those
+  bool again = false;         // the user was imported before
+  base::Bytes receipt;
+};
+
+struct MovedUser {
+  std::string name;
+  RevokedUser revoked;
+};
+
+// All are for administrators, wait for the disk, and are called from a thread that has no Vault::Hold and is
+// in no job or reply. Errors of all: Denied / Forbidden; Unavailable / Sealed; Corrupt / DatabaseCorrupt;
+// those of the store.
+class UserMove {
+ public:
+  // REQUIRES: all outlive it.
+  UserMove(Vault& vault, Store& store, Authority& authority, CertificateService& certificates,
+           TokenService& tokens, const base::Clock& clock, base::Rng& rng, const Policy& policy,
+           std::string organisation);
+
+  // The certificate that other servers seal users to: the one there is, while a third of its life is left.
+  // Errors: NotFound / NoAuthority; Unavailable / ClockBack, AuthorityEnded.
+  base::Result<base::Bytes> certificate(const Actor& by);
+
+  // Seals the user to `recipient`, a certificate of the other server, which the administrator has compared.
+  // The user goes on here. Errors: NotFound; Invalid (a recipient that has ended or cannot encrypt; more
+  // certificates than a package takes); Denied / ApprovalNeeded; NotFound / NoAuthority.
+  base::Result<ExportedUser> exportUser(const Actor& by, const std::string& name, base::BytesView recipient);
+
+  // Everything is checked before anything is written, in one transaction. `source`: SHA-256 of the
+  // certificate of the authority that the package must come from. The user gets the lesser of the role that
+  // he had and `most`, and no uid. Once more: what is missing is added, and the receipt given again. Errors:
+  // Invalid (altered, another source's, sealed for another server, a name or key that is none); Conflict
+  // (another user has this name).
+  base::Result<ImportedUser> importUser(const Actor& by, base::BytesView package, const Thumbprint& source,
+                                        Role most);
+
+  // Revokes what the user has here: certificates and tokens. Again is no error. Errors: Invalid (no receipt);
+  // NotFound; Denied / Forbidden where it is not for what this server has exported, or the user has got
+  // certificates since.
+  base::Result<MovedUser> confirm(const Actor& by, base::BytesView receipt);
+
+ private:
+  base::Result<UserRow> userOf(const std::string& name);
+  base::Result<MoveDocument> gather(const Actor& by, const std::string& name, const Thumbprint& recipient,
+                                    const Thumbprint& source);
+  base::Result<base::SecretBuffer> openOwn(const UserPackage& package);
+
+  Vault& vault_;
+  Store& store_;
+  Authority& authority_;
+  CertificateService& certificates_;
+  TokenService& tokens_;
+  base::Rng& rng_;
+  const Policy& policy_;
+  const std::string organisation_;
+  DurableClock clock_;
+};
+
+// What only the source can work out for a package: of this user, with just these certificates.
+MoveClaim claimOf(OpenKeys& keys, const MoveId& id, const Thumbprint& recipient, const UserRow& user);
+
+}  // namespace kms::pki

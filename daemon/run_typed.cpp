@@ -16,10 +16,11 @@ constexpr std::size_t kMaxTyped = 64;  // bytes
 // Errors: as askLine and normalPassphrase.
 Result<UnsealRequest> askMore(const base::Error& why, const base::SecretBuffer& pwd) {
   UnsealRequest more;
-  if (why.reason == Reason::SharesNeeded) {
-    auto share = askLine(why.what + ". Type it (nothing is shown):", kMaxTyped, false);
-    if (!share) return std::move(share).error();
-    more.pwd = *std::move(share);
+  if (why.reason != Reason::PassphraseNeeded) {
+    const char* const what = why.reason == Reason::Damaged ? ". Type it again" : ". Type it";
+    auto typed = askLine(why.what + what + " (nothing is shown):", kMaxTyped, false);
+    if (!typed) return std::move(typed).error();
+    more.pwd = *std::move(typed);
     return more;
   }
   auto words = askPassphrase("Passphrase of the key (nothing is shown):");
@@ -51,7 +52,8 @@ void offerTyped(Keeper& keeper, UnsealRequest typed) {
     auto opened = pwd ? keeper.unseal(std::move(typed)) : Result<void>(pwd.error());
     if (opened) return;
     const Reason reason = opened.error().reason;
-    const bool more = reason == Reason::SharesNeeded || reason == Reason::PassphraseNeeded;
+    const bool more =
+        reason == Reason::SharesNeeded || reason == Reason::PassphraseNeeded || reason == Reason::Damaged;
     if (!more || !canAsk())
       return log::warning("the typed key was refused: " + opened.error().what, rowOf(reason).event);
     auto next = askMore(opened.error(), *pwd);

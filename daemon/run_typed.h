@@ -8,7 +8,8 @@ namespace kmsd {
 
 // Nothing is asked where --medium prompt: was not given. Errors: Unavailable (no terminal); as askLine.
 base::Result<UnsealRequest> askKey(const RunOptions& options);
-// Opens with it, and asks for what it needs besides: other shares, a passphrase. What comes of it is logged.
+// Opens with it, and asks for what it needs besides: other shares, a passphrase, and once more what its check
+// character tells to be a slip. What comes of it is logged.
 void offerTyped(Keeper& keeper, UnsealRequest typed);
 
 }  // namespace kmsd

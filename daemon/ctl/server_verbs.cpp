@@ -140,8 +140,9 @@ Exit runUnseal(const Parsed& parsed) {
   if (parsed.has("accept-broken-audit") || parsed.has("accept-older"))
     remote->waitLong();  // the whole log is read, and every user
   auto answer = unseal(*remote, *secrets, parsed);
-  // Typed shares come one after another.
-  while (answer && answer->code() == "shares_needed" && (parsed.has("type") || parsed.has("typed"))) {
+  // Typed shares come one after another, and a slip of the keyboard is typed again.
+  const bool typing = parsed.has("type") || parsed.has("typed");
+  while (answer && typing && (answer->code() == "shares_needed" || answer->code() == "damaged")) {
     std::cerr << answer->document.text("detail") << "\n";
     auto typed = askLine(kKeyQuestion, kPwdMost, false);
     if (!typed) return fail(typed.error());

@@ -59,6 +59,11 @@ Result<std::vector<MovedCertificate>> allOf(StoreReader& reader, OpenKeys& keys,
   return out;
 }
 
+// As administrators agree to it.
+ApprovalSubject askedFor(const UserRow& user, const Thumbprint& recipient) {
+  return {ApprovalKind::UserExport, user.user.id, "to " + base::toHex(recipient)};
+}
+
 unsigned keysIn(const MoveDocument& document) {
   return static_cast<unsigned>(
       std::ranges::count_if(document.certificates, [](const auto& one) { return !one.key.empty(); }));
@@ -140,6 +145,8 @@ Result<MoveDocument> UserMove::gather(const Actor& by, const std::string& name, 
       auto all = allOf(txn, **keys, **row, *now);
       if (!all) return std::move(all).error();
       out.certificates = *std::move(all);
+      auto spent = tokens_.approvals().spend(txn, **keys, by, askedFor(**row, recipient), *now);
+      if (!spent) return spent;
       return record(
           txn, *now,
           {Event::UserExported, by.name, name,
@@ -168,8 +175,7 @@ Result<ExportedUser> UserMove::exportUser(const Actor& by, const std::string& na
     number = (*signers)->number;
     package.source = (*signers)->authority.certificate.der;
   }
-  auto agreed = tokens_.approvals().require(
-      by, {ApprovalKind::UserExport, user->user.id, "to " + base::toHex(package.recipient)});
+  auto agreed = tokens_.approvals().ask(by, askedFor(*user, package.recipient));
   if (!agreed) return std::move(agreed).error();
   ExportedUser out;
   out.source = sha256(package.source);

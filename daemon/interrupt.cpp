@@ -20,6 +20,7 @@ struct Under {
   std::mutex mutex;
   std::vector<ReaderClient*> readers;
   std::vector<std::string> written;
+  std::string changing;
 };
 Under& under() {
   static Under all;
@@ -31,7 +32,9 @@ std::atomic<bool> interrupted{false};
 [[noreturn]] void end(Under& all) {
   for (ReaderClient* reader : all.readers) reader->stop();
   restoreTerminal();
-  if (all.written.empty()) {
+  if (!all.changing.empty()) {
+    std::cerr << "kmsd: interrupted; " << all.changing << "\n";
+  } else if (all.written.empty()) {
     std::cerr << "kmsd: interrupted; nothing was written\n";
   } else {
     std::cerr << "kmsd: interrupted; what was written may not be whole. Check before you use it:";
@@ -79,6 +82,11 @@ void InterruptWatch::remove(ReaderClient& reader) noexcept {
 void InterruptWatch::writing(const std::string& uri) {
   const std::lock_guard lock(under().mutex);
   if (std::ranges::find(under().written, uri) == under().written.end()) under().written.push_back(uri);
+}
+
+void InterruptWatch::changing(std::string what) {
+  const std::lock_guard lock(under().mutex);
+  under().changing = std::move(what);
 }
 
 void InterruptWatch::yield() noexcept {

@@ -26,6 +26,9 @@ class InterruptWatch {
   static void remove(ReaderClient& reader) noexcept;
   // The medium is being written from now on.
   static void writing(const std::string& uri);
+  // The server is being changed from now on: what is said instead of that nothing was written. A sentence
+  // without its end; empty: what was begun is done.
+  static void changing(std::string what);
   // What fails because of the signal is not told: does not return where one came.
   static void yield() noexcept;
 

@@ -163,7 +163,11 @@ Exit mediumCreate(const Parsed& parsed) {
 Exit mediumCopy(const Parsed& parsed) {
   const InterruptWatch watch;
   if (auto hard = harden(); !hard) return fail(hard.error());
-  return made(copy(parsed), "is an exact copy");
+  const Exit exit = made(copy(parsed), "is an exact copy");
+  if (exit == Exit::Yes)
+    std::cout << "It has the same id, so 'kmsd rekey' and 'kmsd medium retire' end it together with the "
+                 "original.\n";
+  return exit;
 }
 
 Exit mediumShow(const Parsed& parsed) {

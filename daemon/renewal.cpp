@@ -7,6 +7,8 @@
 
 #include "daemon/act_as_owner.h"
 #include "daemon/cli.h"
+#include "daemon/interrupt.h"
+#include "daemon/terminal.h"
 #include "hal/base/rng.h"
 #include "kms/audit/audit_writer.h"
 #include "kms/keys/vault.h"
@@ -59,11 +61,25 @@ Result<void> reseal(const OfflineServer& server, const MediaRound& round) {
       break;
     }
   }
+  InterruptWatch::changing("the root key is new, and nothing is left under the old one");
   std::cout << resealer.rows() << " rows were sealed anew; nothing is left under the old root key.\n";
   return {};
 }
 
 }  // namespace
+
+std::string_view unfinishedRenewal() noexcept {
+  return "a renewal of the root key was interrupted: the server ends it when it is opened, or 'kmsd rotate' "
+         "does";
+}
+
+Result<void> checkAllNamed(const MediaRound& round, const std::vector<base::Uuid>& leaving) {
+  if (canAsk()) return {};
+  const auto missing = round.missing();
+  if (!missing) return base::Error(missing.error());
+  const auto others = unnamed(*missing, leaving);
+  return others.empty() ? Result<void>() : notShown(others);
+}
 
 Result<bool> finishRenewal(const OfflineServer& server, const MediaRound& round) {
   const ActAsOwner owner(server.dir().root());
@@ -71,6 +87,7 @@ Result<bool> finishRenewal(const OfflineServer& server, const MediaRound& round)
   const auto due = kms::Resealer::due(server.store());
   if (!due || !*due) return due;
   std::cout << "A renewal of the root key was interrupted; it is ended now.\n";
+  InterruptWatch::changing(std::string(unfinishedRenewal()));
   if (auto done = reseal(server, round); !done) return std::move(done).error();
   return true;
 }
@@ -86,6 +103,7 @@ Result<void> renewRootKey(const OfflineServer& server, MediaRound& round,
   const auto stay = round.staying(leaving);
   std::string names;
   for (const kms::StayingSlot& slot : stay) names += (names.empty() ? "" : " ") + slot.medium.text();
+  InterruptWatch::changing("the root key may be new already; " + std::string(unfinishedRenewal()));
   const ActAsOwner owner(server.dir().root());
   if (auto acting = owner.check(); !acting) return acting;
   const auto checkpoint = kms::notedCheckpoint(server.store(), server.dir().audit());

@@ -14,6 +14,11 @@ namespace kmsd {
 base::Result<void> renewRootKey(const OfflineServer& server, MediaRound& round,
                                 const std::vector<base::Uuid>& leaving,
                                 const kms::SlotDesk::Along& also = {});
+// Whether it can come to that: without a terminal each slot must be of a medium that was shown, or in
+// `leaving`. Errors: Denied, as there; as the store's.
+base::Result<void> checkAllNamed(const MediaRound& round, const std::vector<base::Uuid>& leaving);
+// A sentence for where an interrupted one waits for its end.
+std::string_view unfinishedRenewal() noexcept;
 // Ends what an interrupted one left. False: there was nothing.
 base::Result<bool> finishRenewal(const OfflineServer& server, const MediaRound& round);
 // A new generation of the token keys.

@@ -1,14 +1,15 @@
 #include "daemon/slot_change.h"
 
+#include <algorithm>
+
 #include "hal/base/clock.h"
+#include "kms/keys/slot_facts.h"
 
 namespace kmsd {
 namespace {
 
 using base::Error;
 using base::Result;
-
-const kms::SlotDesk::Along kNothing = [](kms::Txn&) { return Result<void>(); };
 
 struct Fresh {
   hal::KeyFile file;
@@ -53,16 +54,20 @@ Result<Made> addMedium(const kms::SlotDesk& desk, const NewMedium& wanted, KeyWr
   const base::Uuid medium = fresh->file.identity->medium;
   if (auto written = writer.write(fresh->text.bytes()); !written) return std::move(written).error();
   if (auto proved = prove(desk, *fresh, wanted, writer); !proved) return std::move(proved).error();
-  if (auto added = desk.add(fresh->row, along(medium)); !added) return std::move(added).error();
+  if (auto added = desk.add(fresh->row, along(medium)); !added) {
+    Error why = std::move(added).error();
+    why.what += "; the key on the medium opens nothing";
+    return why;
+  }
   return Made{medium, std::move(fresh->file.key)};
 }
 
 Result<Made> rekeyMedium(const kms::SlotDesk& desk, const base::Uuid& old, const NewMedium& wanted,
-                         KeyWriter& writer, const AlongOf& along) {
+                         KeyWriter& writer, const RekeyRecords& records) {
   auto fresh = makeFresh(desk, wanted);
   if (!fresh) return std::move(fresh).error();
   const base::Uuid medium = fresh->file.identity->medium;
-  if (auto added = desk.add(fresh->row, kNothing); !added) return std::move(added).error();
+  if (auto added = desk.add(fresh->row, records.begun(medium), old); !added) return std::move(added).error();
   auto done = writer.write(fresh->text.bytes());
   // A write that tells of a failure may have come through all the same.
   auto proved = prove(desk, *fresh, wanted, writer);
@@ -71,15 +76,33 @@ Result<Made> rekeyMedium(const kms::SlotDesk& desk, const base::Uuid& old, const
     // Only a medium that shows another text than the new one does not have the new key.
     const auto back = writer.readBack();
     const bool another = back && !base::equalConstantTime(back->bytes(), fresh->text.bytes());
-    if (!another || !desk.drop(medium, kNothing))
+    if (!another || !desk.drop(medium, records.undone(medium)))
       why.what +=
-          "; the medium may have its new key, so both keys count: look with 'kmsd medium check', then "
+          "; the medium may have its new key, so both keys count: run 'kmsd rekey' with it once more, or "
           "retire " +
           old.text() + " or " + medium.text();
     return why;
   }
-  if (auto dropped = desk.drop(old, along(medium)); !dropped) return std::move(dropped).error();
+  if (auto dropped = desk.drop(old, records.ended(medium)); !dropped) return std::move(dropped).error();
   return Made{medium, std::move(fresh->file.key)};
+}
+
+Result<Settled> settleRekey(const kms::SlotDesk& desk, const base::Uuid& shown, const RekeyRecords& records) {
+  const auto slots = kms::slotFacts(desk.store());
+  if (!slots) return Error(slots.error());
+  const auto mine = std::ranges::find_if(
+      *slots, [&](const kms::SlotFacts& slot) { return slot.header && slot.header->medium == shown; });
+  if (mine == slots->end()) return kms::noSuchSlot(shown);
+  for (const kms::SlotFacts& other : *slots) {
+    if (!other.header) continue;
+    const bool before = mine->replaces == other.id;
+    if (!before && other.replaces != mine->id) continue;
+    const base::Uuid gone = other.header->medium;
+    auto dropped = desk.drop(gone, before ? records.ended(shown) : records.undone(gone));
+    if (!dropped) return std::move(dropped).error();
+    return Settled{before ? RekeyLeft::Ended : RekeyLeft::Undone, gone};
+  }
+  return Settled{};
 }
 
 }  // namespace kmsd

@@ -41,11 +41,31 @@ struct Made {
 base::Result<Made> addMedium(const kms::SlotDesk& desk, const NewMedium& wanted, KeyWriter& writer,
                              const AlongOf& along);
 
+// What is committed with each step of a rekey.
+struct RekeyRecords {
+  AlongOf begun;   // both keys count
+  AlongOf ended;   // the old one does not
+  AlongOf undone;  // the new one does not
+};
 // The medium `old` gets another key and id: the new slot is committed, then the medium is written, read back
 // and opened, and only then the old slot goes. Where the writing fails, the new slot goes again if the medium
 // shows that it does not have that key; else both stay, and the error says so. Errors: as the writer's and
 // SlotDesk's.
 base::Result<Made> rekeyMedium(const kms::SlotDesk& desk, const base::Uuid& old, const NewMedium& wanted,
-                               KeyWriter& writer, const AlongOf& along);
+                               KeyWriter& writer, const RekeyRecords& records);
+
+// What an interrupted rekey left of the medium `shown`, which just opened the desk.
+enum class RekeyLeft : std::uint8_t {
+  Nothing,
+  Ended,  // it has its new key: the slot of the old one is dropped now
+  Undone  // it has its old key: the slot of the new one is dropped now
+};
+struct Settled {
+  RekeyLeft left = RekeyLeft::Nothing;
+  base::Uuid dropped;
+};
+// Errors: as SlotDesk::drop.
+base::Result<Settled> settleRekey(const kms::SlotDesk& desk, const base::Uuid& shown,
+                                  const RekeyRecords& records);
 
 }  // namespace kmsd

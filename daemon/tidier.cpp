@@ -3,7 +3,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "daemon/log.h"
+#include "kms/audit/audit.h"
 
 namespace kmsd {
 namespace {
@@ -12,14 +15,17 @@ constexpr std::chrono::milliseconds kIdle{5'000};    // between looks when nothi
 constexpr std::chrono::milliseconds kBetween{20};    // between batches, for those who wait for the writer
 constexpr std::chrono::milliseconds kAfter{60'000};  // after a failure
 constexpr int kNice = 19;
+constexpr std::size_t kPart = 8;  // of the rows that a renewal with nobody beside it takes at once
 
 }  // namespace
 
 Tidier::Tidier(const kms::Vault& vault, kms::TokenService& tokens, kms::pki::CertificateService& certificates,
-               Damaged damaged, std::function<void()> look)
+               kms::Store& store, kms::SlotDesk::Along ended, Damaged damaged, std::function<void()> look)
     : vault_(vault),
       tokens_(tokens),
       certificates_(certificates),
+      store_(store),
+      resealer_(vault, store, std::move(ended), kPart),
       damaged_(std::move(damaged)),
       look_(std::move(look)),
       thread_([this](std::stop_token stop) { run(std::move(stop)); }) {}
@@ -49,7 +55,23 @@ base::Result<bool> Tidier::tidy() {
   if (!tokens) return tokens;
   auto certificates = certificates_.tidy();
   if (!certificates) return certificates;
-  return *tokens || *certificates;
+  auto resealed = reseal();
+  if (!resealed) return resealed;
+  return *tokens || *certificates || *resealed;
+}
+
+base::Result<bool> Tidier::reseal() {
+  auto due = kms::Resealer::due(store_);
+  if (!due || !*due) return due;
+  if (!std::exchange(resealing_, true))
+    log::warning("a renewal of the root key was interrupted; the server ends it now, and works meanwhile");
+  auto left = resealer_.step();
+  if (left && !*left) {
+    resealing_ = false;
+    log::info("the renewal of the root key is ended; nothing is left under the old one",
+              static_cast<int>(kms::Event::RootRenewalEnded));
+  }
+  return left;
 }
 
 void Tidier::rest(std::stop_token stop, std::chrono::milliseconds span) {

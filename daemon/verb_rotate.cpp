@@ -3,10 +3,12 @@
 #include <iostream>
 
 #include "daemon/act_as_owner.h"
+#include "daemon/drive_swap.h"
 #include "daemon/driver_dir.h"
 #include "daemon/harden.h"
 #include "daemon/interrupt.h"
 #include "daemon/operator_ask.h"
+#include "daemon/passphrase.h"
 #include "daemon/pin_file.h"
 #include "daemon/port_writer.h"
 #include "daemon/renewal.h"
@@ -31,7 +33,7 @@ base::Result<void> rotate(const Parsed& parsed) {
   if (!finished) return base::Error(finished.error());
   if (*finished) {
     std::cout << "Run the command again for another new root key.\n";
-    return {};
+    return parsed.has("tokens") ? renewTokenKeys(*server, round) : base::Result<void>();
   }
   if (auto done = renewRootKey(*server, round, *leaving); !done) return done;
   return parsed.has("tokens") ? renewTokenKeys(*server, round) : base::Result<void>();
@@ -57,20 +59,87 @@ base::Result<void> allowInPlace(const MediaRound& round, const ShownMedium& old)
   return {};
 }
 
-base::Result<ShownMedium> shownOf(Made made, const PortWriter& writer, const std::string& label,
-                                  const OfflineServer& server, bool removable) {
-  return ShownMedium{writer.found().id.uri(),
-                     writer.found().id,
-                     removable,
-                     std::move(made.key),
-                     kms::MediumRef{server.header().server, made.medium},
-                     label,
-                     {},
-                     made.medium};
+RekeyRecords recordsOf(const OfflineServer& server, const base::Uuid& old) {
+  const auto entry = [&server](kms::Event event, const std::string& detail) -> AlongOf {
+    return [&server, event, detail](const base::Uuid& medium) {
+      return server.records(event, medium.text(), detail);
+    };
+  };
+  return {entry(kms::Event::MediumAdded, "for the medium " + old.text() + ", which is not yet written"),
+          entry(kms::Event::MediumRekeyed, "in the place of " + old.text()),
+          entry(kms::Event::MediumRetired, "no medium was written with it")};
+}
+
+// The medium that gets another key: read, and its slot opened.
+struct Target {
+  ShownMedium medium;
+  kms::SlotDesk desk;
+};
+
+base::Result<Target> openTarget(const Parsed& parsed, const OfflineServer& server, const MediaRound& round,
+                                hal::Ask& ask) {
+  const std::string& uri = parsed.arguments().front();
+  auto swapped = swapWhereOneDrive(round, uri, "that gets another key", ask, driverDirOf(parsed));
+  if (!swapped) return std::move(swapped).error();
+  auto medium = readShown(uri, ask, driverDirOf(parsed));
+  if (!medium) return std::move(medium).error();
+  if (medium->share != 0)
+    return base::Error{base::Code::Unsupported,
+                       medium->uri +
+                           " holds a share, and all shares of a key are made together: make another set "
+                           "with 'kmsd medium add --shares', then retire the old one"};
+  auto desk = openDesk(server, *medium);
+  if (!desk) return std::move(desk).error();
+  return Target{*std::move(medium), *std::move(desk)};
+}
+
+// Writes another key onto it; then `target` is what it became.
+base::Result<void> writeAnother(const Parsed& parsed, const OfflineServer& server, hal::Ask& ask,
+                                Target& target) {
+  ShownMedium& medium = target.medium;
+  auto passphrase = newPassphrase(parsed);
+  if (!passphrase) return std::move(passphrase).error();
+  if (*passphrase) medium.passphrase = **std::move(passphrase);
+  PortWriter writer(parsed.arguments().front(), ask, driverDirOf(parsed));
+  const std::string name = medium.id ? medium.id->medium.text() : std::string(kUnnamed);
+  if (auto fit = writer.look({false, {name}}); !fit) return fit;
+  NewMedium wanted{server.header().server, medium.label, medium.phrase(), {}};
+  if (wanted.label.empty() || !medium.id) wanted.label = mediumLabel(server.header().organisation, 1);
+  const base::Uuid old = medium.medium;
+  InterruptWatch::changing("the medium may have its new key, and both count: run the command again with it");
+  auto made = rekeyMedium(target.desk, old, wanted, writer, recordsOf(server, old));
+  if (!made) return std::move(made).error();
+  InterruptWatch::changing("the medium has its new key");
+  medium.uri = writer.found().id.uri();
+  medium.place = writer.found().id;
+  medium.key = std::move(made->key);
+  medium.id = kms::MediumRef{server.header().server, made->medium};
+  medium.label = wanted.label;
+  medium.medium = made->medium;
+  std::cout << printable(medium.uri) << " has a new key and the id " << medium.medium.text()
+            << "; it was read back, and opens the server.\nAll copies of " << old.text()
+            << " open this database no more.\n";
+  return {};
+}
+
+// What an earlier run of the command left, which was interrupted. True: the medium has its new key.
+base::Result<bool> endEarlier(const OfflineServer& server, const Target& target) {
+  const base::Uuid& shown = target.medium.medium;
+  const ActAsOwner owner(server.dir().root());
+  if (auto acting = owner.check(); !acting) return std::move(acting).error();
+  const auto settled = settleRekey(target.desk, shown, recordsOf(server, shown));
+  if (!settled) return base::Error(settled.error());
+  if (settled->left == RekeyLeft::Ended)
+    std::cout << "A rekey of this medium was interrupted when it had its new key, " << shown.text()
+              << "; it is ended now.\nAll copies of " << settled->dropped.text()
+              << " open this database no more.\n";
+  if (settled->left == RekeyLeft::Undone)
+    std::cout << "A rekey of this medium was interrupted before it had its new key, "
+              << settled->dropped.text() << ", which opens nothing now.\n";
+  return settled->left == RekeyLeft::Ended;
 }
 
 base::Result<void> rekey(const Parsed& parsed) {
-  const std::string& uri = parsed.arguments().front();
   auto server = OfflineServer::open(parsed.text(kDataDirOption.name));
   if (!server) return std::move(server).error();
   OperatorAsk ask(parsed.text(kPinFileOption.name));
@@ -80,42 +149,27 @@ base::Result<void> rekey(const Parsed& parsed) {
     if (auto shown = round.show(uris); !shown) return shown;
   const auto leaving = droppedMedia(parsed, *server);
   if (!leaving) return base::Error(leaving.error());
-  auto old = readShown(uri, ask, driverDirOf(parsed));
-  if (!old) return std::move(old).error();
-  if (old->share != 0)
-    return base::Error{base::Code::Unsupported, old->uri +
-                                                    " holds a share: make another set of shares, then retire "
-                                                    "the old one"};
-  auto desk = openDesk(*server, *old);
-  if (!desk) return std::move(desk).error();
-  if (auto allowed = allowInPlace(round, *old); !allowed) return allowed;
-  if (old->passphrase)
-    return base::Error{base::Code::Unsupported,
-                       "a medium with a passphrase is replaced: make another with 'kmsd medium add', then "
-                       "'kmsd medium retire " +
-                           old->medium.text() + "'"};
-
-  PortWriter writer(uri, ask, driverDirOf(parsed));
-  const std::string name = old->id ? old->id->medium.text() : std::string(kUnnamed);
-  if (auto fit = writer.look({false, {name}}); !fit) return fit;
-  NewMedium wanted{server->header().server, old->label, nullptr, {}};
-  if (wanted.label.empty() || !old->id) wanted.label = mediumLabel(server->header().organisation, 1);
-  const base::Uuid gone = old->medium;
-  auto made = rekeyMedium(*desk, gone, wanted, writer, [&](const base::Uuid& medium) {
-    return server->records(kms::Event::MediumRekeyed, medium.text(), "in the place of " + gone.text());
-  });
-  if (!made) return std::move(made).error();
-  std::cout << printable(writer.found().id.uri()) << " has a new key and the id " << made->medium.text()
-            << "; it was read back, and opens the server.\nAll copies of " << gone.text()
-            << " open this database no more.\n";
-  if (parsed.has(kNoRotateOption.name)) {
+  auto target = openTarget(parsed, *server, round, ask);
+  if (!target) return std::move(target).error();
+  const bool rotates = !parsed.has(kNoRotateOption.name);
+  const auto had = endEarlier(*server, *target);
+  if (!had) return base::Error(had.error());
+  const base::Uuid old = target->medium.medium;
+  if (!*had)
+    if (auto allowed = allowInPlace(round, target->medium); !allowed) return allowed;
+  if (rotates) {
+    std::vector<base::Uuid> named = *leaving;
+    named.push_back(old);
+    if (auto all = checkAllNamed(round, named); !all) return all;
+  }
+  if (!*had)
+    if (auto written = writeAnother(parsed, *server, ask, *target); !written) return written;
+  if (!rotates) {
     std::cout << withoutRotation() << "\n";
     return {};
   }
-  auto shown = shownOf(*std::move(made), writer, wanted.label, *server, old->removable);
-  if (!shown) return std::move(shown).error();
-  round.drop(gone);
-  if (auto taken = round.take(*std::move(shown)); !taken) return taken;
+  round.drop(old);
+  if (auto taken = round.take(std::move(target->medium)); !taken) return taken;
   if (auto done = finishRenewal(*server, round); !done) return std::move(done).error();
   auto rotated = renewRootKey(*server, round, *leaving);
   if (rotated) return rotated;
@@ -146,8 +200,9 @@ constexpr OptionSpec kRotateOptions[] = {
      "", false, false, true},
     kPinFileOption,
     kDriverDirOption};
-constexpr OptionSpec kRekeyOptions[] = {kDataDirOption,  kShownOption,   kDropOption,
-                                        kNoRotateOption, kPinFileOption, kDriverDirOption};
+constexpr OptionSpec kRekeyOptions[] = {kDataDirOption,  kShownOption,      kDropOption,
+                                        kNoRotateOption, kPassphraseOption, kPassphraseFileOption,
+                                        kPinFileOption,  kDriverDirOption};
 constexpr ArgumentSpec kUri[] = {{"URI", "the medium that gets another key"}};
 
 }  // namespace

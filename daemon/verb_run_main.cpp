@@ -6,6 +6,7 @@
 
 #include "daemon/audit_check.h"
 #include "daemon/data_dir.h"
+#include "daemon/database_loss.h"
 #include "daemon/handshake_log.h"
 #include "daemon/harden.h"
 #include "daemon/http/background.h"
@@ -18,8 +19,8 @@
 #include "daemon/log.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
-#include "daemon/pin_file.h"
 #include "daemon/reader_children.h"
+#include "daemon/reasons.h"
 #include "daemon/restore_look.h"
 #include "daemon/run_certificates.h"
 #include "daemon/run_events.h"
@@ -70,6 +71,12 @@ std::optional<Watchdog> watchdogOver(Keeper& keeper, http::Server& server, Servi
                                  std::move(all), std::move(events));
 }
 
+// On record with the end of a renewal of the root key that was interrupted.
+kms::SlotDesk::Along recordsRenewalEnd(const base::Uuid& server) {
+  return [entry = kms::AuditEntry{kms::Event::RootRenewalEnded, "kmsd", server.text(), "by the server"}](
+             kms::Txn& txn) { return kms::record(txn, base::systemClock().now(), entry); };
+}
+
 // Also with what our own authority has signed; `parts` is null where there is no database.
 base::Result<void> useTls(http::Server& server, const http::TlsFiles& files, Services* parts) {
   const auto own = parts != nullptr ? parts->pki->status().authorities() : std::vector<base::Bytes>();
@@ -112,45 +119,6 @@ std::vector<Metrics::RouteName> routeNames() {
   for (const http::Route& route : http::routes())
     names.push_back({std::string(route.method), std::string(route.path)});
   return names;
-}
-
-KeeperOptions keeperOptions(const RunOptions& options, const DataDir& dir, const base::Uuid& id) {
-  KeeperOptions keeping;
-  keeping.server = id;
-  keeping.reader.uris = options.media;
-  keeping.reader.driverDir = options.driverDir;
-  keeping.reader.mediumEpoch = options.mediumEpoch;
-  keeping.onRemoval = options.onRemoval;
-  keeping.grace = options.grace;
-  keeping.acceptOlder = options.acceptOlder;
-  keeping.pinFile = options.pinFile;
-  if (!options.pinFile.empty())
-    if (const auto pin = readPinFile(options.pinFile); !pin)
-      log::warning("no card gets a PIN until this is mended: " + pin.error().what);
-  keeping.cardsFile = dir.cards();
-  return keeping;
-}
-
-PkiOptions pkiOptions(const RunOptions& options, const DataDir& dir, const ServerHeader& header) {
-  PkiOptions out;
-  out.policy = options.certificates;
-  out.addresses = options.addresses;
-  out.organisation = header.organisation;
-  out.directory = dir.published();
-  return out;
-}
-
-// The audit log over the services; none where there is no database. It writes from now on, sealed or not.
-void startAudit(std::optional<kms::AuditLog>& audit, Services* parts, const DataDir& dir,
-                const base::Uuid& id, RunEvents& events) {
-  if (parts == nullptr) return;
-  kms::AuditOptions options;
-  options.directory = dir.audit();
-  options.server = id;
-  options.formerMacs = kms::formerMacsOf(parts->vault);
-  audit.emplace(*parts->store, kms::auditMacOf(parts->vault), options, base::systemClock(),
-                events.auditEvents());
-  parts->gated.attach(&*audit);
 }
 
 // `parts` is null, and `audit` empty, where there is no database.
@@ -242,27 +210,35 @@ struct Workers {
   }
 };
 
-// Runs until a signal; without a database it gives the lock free, and ends with nothing when it was restored.
-// Errors: what keeps it from starting.
-base::Result<std::optional<Exit>> serve(const Parsed& parsed, const RunOptions& options, const DataDir& dir,
-                                        const ServerHeader& header, UnsealRequest typed, base::Fd lock) {
+struct Served {
+  std::optional<Exit> exit;         // none: to be called again, since the database was restored
+  std::optional<base::Error> lost;  // or lost: then without it
+};
+
+// Runs until a signal. Without a database, which `lost` says or it finds itself, it gives the lock free and
+// waits for a restore. `look`: at what could not be used. Errors: what keeps it from starting.
+base::Result<Served> serve(const Parsed& parsed, const RunOptions& options, const DataDir& dir,
+                           const ServerHeader& header, UnsealRequest typed, base::Fd lock,
+                           std::optional<base::Error> fault, std::optional<RestoreLook>& look) {
   const base::Uuid& id = header.server;
   const Signals signals;
   Metrics metrics(routeNames());
   kms::SqliteOptions storing;
   storing.committed = [&metrics](std::size_t jobs, auto took) { metrics.committed(jobs, took); };
-  std::optional<base::Error> fault;
+  DatabaseLoss loss;
+  storing.damaged = [&loss](const base::Error& why) { loss.tell(why); };
   auto services =
-      openServices(dir, id, std::move(storing), options.policy, pkiOptions(options, dir, header), fault);
+      openServices(dir, header, std::move(storing), options.policy, pkiOptions(options, dir, header), fault);
   if (!services) return std::move(services).error();
   Services* parts = services->get();
 
   RunEvents events(parts != nullptr ? parts->store.get() : nullptr, base::systemClock());
   std::optional<kms::AuditLog> audit;
   startAudit(audit, parts, dir, id, events);
-  std::optional<RestoreLook> look;
-  if (parts == nullptr) {
-    look.emplace(dir);
+  if (parts != nullptr) {
+    look.reset();
+  } else {
+    if (!look) look.emplace(dir);
     lock.reset();
   }
   KeeperOptions keeping = keeperOptions(options, dir, id);
@@ -275,6 +251,10 @@ base::Result<std::optional<Exit>> serve(const Parsed& parsed, const RunOptions& 
                     : std::nullopt,
                 fault, base::systemClock(), events.events());
   const AuditWatch watch(events, keeper);
+  const LossWatch lossWatch(loss, [&keeper](const base::Error& why) {
+    log::error(why.what, rowOf(why.reason).event);
+    keeper.loseDatabase(why);
+  });
   addKeeperGauges(metrics, keeper);
   if (audit) addAuditGauges(metrics, *audit);
   http::Api api = apiOver(keeper, parts, audit, events);
@@ -309,13 +289,19 @@ base::Result<std::optional<Exit>> serve(const Parsed& parsed, const RunOptions& 
   auto watchdog = watchdogOver(keeper, server, parts);
   std::optional<Tidier> tidier;
   if (parts != nullptr)
-    tidier.emplace(parts->vault, parts->tokens, parts->pki->certificates(), api.databaseDamaged,
-                   [&certificates] { certificates->look(); });
+    tidier.emplace(parts->vault, parts->tokens, parts->pki->certificates(), parts->gated,
+                   recordsRenewalEnd(id), api.databaseDamaged, [&certificates] { certificates->look(); });
   if (typed.pwd) offerTyped(keeper, std::move(typed));
 
-  const auto restored = look ? [&look] { return look->restored(); } : std::function<bool()>();
-  const int signal = signals.wait([&reload] { reload.run(); }, restored);
-  log::info(signal == 0 ? "the data directory was restored; opening it" : "stopping");
+  Served served;
+  const int signal = signals.wait([&reload] { reload.run(); },
+                                  [&] {
+                                    served.lost = keeper.lostDatabase();
+                                    return served.lost || (look && look->restored());
+                                  });
+  log::info(signal != 0   ? "stopping"
+            : served.lost ? "going on without the database; the data directory may be restored"
+                          : "the data directory was restored; opening it");
   if (signal != 0) notifyStopping();
   watchdog.reset();
   tidier.reset();
@@ -331,9 +317,9 @@ base::Result<std::optional<Exit>> serve(const Parsed& parsed, const RunOptions& 
     parts->vault.seal();
     audit->stop();
   }
-  if (signal == 0) return std::optional<Exit>();
+  if (signal == 0) return served;
   log::info("stopped");
-  return std::optional(signal == SIGINT ? Exit::Interrupted : Exit::Yes);
+  return Served{signal == SIGINT ? Exit::Interrupted : Exit::Yes, std::nullopt};
 }
 
 // A moved server starts only where it is told that it stays.
@@ -351,18 +337,26 @@ Exit run(const Parsed& parsed) {
   if (!options) return fail(options.error());
   log::start(errorIsJournal());
   const DataDir dir(options->root);
+  std::optional<RestoreLook> look;
+  std::optional<base::Error> lost;
   for (bool first = true;; first = false) {
     auto header = dir.header();
     if (!header && header.error().code == base::Code::Corrupt) log::error(header.error().what, 5058);
     if (!header) return fail(header.error());
-    auto lock = dir.lock();
-    if (!lock) return fail(lock.error());
+    base::Result<base::Fd> lock = base::Fd();
+    if (!lost) lock = dir.lock();
+    if (!lock && first) return fail(lock.error());
+    // Who restored it is not done, or somebody came in between: it is tried again when the lock is free.
+    if (!lock) lost = base::Error{base::Code::Unavailable, lock.error().what, base::Reason::DatabaseCorrupt};
     if (auto stays = settleMove(dir, options->unmove); !stays) return fail(stays.error());
     auto typed = first ? askKey(*options) : UnsealRequest{};
     if (!typed) return fail(typed.error());
-    auto exit = serve(parsed, *options, dir, *header, *std::move(typed), *std::move(lock));
-    if (!exit) return fail(exit.error());
-    if (*exit) return **exit;
+    auto served = serve(parsed, *options, dir, *header, *std::move(typed),
+                        lock ? *std::move(lock) : base::Fd(), std::move(lost), look);
+    if (!served) return fail(served.error());
+    if (served->exit) return *served->exit;
+    lost = std::move(served->lost);
+    if (lost) look.emplace(dir);  // now that nothing of ours writes to it
   }
 }
 

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "daemon/act_as_owner.h"
+#include "daemon/drive_swap.h"
 #include "daemon/driver_dir.h"
 #include "daemon/harden.h"
 #include "daemon/interrupt.h"
@@ -17,8 +18,6 @@
 namespace kmsd {
 namespace {
 
-constexpr std::size_t kMaxTyped = 64;  // bytes
-
 // "Acme 3": the first number that no slot has.
 std::string freeLabel(const OfflineServer& server, const std::vector<kms::SlotFacts>& slots) {
   for (std::size_t number = slots.size() + 1;; ++number) {
@@ -27,27 +26,6 @@ std::string freeLabel(const OfflineServer& server, const std::vector<kms::SlotFa
         slots, [&](const kms::SlotFacts& slot) { return slot.header && slot.header->label == label; });
     if (!taken) return label;
   }
-}
-
-// The medium to make may be meant for the drive that the opening one is in.
-base::Result<void> swapWhereOneDrive(const MediaRound& round, const std::string& uri, hal::Ask& ask,
-                                     const std::filesystem::path& driverDir) {
-  const bool removable = round.first().removable && round.first().uri != kPromptUri;
-  if (!removable) return {};
-  auto port = MediumPort::open(uri, false, &ask, driverDir);
-  if (!port) return std::move(port).error();
-  Found places[2];
-  places[0].id = round.first().place;
-  places[1].id = port->id();
-  if (checkDistinct({places[0], places[1]})) return {};
-  if (!canAsk())
-    return base::Error{base::Code::Invalid,
-                       uri +
-                           " is both the medium that opens the server and the one to make; swapping disks "
-                           "needs a terminal"};
-  auto swapped = askLine("Take out the disk, insert the one to write, and press Enter:", kMaxTyped, true);
-  if (!swapped) return std::move(swapped).error();
-  return {};
 }
 
 base::Result<void> add(const Parsed& parsed) {
@@ -60,7 +38,8 @@ base::Result<void> add(const Parsed& parsed) {
   OperatorAsk ask(parsed.text(kPinFileOption.name));
   MediaRound round(*server, ask, driverDirOf(parsed));
   if (auto shown = round.show(parsed.texts(kShownOption.name)); !shown) return shown;
-  if (auto swapped = swapWhereOneDrive(round, uri, ask, driverDirOf(parsed)); !swapped) return swapped;
+  if (auto swapped = swapWhereOneDrive(round, uri, "to write", ask, driverDirOf(parsed)); !swapped)
+    return swapped;
   PortWriter writer(uri, ask, driverDirOf(parsed));
   if (auto fit = writer.look({parsed.has("format"), parsed.texts("destroy-key")}); !fit) return fit;
   if (writer.found().identity && round.has(writer.found().identity->medium))
@@ -86,6 +65,14 @@ void sayRetired(const base::Uuid& id) {
   std::cout << "The medium " << id.text() << " and all copies of it open this database no more.\n";
 }
 
+// Where it was retired and the renewal of the root key did not come to its end, that is said.
+base::Error notThere(const OfflineServer& server, const base::Uuid& id) {
+  base::Error why = kms::noSuchSlot(id);
+  const auto due = kms::Resealer::due(server.store());
+  if (due && *due) why.what += "; " + std::string(unfinishedRenewal());
+  return why;
+}
+
 base::Result<void> retire(const Parsed& parsed) {
   const auto id = mediumIdOf(parsed.arguments().front());
   if (!id) return base::Error(id.error());
@@ -94,7 +81,7 @@ base::Result<void> retire(const Parsed& parsed) {
   const auto slots = kms::slotFacts(server->store());
   if (!slots) return base::Error(slots.error());
   const auto is = [&](const kms::SlotFacts& slot) { return slot.header && slot.header->medium == *id; };
-  if (std::ranges::none_of(*slots, is)) return kms::noSuchSlot(*id);
+  if (std::ranges::none_of(*slots, is)) return notThere(*server, *id);
   if (std::ranges::none_of(*slots, [&](const auto& slot) { return slot.header && !is(slot); }))
     return kms::lastSlot(*id);
   auto leaving = droppedMedia(parsed, *server);
@@ -115,6 +102,7 @@ base::Result<void> retire(const Parsed& parsed) {
     if (done) sayRetired(*id);
     return done;
   }
+  InterruptWatch::changing("the medium may be retired; 'kmsd medium list --slots' shows it");
   const ActAsOwner owner(server->dir().root());
   if (auto acting = owner.check(); !acting) return acting;
   auto dropped =

@@ -1,4 +1,5 @@
 // Rows of former root keys are sealed anew.
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -68,7 +69,7 @@ Result<bool> Resealer::stepTable(Txn& txn, OpenKeys& keys, std::size_t which, st
   const Work& work = kWork[which];
   const auto after = numberOf(txn, work.mark, kBegin);
   if (!after) return Error(after.error());
-  const auto rows = txn.list(work.table, *after, work.limit);
+  const auto rows = txn.list(work.table, *after, std::max<std::size_t>(1, work.limit / part_));
   if (!rows) return Error(rows.error());
   if (rows->empty()) return false;
   for (const SealedRow& row : *rows) {

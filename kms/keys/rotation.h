@@ -31,9 +31,10 @@ base::Result<void> renewRoot(const SlotDesk& desk, const std::vector<StayingSlot
 // moment, another one goes on where it was.
 class Resealer {
  public:
-  // Vault and store outlive it. `atEnd` is committed with the end.
-  Resealer(const Vault& vault, Store& store, SlotDesk::Along atEnd = {})
-      : vault_(vault), store_(store), atEnd_(std::move(atEnd)) {}
+  // Vault and store outlive it. `atEnd` is committed with the end. `part`: batches of that part of the usual
+  // size, where others wait for the writer.
+  Resealer(const Vault& vault, Store& store, SlotDesk::Along atEnd = {}, std::size_t part = 1)
+      : vault_(vault), store_(store), atEnd_(std::move(atEnd)), part_(part) {}
 
   // Whether rows are left. Errors: as the store's.
   static base::Result<bool> due(Store& store);
@@ -51,6 +52,7 @@ class Resealer {
   const Vault& vault_;
   Store& store_;
   const SlotDesk::Along atEnd_;
+  const std::size_t part_;
   std::uint64_t rows_ = 0;
 };
 

@@ -70,7 +70,7 @@ Result<void> SlotDesk::prove(const SlotRow& row, const base::MasterKey& key,
   return proved;
 }
 
-Result<void> SlotDesk::add(SlotRow row, const Along& along) const {
+Result<void> SlotDesk::add(SlotRow row, const Along& along, const std::optional<base::Uuid>& replaces) const {
   const auto made = parseSlotHeader(row.header);
   if (!made) return Error(made.error());
   return store_->writeAndWait([&](Txn& txn) -> Result<void> {
@@ -79,16 +79,21 @@ Result<void> SlotDesk::add(SlotRow row, const Along& along) const {
     if (present->size() >= kMost)
       return Error{Code::Conflict, "there are " + std::to_string(kMost) +
                                        " key slots, and no more can be; retire a medium first"};
+    std::optional<std::int64_t> old;
     for (const SlotFacts& slot : *present) {
       if (!slot.header) continue;
+      if (replaces && slot.header->medium == *replaces) old = slot.id;
       if (slot.header->medium == made->medium)
         return Error{Code::Conflict, "the medium " + made->medium.text() + " has a key slot already"};
       if (slot.header->rootGeneration != opened_.rootGeneration) return changed();
     }
+    if (replaces && !old) return noSuchSlot(*replaces);
     const auto id = newSlotId(txn);
     if (!id) return Error(id.error());
     row.id = *id;
     if (auto added = txn.addSlot(row); !added) return added;
+    if (old)
+      if (auto noted = noteReplaces(txn, row.id, *old); !noted) return noted;
     return along(txn);
   });
 }

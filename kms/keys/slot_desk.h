@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "kms/keys/founding.h"
 #include "kms/keys/slot_choice.h"
@@ -35,9 +36,11 @@ class SlotDesk {
   base::Result<void> prove(const SlotRow& row, const base::MasterKey& key,
                            const base::SecretBuffer* passphrase) const;
 
-  // The slot counts from now on. Errors: Conflict (its medium has a slot, too many slots, another root key
-  // meanwhile); as the store's.
-  base::Result<void> add(SlotRow row, const Along& along) const;
+  // The slot counts from now on. `replaces`: the medium whose slot goes when this one's is proved, which is
+  // noted (SlotFacts::replaces). Errors: Conflict (its medium has a slot, too many slots, another root key
+  // meanwhile); NotFound (no slot of `replaces`); as the store's.
+  base::Result<void> add(SlotRow row, const Along& along,
+                         const std::optional<base::Uuid>& replaces = std::nullopt) const;
   // The slot of this medium is gone. Errors: NotFound (no such slot); Denied (the last one that can be read);
   // as the store's.
   base::Result<void> drop(const base::Uuid& medium, const Along& along) const;

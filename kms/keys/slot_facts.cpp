@@ -5,10 +5,13 @@
 namespace kms {
 namespace {
 
-constexpr std::string_view kLastId = "slot_last_id";  // the highest that was ever given
-constexpr std::string_view kUsed = "slot_used_";      // and the slot's id: seconds since 1970
+constexpr std::string_view kLastId = "slot_last_id";      // the highest that was ever given
+constexpr std::string_view kUsed = "slot_used_";          // and the slot's id: seconds since 1970
+constexpr std::string_view kReplaces = "slot_replaces_";  // and the slot's id: the id of another
 
-std::string usedName(std::int64_t slot) { return std::string(kUsed) + std::to_string(slot); }
+std::string nameFor(std::string_view name, std::int64_t slot) {
+  return std::string(name) + std::to_string(slot);
+}
 
 }  // namespace
 
@@ -25,9 +28,12 @@ base::Result<std::vector<SlotFacts>> slotFacts(StoreReader& reader) {
     } else {
       facts.fault = header.error().what;
     }
-    const auto used = reader.number(usedName(row.id));
+    const auto used = reader.number(nameFor(kUsed, row.id));
     if (!used) return base::Error(used.error());
     if (*used) facts.lastUsed = base::Time(std::chrono::seconds(**used));
+    const auto old = reader.number(nameFor(kReplaces, row.id));
+    if (!old) return base::Error(old.error());
+    if (*old && std::ranges::find(*rows, **old, &SlotRow::id) != rows->end()) facts.replaces = *old;
     all.push_back(std::move(facts));
   }
   return all;
@@ -46,7 +52,11 @@ base::Result<std::vector<SlotFacts>> slotFacts(Store& store) {
 }
 
 base::Result<void> noteSlotUsed(Txn& txn, std::int64_t slot, base::Time at) {
-  return txn.setNumber(usedName(slot), at.time_since_epoch().count());
+  return txn.setNumber(nameFor(kUsed, slot), at.time_since_epoch().count());
+}
+
+base::Result<void> noteReplaces(Txn& txn, std::int64_t id, std::int64_t old) {
+  return txn.setNumber(nameFor(kReplaces, id), old);
 }
 
 base::Error lastSlot(const base::Uuid& medium) {

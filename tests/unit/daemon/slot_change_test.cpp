@@ -6,6 +6,7 @@
 #include <random>
 
 #include "hal/key_disk.h"
+#include "kms/keys/slot_facts.h"
 #include "tests/support/power_cut.h"
 #include "tests/support/setting.h"
 #include "tests/unit/hal/memory_device.h"
@@ -92,6 +93,27 @@ class SlotChangeTest : public ::testing::Test {
                         std::nullopt, "disk"};
     return bool(kms::Vault(*f.store, f.server, base::systemRng()).check(offer));
   }
+  // The same command once more, with the disk as it is: ends or takes back what was begun.
+  base::Result<kmsd::Settled> again(MemoryDevice& device) {
+    const auto text = hal::readKeyDisk(device, soon());
+    if (!text) return base::Error(text.error());
+    const auto key = hal::parseKeyFile(text->bytes());
+    if (!key) return base::Error(key.error());
+    auto copy = base::MasterKey::fromBytes(key->key.bytes());
+    const kms::KeyOffer offer{*std::move(copy), kms::MediumRef{key->identity->server, key->identity->medium},
+                              std::nullopt, "disk"};
+    const auto desk = kms::SlotDesk::open(*f.store, f.server, offer, f.clock, base::systemRng());
+    if (!desk) return base::Error(desk.error());
+    return kmsd::settleRekey(*desk, key->identity->medium, {along_, along_, along_});
+  }
+  // Two slots, as before and after; the disk opens.
+  void expectSettled(MemoryDevice& device) {
+    const auto settled = again(device);
+    ASSERT_TRUE(settled) << settled.error().what;
+    EXPECT_EQ(f.slots().size(), 2U);
+    EXPECT_TRUE(opens(device) && opens(kSecond));
+    EXPECT_EQ(again(device)->left, kmsd::RekeyLeft::Nothing);
+  }
   bool opens(unsigned medium) {
     return bool(kms::Vault(*f.store, f.server, base::systemRng()).check(f.offer(medium, medium)));
   }
@@ -105,7 +127,7 @@ class SlotChangeTest : public ::testing::Test {
   base::Result<void> rekey(kmsd::KeyWriter& writer) {
     auto desk = deskOf(*f.store, f, kFirst);
     if (!desk) return std::move(desk).error();
-    auto made = kmsd::rekeyMedium(*desk, uuid(kFirst), wanted(), writer, along_);
+    auto made = kmsd::rekeyMedium(*desk, uuid(kFirst), wanted(), writer, {along_, along_, along_});
     if (!made) return std::move(made).error();
     return {};
   }
@@ -190,6 +212,12 @@ TEST_F(SlotChangeTest, ADiskThatIsPulledWhenItWasWrittenKeepsItsNewKey) {
   ASSERT_FALSE(done);
   EXPECT_NE(done.error().what.find("both keys count"), std::string::npos) << done.error().what;
   EXPECT_TRUE(opens(*device_) && opens(kFirst) && opens(kSecond));
+  const auto facts = *kms::slotFacts(*f.store);
+  ASSERT_EQ(facts.size(), 3U);
+  EXPECT_EQ(facts[2].replaces, facts[0].id);
+  EXPECT_EQ(again(*device_)->left, kmsd::RekeyLeft::Ended);
+  EXPECT_FALSE(opens(kFirst));
+  expectSettled(*device_);
 }
 
 TEST_F(SlotChangeTest, AnAddThatIsCutAtEachWriteOfTheDisk) {
@@ -242,6 +270,7 @@ TEST_F(SlotChangeTest, ARekeyThatIsCutAtEachWriteLeavesAMediumThatOpens) {
     DiskWriter writer(device, hal::Overwrite::Key);
     const bool wasCut = cutServer(n, [&] { return rekey(writer); });
     EXPECT_TRUE(opens(device));
+    expectSettled(device);
     if (!wasCut) break;
     last = n;
     ASSERT_LT(n, 400U);
@@ -253,6 +282,7 @@ TEST_F(SlotChangeTest, ARekeyThatIsCutAtEachWriteLeavesAMediumThatOpens) {
     DiskWriter writer(device, hal::Overwrite::Key);
     cutServer(n, [&] { return rekey(writer); });
     EXPECT_TRUE(opens(device));
+    expectSettled(device);
   }
   for (std::size_t cut = 0; cut < 2; ++cut) {  // of the disk, which is written once
     begin();
@@ -262,6 +292,7 @@ TEST_F(SlotChangeTest, ARekeyThatIsCutAtEachWriteLeavesAMediumThatOpens) {
     DiskWriter writer(device, hal::Overwrite::Key, [this] { disk_->cutAt(1); });
     EXPECT_EQ(afterwards(rekey(writer), cut), cut == 0);
     EXPECT_TRUE(opens(device));
+    expectSettled(device);
   }
   std::cout << last << " writes of the server, " << last + rounds - 1 << " cuts\n";
 }

@@ -121,7 +121,7 @@ base::Result<void> NewMedia::writeOne(One& one) {
   if (one.inTurn) {
     const std::string name =
         "share " + std::to_string(one.file->share->number) + " of " + std::to_string(shares_.total);
-    auto id = writeTurn({one.uri, name, &ask_, driverDir_}, *one.file, consents_);
+    auto id = writeTurn({one.uri, name, &ask_, driverDir_, keep_}, *one.file, consents_);
     if (!id) return std::move(id).error();
     one.written = id->uri();
     return {};

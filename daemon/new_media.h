@@ -30,6 +30,8 @@ class NewMedia {
   base::Result<void> look(const Wish& wish, Consents consents);
   // All keys open only together with it; as normalPassphrase gives it.
   void protect(base::SecretBuffer passphrase) { passphrase_ = std::move(passphrase); }
+  // Media that are not written in their turn, whatever somebody types.
+  void keep(std::vector<base::Uuid> media) { keep_ = std::move(media); }
   // A random key, an id and a label for each.
   base::Result<void> generate(const base::Uuid& server, std::string_view organisation, base::Time now,
                               base::Rng& rng);
@@ -63,6 +65,7 @@ class NewMedia {
   OperatorAsk ask_;
   std::vector<One> media_;
   Consents consents_;
+  std::vector<base::Uuid> keep_;
   kms::Share shares_{};
   std::optional<base::MasterKey> split_;  // the key that the shares give
   hal::MediumIdentity set_;

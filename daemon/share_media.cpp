@@ -1,5 +1,6 @@
 #include "daemon/share_media.h"
 
+#include <algorithm>
 #include <charconv>
 #include <iostream>
 
@@ -33,6 +34,9 @@ Result<hal::MediumId> writeOnce(const Turn& turn, const hal::KeyFile& file, Cons
   if (!found) return std::move(found).error();
   if (found->identity && found->identity->medium == file.identity->medium)
     return Error{Code::Conflict, "this medium holds a share of the same key already; insert another one",
+                 base::Reason::MediumHoldsKey};
+  if (found->identity && std::ranges::find(turn.keep, found->identity->medium) != turn.keep.end())
+    return Error{Code::Conflict, "this is the medium that opened the server; insert another one",
                  base::Reason::MediumHoldsKey};
   auto consent = agreeTo(*found, consents);
   if (!consent) return std::move(consent).error();

@@ -30,6 +30,7 @@ struct Turn {
   std::string name;  // "share 2 of 3"
   hal::Ask* ask = nullptr;
   std::filesystem::path driverDir{};
+  std::vector<base::Uuid> keep{};  // ids of media that are not written, whatever somebody types
 };
 
 // Asks for the medium, until one is written and read back: what is wrong with a medium is told, and another

@@ -43,6 +43,9 @@ base::Result<void> addShares(const Parsed& parsed) {
   auto passphrase = newPassphrase(parsed);
   if (!passphrase) return std::move(passphrase).error();
   if (*passphrase) media.protect(**std::move(passphrase));
+  std::vector<base::Uuid> openers;
+  for (const ShownMedium& shown : round.shown()) openers.push_back(shown.medium);
+  media.keep(std::move(openers));
   const Consents consents{parsed.has("format"), parsed.texts("destroy-key")};
   if (auto fit = media.look({parsed.arguments(), {}, *shares}, consents); !fit) return fit;
   for (const base::Uuid& held : media.held())

@@ -61,7 +61,8 @@ constexpr ProseSection kKmsdMore[] = {
      {}},
     {"SHARES",
      "*kmsd setup --shares 2/3* splits the key over three media, any two of which open the server; fewer "
-     "tell nothing of it. Each says its number and the id of its set. They are inserted "
+     "tell nothing of it. *kmsd medium add --shares* makes a further key in shares. Each says its number and "
+     "the id of its set. They are inserted "
      "together, or one after another in one drive: *kmsctl status* says how many were read. They are "
      "forgotten after ten minutes without another one. Whether a share is right shows only when enough of "
      "them are there; with one more than needed the wrong one is named.\n\n"
@@ -70,7 +71,8 @@ constexpr ProseSection kKmsdMore[] = {
      {}},
     {"PASSPHRASES",
      "A key that was made with *--passphrase* opens only together with it: the server waits sealed until "
-     "*kmsctl unseal* has asked for it. It is kept nowhere, so it is asked for after each start. Letters "
+     "*kmsctl unseal* has asked for it. It is kept nowhere, so it is asked for after each start. "
+     "*kmsd medium copy* makes a copy that opens with the same passphrase. Letters "
      "count the same however the keyboard composes them; blanks and capitals count as they are.",
      {}},
     {"HTTPS",
@@ -103,8 +105,10 @@ constexpr ProseSection kKmsdMore[] = {
      "A copy of the data directory, file by file, has no such mark. With *--medium-epoch* the server notes "
      "on "
      "the key medium, at each unsealing, which state it has seen, and then refuses an older copy in the same "
-     "way. Only two sectors that were set aside when the disk was made are written; cards, shares and disks "
-     "without them are not. Only the medium that was written last knows the last state, and whoever can "
+     "way. Only two sectors that *kmsd setup* or *kmsd medium* set aside when they made the disk are "
+     "written; "
+     "cards, shares and disks without them are not. Only the medium that was written last knows the last "
+     "state, and whoever can "
      "write to "
      "it can wind that back. *kmsctl status* names it.\n\n"
      "A disk that a setup made on the new host does not open what is restored there: the ORIGINAL one does.",

@@ -154,8 +154,9 @@ Result<void> ReaderClient::writeEpoch(const hal::MediumId& id, unsigned, base::B
 }
 
 Result<base::Bytes> ReaderClientImpl::readEpoch(const hal::MediumId& id) {
-  auto reply = call(reader::Type::Epoch, "reading " + id.uri(), [&](std::uint32_t request) {
-    return reader::encode(request, reader::ReadEpoch{id, options_.readTimeout});
+  const auto timeout = options_.readTimeout;
+  auto reply = call(reader::Type::Epoch, "reading " + id.uri(), timeout, [&](std::uint32_t request) {
+    return reader::encode(request, reader::ReadEpoch{id, timeout});
   });
   if (!reply) return std::move(reply).error();
   return reader::parseEpoch(reply->body.bytes());
@@ -164,7 +165,7 @@ Result<base::Bytes> ReaderClientImpl::readEpoch(const hal::MediumId& id) {
 Result<void> ReaderClientImpl::writeEpoch(const hal::MediumId& id, unsigned which, base::BytesView sector) {
   if (!options_.mediumEpoch) return Error{Code::Denied, "media are not written here"};
   const reader::WriteEpoch message{id, options_.readTimeout, which, {sector.begin(), sector.end()}};
-  auto reply = call(reader::Type::Written, "writing " + id.uri(),
+  auto reply = call(reader::Type::Written, "writing " + id.uri(), options_.readTimeout,
                     [&](std::uint32_t request) { return reader::encode(request, message); });
   if (!reply) return std::move(reply).error();
   return {};

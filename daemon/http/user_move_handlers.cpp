@@ -23,13 +23,15 @@ using kms::pki::Thumbprint;
 struct ExportWish {
   std::string user;
   base::Bytes recipient;
+  std::string after;
 };
 
-// {"user", "recipient"}: PEM of one certificate
+// {"user", "recipient", "after"}: PEM of one certificate, and what "next" said, where this is no first call
 base::Result<ExportWish> parseExport(std::string_view body) {
   Members members(SecretJson::parse(body));
   ExportWish out;
   out.user = members.needed("user");
+  out.after = members.text("after").value_or("");
   auto certificates = kms::pki::parsePemCertificates(members.needed("recipient"));
   if (!certificates || certificates->size() != 1) {
     members.fail({Code::Invalid, "\"recipient\" must be one certificate in PEM"});
@@ -95,9 +97,10 @@ void inBackground(Call& call, const Respond& respond, Work work) {
 }
 
 Response exported(kms::pki::UserMove& move, const kms::Actor& by, const ExportWish& wish) {
-  const auto out = move.exportUser(by, wish.user, wish.recipient);
+  const auto out = move.exportUser(by, wish.user, wish.recipient, wish.after);
   if (!out) return problem(out.error());
   return answer({{"user", wish.user},
+                 {"next", out->next ? json::value(*out->next) : json::value()},
                  {"package", kms::pki::toBase64(out->package)},
                  {"source", base::toHex(out->source)},
                  {"certificates", out->certificates},
@@ -108,13 +111,14 @@ Response imported(kms::pki::UserMove& move, const kms::Actor& by, base::BytesVie
                   const ImportWish& wish) {
   const auto out = move.importUser(by, package, wish.source, wish.most);
   if (!out) return problem(out.error());
-  return answer({{"user", out->name},
-                 {"role", kms::roleName(out->role)},
-                 {"certificates", out->certificates},
-                 {"keys", out->keys},
-                 {"again", out->again},
-                 {"receipt", kms::pki::toBase64(out->receipt)}},
-                out->again ? 200 : 201);
+  return answer(
+      {{"user", out->name},
+       {"role", kms::roleName(out->role)},
+       {"certificates", out->certificates},
+       {"keys", out->keys},
+       {"again", out->again},
+       {"receipt", out->receipt.empty() ? json::value() : json::value(kms::pki::toBase64(out->receipt))}},
+      out->again ? 200 : 201);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <algorithm>
 
@@ -78,6 +79,12 @@ Method sinkMethod() {
   return method;
 }
 
+// A key that its certificate has for signatures only is not for this.
+bool mayEncrypt(X509* to) {
+  const bool rsa = EVP_PKEY_get_base_id(X509_get0_pubkey(to)) == EVP_PKEY_RSA;
+  return (X509_get_key_usage(to) & (rsa ? KU_KEY_ENCIPHERMENT : KU_KEY_AGREEMENT)) != 0;
+}
+
 // RSA with OAEP, where OpenSSL would take PKCS#1 v1.5.
 bool addRecipient(CMS_ContentInfo* cms, X509* to) {
   CMS_RecipientInfo* const info = CMS_add1_recipient_cert(cms, to, kFlags | CMS_KEY_PARAM);
@@ -114,6 +121,10 @@ Result<base::Bytes> sealFor(base::BytesView recipient, base::BytesView plain) {
   Bio content = reading(plain);
   const Cms cms(CMS_AuthEnvelopedData_create(EVP_aes_256_gcm()));
   if (!cms || !content) return failed(base::Code::Internal, "OpenSSL could not begin an envelope");
+  if (!mayEncrypt(to.get()))
+    return failed(base::Code::Invalid,
+                  "the recipient's certificate is not for encryption; take the one that "
+                  "kmsctl user import --recipient gives at the other server");
   if (!addRecipient(cms.get(), to.get()))
     return failed(base::Code::Invalid, "the key of the recipient's certificate cannot encrypt");
   const bool done = CMS_set_detached(cms.get(), 0) == 1 &&  // the content lies in it

@@ -6,10 +6,12 @@
 #include "kms/pki/archive_row.h"
 #include "kms/pki/certificate_core.h"
 #include "kms/pki/digest.h"
+#include "kms/pki/grant.h"
 #include "kms/pki/imported_row.h"
 #include "kms/pki/row_fields.h"
 #include "kms/pki/user_envelope.h"
 #include "kms/pki/user_move.h"
+#include "kms/tokens/paging.h"
 
 namespace kms::pki {
 namespace {
@@ -20,6 +22,7 @@ using base::Result;
 
 // No user's name begins so, and so no row of the index has such a MAC.
 constexpr std::string_view kClaimLabel("\0keydisk/1/user-move", 20);
+constexpr std::string_view kOriginLabel("\0keydisk/1/user-origin", 22);
 
 Result<MovedCertificate> moved(StoreReader& reader, OpenKeys& keys, const CertificateRow& row,
                                base::Time now) {
@@ -37,26 +40,58 @@ Result<MovedCertificate> moved(StoreReader& reader, OpenKeys& keys, const Certif
   return one;
 }
 
-Result<std::vector<MovedCertificate>> allOf(StoreReader& reader, OpenKeys& keys, const UserRow& user,
-                                            base::Time now) {
-  std::vector<MovedCertificate> out;
-  for (std::int64_t sequence = user.newest; sequence != 0;) {
-    if (out.size() == kMovedMost)
-      return Error{Code::Invalid, "this user has more than " + std::to_string(kMovedMost) +
-                                      " certificates, which is more than one package takes"};
+// Of no use to anybody: it has ended, and its key was never here.
+bool isSpent(const CertificateRow& row, base::Time now) {
+  return row.archived == 0 && now >= row.notAfter && !isImported(row);
+}
+
+// The row's number of the certificate that a package ended with; 0 where there was none before.
+Result<std::int64_t> numberOf(StoreReader& reader, OpenKeys& keys, const UserRow& user,
+                              const std::string& after, Thumbprint& thumbprint) {
+  if (after.empty()) return 0;
+  const auto serial = parseSerial(after);
+  if (!serial) return badAfter();
+  auto row = findCertificate(reader, keys, *serial);
+  if (!row) return std::move(row).error();
+  if (!*row || (*row)->user != user.user.id) return badAfter();
+  thumbprint = sha256((*row)->der);
+  return (*row)->sequence;
+}
+
+// Numbers of those that are newer than `after`, the newest first.
+Result<std::vector<std::int64_t>> newerThan(StoreReader& reader, OpenKeys& keys, const UserRow& user,
+                                            std::int64_t after, base::Time now) {
+  std::vector<std::int64_t> out;
+  for (std::int64_t sequence = user.newest; sequence != after;) {
     auto row = readCertificate(reader, keys, sequence);
     if (!row) return std::move(row).error();
     if (!*row || (*row)->user != user.user.id)
       return corruptRow("a user's certificate is missing or another's");
+    if (!isSpent(**row, now)) out.push_back(sequence);
     sequence = (*row)->previous;
-    if ((*row)->archived == 0 && now >= (*row)->notAfter && !isImported(**row))
-      continue;  // of no use to anybody
+  }
+  return out;
+}
+
+// As many as fit; gives the serial of the last one where there are more.
+Result<std::optional<std::string>> fill(StoreReader& reader, OpenKeys& keys,
+                                        const std::vector<std::int64_t>& newest, base::Time now,
+                                        MoveDocument& document) {
+  std::size_t size = documentSize(document);
+  std::string last;
+  for (auto at = newest.rbegin(); at != newest.rend(); ++at) {
+    auto row = readCertificate(reader, keys, *at);
+    if (!row) return std::move(row).error();
+    if (!*row) return corruptRow("a user's certificate is missing");
     auto one = moved(reader, keys, **row, now);
     if (!one) return std::move(one).error();
-    out.push_back(*std::move(one));
+    size += itemSize(*one);
+    const std::size_t count = document.certificates.size();
+    if (count == kMovedMost || (count != 0 && size > kDocumentMost)) return std::optional(last);
+    document.certificates.push_back(*std::move(one));
+    last = serialText((*row)->serial);
   }
-  std::ranges::reverse(out);
-  return out;
+  return std::optional<std::string>();
 }
 
 // As administrators agree to it.
@@ -76,14 +111,25 @@ Result<void> checkRecipient(base::BytesView der, base::Time now) {
   if (!key) return std::move(key).error();
   if (!key->canEncrypt())
     return Error{Code::Invalid, "the key of the recipient's certificate cannot encrypt"};
-  if (now >= certificate->notAfter || certificate->authority)
-    return Error{Code::Invalid,
-                 "the recipient's certificate has ended, or is an authority's; take the one that kmsctl user "
-                 "import --recipient gives at the other server"};
+  const auto refused = [](const char* why) {
+    return Error{Code::Invalid, std::string("the recipient's certificate ") + why +
+                                    "; take the one that kmsctl user import --recipient gives at the other "
+                                    "server"};
+  };
+  if (certificate->authority) return refused("is an authority's");
+  if (now >= certificate->notAfter) return refused("has ended");
+  if (now < certificate->notBefore) return refused("has not begun; is a clock wrong?");
   return {};
 }
 
 }  // namespace
+
+UserOrigin originOf(OpenKeys& keys, const UserRow& user) {
+  base::ByteWriter what;
+  what.raw(base::asBytes(kOriginLabel));
+  putNumber(what, user.user.id);
+  return keys.indexMac(Index::UserName, what.bytes());
+}
 
 MoveClaim claimOf(OpenKeys& keys, const MoveId& id, const Thumbprint& recipient, const UserRow& user) {
   base::ByteWriter what;
@@ -125,79 +171,109 @@ Result<UserRow> UserMove::userOf(const std::string& name) {
   });
 }
 
-Result<MoveDocument> UserMove::gather(const Actor& by, const std::string& name, const Thumbprint& recipient,
-                                      const Thumbprint& source) {
-  MoveDocument out;
-  rng_.fill(out.id);
-  out.recipient = recipient;
-  out.source = source;
-  auto done = store_.writeAndWait([&](Txn& txn) -> Result<void> {
-    return guarded([&]() -> Result<void> {
-      auto keys = vault_.hold();
-      if (!keys) return std::move(keys).error();
-      auto now = clock_.advanceToGrant(txn);
-      if (!now) return std::move(now).error();
-      auto row = findUser(txn, **keys, name);
-      if (!row) return std::move(row).error();
-      if (!*row) return noSuchUser(name);
-      out.user = (*row)->user;
-      out.claim = claimOf(**keys, out.id, recipient, **row);
-      auto all = allOf(txn, **keys, **row, *now);
-      if (!all) return std::move(all).error();
-      out.certificates = *std::move(all);
-      auto spent = tokens_.approvals().spend(txn, **keys, by, askedFor(**row, recipient), *now);
+// The last look at what was sealed, and what stays of it here.
+Result<void> UserMove::finishExport(const Actor& by, const MoveDocument& document, const UserRow& was) {
+  return grantAndWait(vault_, store_, clock_, [&](Txn& txn, OpenKeys& keys, base::Time now) -> Result<void> {
+    auto row = findUser(txn, keys, was.user.name);
+    if (!row) return std::move(row).error();
+    if (!*row) return noSuchUser(was.user.name);
+    if (document.last) {
+      if ((*row)->newest != was.newest)
+        return Error{Code::Conflict, was.user.name + " got a certificate while being exported; try again"};
+      auto spent = tokens_.approvals().spend(txn, keys, by, askedFor(was, document.recipient), now);
       if (!spent) return spent;
-      return record(
-          txn, *now,
-          {Event::UserExported, by.name, name,
-           std::to_string(out.certificates.size()) + " certificates, " + std::to_string(keysIn(out)) +
-               " keys, to " + base::toHex(recipient) + ", package " + base::toHex(out.id)});
-    });
+    }
+    return record(
+        txn, now,
+        {Event::UserExported, by.name, was.user.name,
+         std::to_string(document.certificates.size()) + " certificates, " + std::to_string(keysIn(document)) +
+             " keys, to " + base::toHex(document.recipient) + ", package " + base::toHex(document.id) +
+             (document.last ? "" : ", and more to come")});
   });
-  if (!done) return std::move(done).error();
+}
+
+// Reads the user anew, and puts what comes behind `after` into the document; gives `next`.
+Result<std::optional<std::string>> UserMove::gather(MoveDocument& document, UserRow& user,
+                                                    const std::string& after) {
+  using Next = std::optional<std::string>;
+  return guarded([&]() -> Result<Next> {
+    auto keys = vault_.hold();
+    if (!keys) return std::move(keys).error();
+    Next next;
+    auto read = store_.read([&](StoreReader& reader) -> Result<void> {
+      auto now = clock_.now(reader);
+      if (!now) return std::move(now).error();
+      auto row = readUser(reader, **keys, user.user.id);
+      if (!row) return std::move(row).error();
+      user = *std::move(row);
+      document.user = user.user;
+      document.origin = originOf(**keys, user);
+      auto number = numberOf(reader, **keys, user, after, document.after);
+      if (!number) return std::move(number).error();
+      auto newer = newerThan(reader, **keys, user, *number, *now);
+      if (!newer) return std::move(newer).error();
+      auto filled = fill(reader, **keys, *newer, *now, document);
+      if (!filled) return std::move(filled).error();
+      next = *std::move(filled);
+      document.last = !next;
+      if (document.last) document.claim = claimOf(**keys, document.id, document.recipient, user);
+      return {};
+    });
+    if (!read) return std::move(read).error();
+    return next;
+  });
+}
+
+Result<base::Bytes> UserMove::seal(const MoveDocument& document, base::BytesView recipient,
+                                   std::int64_t authority) {
+  UserPackage package;
+  package.id = document.id;
+  package.recipient = document.recipient;
+  auto sealed = guarded([&]() -> Result<base::Bytes> {
+    auto plain = encodeDocument(document);
+    if (!plain) return std::move(plain).error();
+    return sealFor(recipient, *plain);
+  });
+  if (!sealed) return sealed;
+  package.envelope = *std::move(sealed);
+  auto signers = authority_.number(authority);
+  if (!signers) return std::move(signers).error();
+  package.source = (*signers)->authority.certificate.der;
+  if (auto done = signPackage(package, (*signers)->authority.key); !done) return std::move(done).error();
+  base::Bytes out = encodePackage(package);
+  if (out.size() > kPackageMost)
+    return Error{Code::Invalid, "a certificate and the names of this user are more than one package takes"};
   return out;
 }
 
-Result<ExportedUser> UserMove::exportUser(const Actor& by, const std::string& name,
-                                          base::BytesView recipient) {
+Result<ExportedUser> UserMove::exportUser(const Actor& by, const std::string& name, base::BytesView recipient,
+                                          const std::string& after) {
   if (by.role < Role::Admin) return forbidden("exporting a user needs the role admin");
   auto now = clock_.now(store_);
   if (!now) return std::move(now).error();
   if (auto good = checkRecipient(recipient, *now); !good) return std::move(good).error();
   auto user = userOf(name);
   if (!user) return std::move(user).error();
-  UserPackage package;
-  package.recipient = sha256(recipient);
-  std::int64_t number = 0;
+  MoveDocument document;
+  rng_.fill(document.id);
+  document.recipient = sha256(recipient);
+  std::int64_t authority = 0;
   {
     auto signers = authority_.current();
     if (!signers) return std::move(signers).error();
-    number = (*signers)->number;
-    package.source = (*signers)->authority.certificate.der;
+    authority = (*signers)->number;
+    document.source = sha256((*signers)->authority.certificate.der);
   }
-  auto agreed = tokens_.approvals().ask(by, askedFor(*user, package.recipient));
+  auto agreed = tokens_.approvals().ask(by, askedFor(*user, document.recipient));
   if (!agreed) return std::move(agreed).error();
-  ExportedUser out;
-  out.source = sha256(package.source);
-  auto document = gather(by, name, package.recipient, out.source);
-  if (!document) return std::move(document).error();
-  out.certificates = static_cast<unsigned>(document->certificates.size());
-  out.keys = keysIn(*document);
-  package.id = document->id;
-  auto sealed = guarded([&]() -> Result<base::Bytes> {
-    auto plain = encodeDocument(*document);
-    if (!plain) return std::move(plain).error();
-    return sealFor(recipient, *plain);
-  });
-  if (!sealed) return std::move(sealed).error();
-  package.envelope = *std::move(sealed);
-  auto signers = authority_.number(number);
-  if (!signers) return std::move(signers).error();
-  if (auto done = signPackage(package, (*signers)->authority.key); !done) return std::move(done).error();
-  out.package = encodePackage(package);
-  if (out.package.size() > kPackageMost)
-    return Error{Code::Invalid, "this user has more certificates and keys than one package takes"};
-  return out;
+  auto next = gather(document, *user, after);
+  if (!next) return std::move(next).error();
+  auto package = seal(document, recipient, authority);
+  if (!package) return std::move(package).error();
+  if (auto done = finishExport(by, document, *user); !done) return std::move(done).error();
+  return ExportedUser{*std::move(package), document.source,
+                      static_cast<unsigned>(document.certificates.size()), keysIn(document),
+                      *std::move(next)};
 }
 
 Result<MovedUser> UserMove::confirm(const Actor& by, base::BytesView bytes) {

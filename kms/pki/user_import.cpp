@@ -115,19 +115,21 @@ Result<void> insertAll(Txn& txn, OpenKeys& keys, const Import& what, base::Time 
   if (!found) return std::move(found).error();
   std::set<Thumbprint> there;
   if (*found) {
+    if ((*found)->origin != what.document.origin)
+      return Error{Code::Conflict, "there is a user " + name +
+                                       " already, who was not imported from there; nothing is changed"};
     auto imported = importedOf(txn, keys, **found);
     if (!imported) return std::move(imported).error();
     there = *std::move(imported);
-    const bool same = std::ranges::any_of(
-        what.arriving, [&](const Arriving& one) { return there.contains(sha256(one.moved->der)); });
-    if (!same)
-      return Error{Code::Conflict, "there is a user " + name +
-                                       " already, who was not imported from there; nothing is changed"};
     out.again = true;
   }
+  if (what.document.after != Thumbprint{} && !there.contains(what.document.after))
+    return Error{Code::Conflict, "the package of " + name +
+                                     " before this one was not taken; import the whole file, in its order"};
   auto user = *found ? Result<UserRow>(**std::move(found))
                      : insertUser(txn, keys, what.by, name, fieldsOf(what.document.user, what.most), now);
   if (!user) return std::move(user).error();
+  user->origin = what.document.origin;
   std::vector<const Arriving*> missing;
   for (const Arriving& one : what.arriving)
     if (there.insert(sha256(one.moved->der)).second) missing.push_back(&one);
@@ -139,8 +141,9 @@ Result<void> insertAll(Txn& txn, OpenKeys& keys, const Import& what, base::Time 
         return in;
       if (!one->moved->key.empty()) ++out.keys;
     }
-    if (auto written = writeUser(txn, keys, *user); !written) return written;
   }
+  if (!missing.empty() || !out.again)
+    if (auto written = writeUser(txn, keys, *user); !written) return written;
   out.certificates = static_cast<unsigned>(missing.size());
   out.role = user->user.role;
   return record(
@@ -246,7 +249,7 @@ Result<ImportedUser> UserMove::importUser(const Actor& by, base::BytesView bytes
   });
   if (!done) return std::move(done).error();
   out.name = document->user.name;
-  out.receipt = encodeReceipt(receipt);
+  if (document->last) out.receipt = encodeReceipt(receipt);
   return out;
 }
 

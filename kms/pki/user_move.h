@@ -16,6 +16,7 @@ struct ExportedUser {
   Thumbprint source{};  // of this server's authority, which the importing server asks for
   unsigned certificates = 0;
   unsigned keys = 0;
+  std::optional<std::string> next;  // there is more of this user, behind the certificate with this serial
 };
 
 struct ImportedUser {
@@ -24,7 +25,7 @@ struct ImportedUser {
   unsigned certificates = 0;  // that were not here before
   unsigned keys = 0;          // of those
   bool again = false;         // the user was imported before
-  base::Bytes receipt;
+  base::Bytes receipt;        // empty: more packages of this user follow
 };
 
 struct MovedUser {
@@ -46,16 +47,19 @@ class UserMove {
   // Errors: NotFound / NoAuthority; Unavailable / ClockBack, AuthorityEnded.
   base::Result<base::Bytes> certificate(const Actor& by);
 
-  // Seals the user to `recipient`, a certificate of the other server, which the administrator has compared.
-  // The user goes on here. Errors: NotFound; Invalid (a recipient that has ended or cannot encrypt; more
-  // certificates than a package takes); Denied / ApprovalNeeded; NotFound / NoAuthority.
-  base::Result<ExportedUser> exportUser(const Actor& by, const std::string& name, base::BytesView recipient);
+  // Seals the user to `recipient`, a certificate of the other server, which the administrator has compared,
+  // in as many packages as it takes: `after` is empty, then what `next` of the one before said. The user goes
+  // on here. Approval is used up by the last one. Errors: NotFound; Invalid (a recipient that has ended or
+  // cannot encrypt; `after`); Denied / ApprovalNeeded; NotFound / NoAuthority; Conflict (the user got a
+  // certificate meanwhile).
+  base::Result<ExportedUser> exportUser(const Actor& by, const std::string& name, base::BytesView recipient,
+                                        const std::string& after = {});
 
   // Everything is checked before anything is written, in one transaction. `source`: SHA-256 of the
   // certificate of the authority that the package must come from. The user gets the lesser of the role that
   // he had and `most`, and no uid. Once more: what is missing is added, and the receipt given again. Errors:
   // Invalid (altered, another source's, sealed for another server, a name or key that is none); Conflict
-  // (another user has this name).
+  // (another user has this name; the package before this one was not taken).
   base::Result<ImportedUser> importUser(const Actor& by, base::BytesView package, const Thumbprint& source,
                                         Role most);
 
@@ -66,8 +70,11 @@ class UserMove {
 
  private:
   base::Result<UserRow> userOf(const std::string& name);
-  base::Result<MoveDocument> gather(const Actor& by, const std::string& name, const Thumbprint& recipient,
-                                    const Thumbprint& source);
+  base::Result<std::optional<std::string>> gather(MoveDocument& document, UserRow& user,
+                                                  const std::string& after);
+  base::Result<base::Bytes> seal(const MoveDocument& document, base::BytesView recipient,
+                                 std::int64_t authority);
+  base::Result<void> finishExport(const Actor& by, const MoveDocument& document, const UserRow& was);
   base::Result<base::SecretBuffer> openOwn(const UserPackage& package);
 
   Vault& vault_;
@@ -81,6 +88,8 @@ class UserMove {
   DurableClock clock_;
 };
 
+// The same in all exports of this user; nobody but the source can work it out.
+UserOrigin originOf(OpenKeys& keys, const UserRow& user);
 // What only the source can work out for a package: of this user, with just these certificates.
 MoveClaim claimOf(OpenKeys& keys, const MoveId& id, const Thumbprint& recipient, const UserRow& user);
 

@@ -41,13 +41,6 @@ bool fits(const User& user) {
          std::ranges::all_of(user.dns, isText);
 }
 
-std::size_t sizeOf(const MoveDocument& document) {
-  std::size_t size = 512 + document.user.name.size() + document.user.mail.size();
-  for (const std::string& name : document.user.dns) size += name.size() + 4;
-  for (const MovedCertificate& one : document.certificates) size += one.der.size() + one.key.size() + 32;
-  return size + document.user.commonName.size();
-}
-
 // Nothing is taken that would be written otherwise.
 bool takeInstant(base::ByteReader& in, base::Time& out) {
   const base::BytesView bytes = in.raw(8);
@@ -109,10 +102,19 @@ base::Bytes receiptHead(const MoveReceipt& receipt) {
 
 }  // namespace
 
+std::size_t itemSize(const MovedCertificate& one) { return one.der.size() + one.key.size() + 32; }
+
+std::size_t documentSize(const MoveDocument& document) {
+  std::size_t size = 512 + document.user.name.size() + document.user.mail.size();
+  for (const std::string& name : document.user.dns) size += name.size() + 4;
+  for (const MovedCertificate& one : document.certificates) size += itemSize(one);
+  return size + document.user.commonName.size();
+}
+
 Result<SecretBytes> encodeDocument(const MoveDocument& document) {
-  const std::size_t size = sizeOf(document);
-  if (size > kPackageMost || document.certificates.size() > kMovedMost)
-    return invalid("this user has more certificates and keys than one package takes");
+  const std::size_t size = documentSize(document);
+  if (size > kDocumentMost || document.certificates.size() > kMovedMost)
+    return invalid("a certificate and the names of this user are more than one package takes");
   if (!fits(document.user)) return invalid("this user's names are too long for a package");
   SecretWriter out(size);
   const auto raw = [&out](base::BytesView bytes) {
@@ -123,6 +125,9 @@ Result<SecretBytes> encodeDocument(const MoveDocument& document) {
   raw(document.recipient);
   raw(document.source);
   raw(document.claim);
+  raw(document.origin);
+  raw(document.after);
+  out.u8(document.last ? 1 : 0);
   out.u8(static_cast<std::uint8_t>(document.user.role));
   for (const std::string* text : {&document.user.name, &document.user.mail, &document.user.commonName})
     out.field(base::asBytes(*text));
@@ -142,7 +147,7 @@ Result<SecretBytes> encodeDocument(const MoveDocument& document) {
 }
 
 Result<MoveDocument> decodeDocument(base::BytesView plain) {
-  if (plain.size() > kPackageMost) return invalid("the user's document is too long");
+  if (plain.size() > kDocumentMost) return invalid("the user's document is too long");
   base::ByteReader in(plain);
   MoveDocument out;
   if (base::asText(in.raw(kDocument.size())) != kDocument)
@@ -151,6 +156,10 @@ Result<MoveDocument> decodeDocument(base::BytesView plain) {
   takeInto(in, out.recipient);
   takeInto(in, out.source);
   takeInto(in, out.claim);
+  takeInto(in, out.origin);
+  takeInto(in, out.after);
+  const unsigned last = in.u8();
+  out.last = last == 1;
   out.user.role = static_cast<Role>(in.u8());
   out.user.name = in.text(kTextMost);
   out.user.mail = in.text(kTextMost);
@@ -158,7 +167,7 @@ Result<MoveDocument> decodeDocument(base::BytesView plain) {
   const unsigned dns = in.u8();
   for (unsigned i = 0; i < dns && in.ok(); ++i) out.user.dns.push_back(in.text(kTextMost));
   const unsigned count = in.u16();
-  if (!in.ok() || dns > kDnsMost || count > kMovedMost || out.user.role < Role::User ||
+  if (!in.ok() || last > 1 || dns > kDnsMost || count > kMovedMost || out.user.role < Role::User ||
       out.user.role > Role::Admin || out.user.name.empty())
     return invalid("the user's document has a wrong form");
   for (unsigned i = 0; i < count; ++i) {

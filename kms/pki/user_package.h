@@ -1,8 +1,8 @@
 // What moves a user to another server, and what comes back: the plain document that is sealed, the file
 // around it, and the receipt. Pure and bounded; whoever reads a package has checked its signature before.
 //
-// document := "KDMOVE\0\1" id{16} recipient{32} source{32} claim{32} role{1} name mail commonName
-//             dnsCount{1} dns... count{2} item...                                  oldest certificate first
+// document := "KDMOVE\0\1" id{16} recipient{32} source{32} claim{32} origin{32} after{32} last{1} role{1}
+//             name mail commonName dnsCount{1} dns... count{2} item...             oldest certificate first
 // item     := profile{1} state{1} reason{1} issued{8} revokedAt{8} certificate key
 // package  := "KDUSER\0\1" id{16} recipient{32} source envelope algorithm signature
 // receipt  := "KDTAKEN\1" id{16} recipient{32} name mac{32}
@@ -23,10 +23,10 @@ using MoveId = std::array<std::byte, 16>;      // random, of one package
 using Thumbprint = std::array<std::byte, 32>;  // SHA-256 of a certificate
 using MoveClaim = std::array<std::byte, 32>;   // known to the source, and to who has opened the package
 
-inline constexpr std::size_t kPackageMost =
-    60 * 1024;  // bytes of a package, as a request takes them, and of a document
-inline constexpr std::size_t kMovedMost = 512;     // certificates of one user in a package
-inline constexpr std::size_t kReceiptMost = 1024;  // bytes
+inline constexpr std::size_t kPackageMost = 60 * 1024;   // bytes of a package, as a request takes them
+inline constexpr std::size_t kDocumentMost = 52 * 1024;  // bytes
+inline constexpr std::size_t kMovedMost = 512;           // certificates in a package
+inline constexpr std::size_t kReceiptMost = 1024;        // bytes
 
 struct MovedCertificate {
   Profile profile = Profile::Encryption;
@@ -38,16 +38,24 @@ struct MovedCertificate {
   base::SecretBuffer key;  // PKCS#8; empty: the server never had it
 };
 
+// What a user has goes in as many documents as it takes, the oldest certificates first. A document tells the
+// certificate that the one before ended with, and counts only where that one was taken.
 struct MoveDocument {
   MoveId id{};
   Thumbprint recipient{};
   Thumbprint source{};  // of the authority's certificate
-  MoveClaim claim{};
+  MoveClaim claim{};    // of the last one; zeros in those before
+  UserOrigin origin{};  // the same in all exports of this user
+  Thumbprint after{};   // of a certificate; zeros in the first one
+  bool last = true;
   User user;  // role, name, mail, common name and DNS names of it
   std::vector<MovedCertificate> certificates;
 };
 
-// Errors: Invalid (more than kPackageMost or kMovedMost). May throw std::bad_alloc where no memory can be
+// Bytes that it takes, or a little more.
+std::size_t documentSize(const MoveDocument& document);
+std::size_t itemSize(const MovedCertificate& one);  // as part of it
+// Errors: Invalid (more than kDocumentMost or kMovedMost). May throw std::bad_alloc where no memory can be
 // locked.
 base::Result<SecretBytes> encodeDocument(const MoveDocument& document);
 // Errors: Invalid; Unavailable (no locked memory).

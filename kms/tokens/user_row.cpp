@@ -1,6 +1,6 @@
 #include "kms/tokens/user_row.h"
 
-#include <array>
+#include <algorithm>
 
 #include "hal/base/utf8.h"
 #include "kms/keys/row_cache.h"
@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint8_t kPlain = 1;
 constexpr std::uint8_t kCertified = 2;  // the version of a row that leads to certificates
+constexpr std::uint8_t kImported = 3;   // of a user who came from another server
 constexpr std::size_t kTextMost = 1024;
 
 std::uint64_t unsignedOf(std::int64_t v) { return static_cast<std::uint64_t>(v); }
@@ -43,7 +44,8 @@ base::Error noSuchUser(std::string_view name) {
 
 base::Bytes encodeUser(const UserRow& row) {
   base::ByteWriter out;
-  out.u8(row.newest != 0 ? kCertified : kPlain);
+  const std::uint8_t version = row.origin ? kImported : row.newest != 0 ? kCertified : kPlain;
+  out.u8(version);
   out.u8(static_cast<std::uint8_t>(row.user.role));
   out.u64(secondsOf(row.user.createdAt));
   out.u8(row.user.uid ? 1 : 0);
@@ -56,7 +58,8 @@ base::Bytes encodeUser(const UserRow& row) {
   out.field(row.user.commonName);
   out.u8(static_cast<std::uint8_t>(row.user.dns.size()));
   for (const auto& name : row.user.dns) out.field(name);
-  if (row.newest != 0) out.u64(unsignedOf(row.newest));
+  if (version != kPlain) out.u64(unsignedOf(row.newest));
+  if (row.origin) out.raw(*row.origin);
   return std::move(out).take();
 }
 
@@ -78,8 +81,12 @@ base::Result<UserRow> decodeUser(base::BytesView plain) {
   row.user.commonName = in.text(kTextMost);
   const auto dns = in.u8();
   for (unsigned i = 0; i < dns && in.ok(); ++i) row.user.dns.push_back(in.text(kTextMost));
-  if (version == kCertified) row.newest = signedOf(in.u64());
-  if (!in.atEnd() || (version != kPlain && version != kCertified) ||
+  if (version != kPlain) row.newest = signedOf(in.u64());
+  if (version == kImported) {
+    const auto origin = in.raw(std::tuple_size_v<UserOrigin>);
+    if (in.ok()) std::ranges::copy(origin, row.origin.emplace().begin());
+  }
+  if (!in.atEnd() || version < kPlain || version > kImported ||
       role < static_cast<std::uint8_t>(Role::User) || role > static_cast<std::uint8_t>(Role::Admin) ||
       hasUid > 1)
     return corruptRow("a user's row has not the form that this version writes");

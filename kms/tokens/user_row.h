@@ -3,8 +3,10 @@
 // plain := version{1} role{1} created{8} hasUid{1} uid{4} oneTime{8} pendingUntil{8} revokedBefore{8}
 //          name mail commonName dnsCount{1} dns...        texts: u32 length, bytes; integers little-endian
 //          version 2, where the user has a certificate: newest{8}
+//          version 3, where the user came from another server: newest{8} origin{32}
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string_view>
 
@@ -14,12 +16,16 @@
 
 namespace kms {
 
+// What another server, and only that, knows one of its users by.
+using UserOrigin = std::array<std::byte, 32>;
+
 struct UserRow {
   User user;                       // `pending` is worked out when it is shown
   std::int64_t oneTime = 0;        // sequence number of the last one-time token; 0: none yet
   base::Time pendingUntil{};       // when that one expires; the epoch: it was used, revoked or voided
   std::int64_t revokedBefore = 0;  // tokens with a lower sequence number are revoked
   std::int64_t newest = 0;         // sequence number of the newest certificate; 0: none yet
+  std::optional<UserOrigin> origin;
   std::uint32_t revision = 0;
 };
 

@@ -11,7 +11,7 @@
 namespace kmsd {
 namespace {
 
-constexpr std::size_t kMaxHeader = 4096;  // bytes
+constexpr std::size_t kMaxHeader = 16 * 1024;  // bytes
 
 base::Error unsafe(std::string what) {
   return {base::Code::Denied, std::move(what), base::Reason::DataDirectoryUnsafe};

@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "hal/base/bytes.h"
 #include "hal/base/clock.h"
 #include "hal/base/fd.h"
 #include "hal/base/result.h"
@@ -20,12 +22,17 @@ struct ServerHeader {
   base::Uuid server;
   std::string organisation;
   base::Time created{};
+  // The headers of the key slots (kms/keys/slot.h), as the database had them: it alone counts, and these name
+  // the media where it is gone. None in a header of an older version.
+  std::vector<base::Bytes> slots = {};
 };
 
 inline constexpr std::size_t kMaxOrganisation = 255;  // bytes of UTF-8
+inline constexpr std::size_t kMaxSlots = 64;          // in the header
 
 // The header's text: "name=value" lines, the last one crc= with the CRC-32 of those before it.
 // Errors: Invalid (organisation too long, not UTF-8 or with control characters).
+// REQUIRES: kMaxSlots slots at most, each of kms::SlotHeader::kSize bytes.
 base::Result<std::string> formatServerHeader(const ServerHeader& header);
 // Errors: Corrupt; Unsupported (a later format).
 base::Result<ServerHeader> parseServerHeader(std::string_view text);

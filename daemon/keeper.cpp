@@ -23,6 +23,8 @@ bool Keeper::sealed() const noexcept { return impl_->sealed(); }
 std::vector<MediumReport> Keeper::media() const { return impl_->media(); }
 void Keeper::seal(const std::string& by) { impl_->seal(by); }
 void Keeper::lookAtAudit() { impl_->lookAtAudit(); }
+void Keeper::loseDatabase(Error why) { impl_->loseDatabase(std::move(why)); }
+std::optional<Error> Keeper::lostDatabase() const { return impl_->lostDatabase(); }
 void Keeper::ask(std::function<void()> answer) { impl_->ask(std::move(answer)); }
 Result<void> Keeper::unseal(UnsealRequest request) { return impl_->unseal(std::move(request)); }
 
@@ -119,6 +121,19 @@ void Keeper::Impl::lookAtAudit() {
   wake_.notify_all();
 }
 
+void Keeper::Impl::loseDatabase(Error why) {
+  const std::lock_guard lock(mutex_);
+  inbox_.lost = std::move(why);
+  wake_.notify_all();
+}
+
+// Found by SQLite at any time, or by an opening whose key was right.
+std::optional<Error> Keeper::Impl::lostDatabase() const {
+  const std::lock_guard lock(mutex_);
+  if (!vault_ || !shown_.sealed || shown_.reason != Reason::DatabaseCorrupt) return std::nullopt;
+  return Error{Code::Corrupt, shown_.detail, Reason::DatabaseCorrupt};
+}
+
 void Keeper::Impl::answerAsked() {
   std::vector<std::function<void()>> asked;
   {
@@ -159,7 +174,7 @@ Keeper::Impl::Inbox Keeper::Impl::nextWork() {
   std::unique_lock lock(mutex_);
   const auto arrived = [this] {
     return inbox_.stop || inbox_.restarted || inbox_.slots || !inbox_.commands.empty() ||
-           !inbox_.asked.empty() || inbox_.audit;
+           !inbox_.asked.empty() || inbox_.audit || inbox_.lost;
   };
   if (due) {
     wake_.wait_until(lock, *due, arrived);
@@ -174,6 +189,7 @@ Keeper::Impl::Inbox Keeper::Impl::nextWork() {
 void Keeper::Impl::handle(Inbox work) {
   for (const auto& answer : work.asked) answer();
   if (work.audit) closeIfAuditBroken();
+  if (work.lost) closeForGood(*std::move(work.lost));
   if (work.restarted) {
     const bool matters = !open_ || options_.onRemoval != OnRemoval::Keep;
     if (matters && !std::exchange(restartNoted_, true)) note(*std::move(work.restarted));

@@ -146,6 +146,10 @@ class Keeper {
   void seal(const std::string& by = {});
   // The audit log may have been found broken: seals where it is. Returns at once.
   void lookAtAudit();
+  // The database was found damaged: seals, and nothing opens it any more. Returns at once.
+  void loseDatabase(base::Error why);
+  // Why the database cannot be used, where that was found out after the start.
+  std::optional<base::Error> lostDatabase() const;
   // Has the keeper's thread call `answer`, in its turn: for a watchdog. Not called any more once it stops.
   void ask(std::function<void()> answer);
   // Tries what is inserted (or the typed key) now, also after a commanded seal.

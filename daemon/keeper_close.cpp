@@ -32,6 +32,13 @@ void Keeper::Impl::closeIfAuditBroken() {
   fault_ = std::move(why);
 }
 
+void Keeper::Impl::closeForGood(base::Error why) {
+  if (!vault_ || lost_) return;
+  close(Reason::AwaitingMedium, nullptr);
+  fault_ = std::move(why);
+  lost_ = true;
+}
+
 void Keeper::Impl::followPolicy() {
   if (!watch_) return;
   if (watch_->sealAt) return removed(Place(watch_->places.front()));

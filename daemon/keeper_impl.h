@@ -39,6 +39,8 @@ class Keeper::Impl {
   std::vector<MediumReport> media() const;
   void seal(const std::string& by);
   void lookAtAudit();
+  void loseDatabase(base::Error why);
+  std::optional<base::Error> lostDatabase() const;
   void ask(std::function<void()> answer);
   base::Result<void> unseal(UnsealRequest request);
 
@@ -59,7 +61,8 @@ class Keeper::Impl {
     std::optional<std::vector<hal::Slot>> slots;
     std::deque<Command> commands;
     std::vector<std::function<void()>> asked;
-    bool audit = false;  // may be broken
+    bool audit = false;               // may be broken
+    std::optional<base::Error> lost;  // the database is damaged
   };
   // What tells the medium that opened from others, where it does not open alone: a share, which without the
   // others says nothing of the key, or a key that opens with a passphrase only. Kept under Grace.
@@ -144,6 +147,7 @@ class Keeper::Impl {
 
   // Closing (keeper_close.cpp).
   void closeIfAuditBroken();
+  void closeForGood(base::Error why);
   void close(base::Reason why, const hal::MediumId* except);
   void followPolicy();
   bool gone(Place& place);
@@ -174,6 +178,7 @@ class Keeper::Impl {
   std::atomic<bool> shownSealed_{true};  // of shown_; each request asks it
 
   std::optional<base::Error> fault_;
+  bool lost_ = false;  // fault_ is that of a damaged database, which is not tried any more
   std::optional<base::Error> unwritable_;  // the last opening failed by the disk of the audit log
   MediaBook book_;
   bool listed_ = false;  // the first list was taken

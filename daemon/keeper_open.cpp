@@ -94,7 +94,7 @@ void Keeper::Impl::tryNext() {
 }
 
 Result<void> Keeper::Impl::obeyUnseal(UnsealRequest request) {
-  if (!vault_) return *fault_;
+  if (!vault_ || lost_) return *fault_;
   if (open_) return alreadyOpen();
   fault_.reset();  // asked for by hand: the database is tried once more
   if (request.pwd) return unsealTyped(std::move(request));

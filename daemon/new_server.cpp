@@ -10,6 +10,7 @@
 #include "daemon/act_as_owner.h"
 #include "daemon/media_plan.h"
 #include "daemon/new_authority.h"
+#include "daemon/slot_mirror.h"
 #include "hal/base/file.h"
 #include "hal/base/rfc3339.h"
 #include "hal/base/rng.h"
@@ -136,6 +137,7 @@ base::Result<std::string> NewServer::fill(const ServerHeader& header, const std:
   for (const char* name : {"audit", "public"})
     if (auto made = makeDirectory(stage / name); !made) return std::move(made).error();
   std::string fingerprint;
+  std::vector<kms::SlotRow> rows;
   {
     auto store = kms::createSqliteStore(stage / "kms.db");
     if (!store) return std::move(store).error();
@@ -152,8 +154,15 @@ base::Result<std::string> NewServer::fill(const ServerHeader& header, const std:
       if (!made) return made;
       fingerprint = *std::move(made);
     }
+    auto read = (*store)->read([&rows](kms::StoreReader& reader) -> base::Result<void> {
+      auto found = reader.slots();
+      if (!found) return std::move(found).error();
+      rows = *std::move(found);
+      return {};
+    });
+    if (!read) return std::move(read).error();
   }
-  auto text = formatServerHeader(header);
+  auto text = formatServerHeader(withSlots(header, rows));
   if (!text) return std::move(text).error();
   if (auto done = base::writeFileDurably(stage / "header", base::asBytes(*text), 0600); !done)
     return std::move(done).error();

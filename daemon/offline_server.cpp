@@ -2,7 +2,11 @@
 
 #include <unistd.h>
 
+#include <iostream>
+
 #include "daemon/act_as_owner.h"
+#include "daemon/cli.h"
+#include "daemon/slot_mirror.h"
 #include "kms/store/sqlite_store.h"
 
 namespace kmsd {
@@ -16,9 +20,14 @@ base::Result<OfflineServer> OfflineServer::open(const std::filesystem::path& roo
   auto lock = dir.lock();
   if (!lock) return std::move(lock).error();
   OfflineServer server(std::move(dir), *std::move(header), *std::move(lock));
-  auto store = kms::openSqliteStore(server.dir_.database());
+  const auto failed = [](const std::string& why) { std::cerr << "kmsd: " << printable(why) << "\n"; };
+  kms::SqliteOptions options;
+  options.slotsCommitted = slotMirror(server.dir_, server.header_, failed);
+  auto store = kms::openSqliteStore(server.dir_.database(), std::move(options));
   if (!store) return std::move(store).error();
   server.store_ = *std::move(store);
+  if (auto mended = mirrorSlots(server.dir_, server.header_, *server.store_); !mended)
+    return std::move(mended).error();
   return server;
 }
 

@@ -21,8 +21,10 @@ bool RestoreLook::restored() {
   if (now == last_ || now.database == 0 || !dir_.header()) return false;
   const auto lock = dir_.lock();
   if (!lock) return false;  // somebody is at work on it
-  last_ = now;
-  return bool(kms::openSqliteStore(dir_.database()));
+  const bool opens = bool(kms::openSqliteStore(dir_.database()));
+  // Until it is opened for good it stays news: another command may take the lock in between.
+  if (!opens) last_ = now;
+  return opens;
 }
 
 }  // namespace kmsd

@@ -10,6 +10,7 @@
 #include "daemon/act_as_owner.h"
 #include "daemon/new_file.h"
 #include "daemon/new_server.h"
+#include "daemon/slot_mirror.h"
 #include "hal/base/file.h"
 #include "kms/audit/audit_files.h"
 #include "kms/backup/acceptance.h"
@@ -87,12 +88,14 @@ Error noDatabase(const std::string& why) {
           Reason::BackupDamaged};
 }
 
-// That it opens, brings an older format up to date, and is the server's that the header names.
-Result<void> proveDatabase(const fs::path& file, const Header& header) {
+// That it opens, brings an older format up to date, and is the server's that the header names. Gives its
+// slots.
+Result<std::vector<kms::SlotRow>> proveDatabase(const fs::path& file, const Header& header) {
   auto store = kms::openSqliteStore(file);
   if (!store && store.error().code == Code::Corrupt) return noDatabase(store.error().what);
   if (!store) return std::move(store).error();
-  return (*store)->read([&header](kms::StoreReader& reader) -> Result<void> {
+  std::vector<kms::SlotRow> rows;
+  auto read = (*store)->read([&](kms::StoreReader& reader) -> Result<void> {
     auto slots = reader.slots();
     if (!slots) return std::move(slots).error();
     if (slots->empty()) return noDatabase("it has no key slot");
@@ -101,8 +104,11 @@ Result<void> proveDatabase(const fs::path& file, const Header& header) {
       if (parsed && parsed->server != header.server)
         return noDatabase("it is one of server " + parsed->server.text());
     }
+    rows = *std::move(slots);
     return {};
   });
+  if (!read) return std::move(read).error();
+  return rows;
 }
 
 Result<Header> fillStage(const BackupFile& file, const fs::path& stage, const Header& expected) {
@@ -118,10 +124,12 @@ Result<Header> fillStage(const BackupFile& file, const fs::path& stage, const He
                          [&](const ChunkHead& head, base::BytesView data) { return parts.put(head, data); }});
   if (read) read = parts.end();
   if (!read) return std::move(read).error();
-  if (auto proved = proveDatabase(stage / "kms.db", *header); !proved) return std::move(proved).error();
+  const auto slots = proveDatabase(stage / "kms.db", *header);
+  if (!slots) return slots.error();
   const auto marked = kms::backup::encodeHeader(*header);
   if (!marked) return marked.error();
-  const auto text = formatServerHeader({header->server, header->organisation, header->created});
+  const auto text =
+      formatServerHeader(withSlots({header->server, header->organisation, header->created}, *slots));
   if (!text) return text.error();
   auto written = base::writeFileDurably(stage / kms::backup::kRestoredFile, *marked, 0600);
   if (written) written = base::writeFileDurably(stage / "header", base::asBytes(*text), 0600);

@@ -38,6 +38,8 @@ void RunEvents::stateChanged(const ServerStatus& status) {
   }
   const kms::Event event = status.sealed ? kms::Event::Sealed : kms::Event::Unsealed;
   log::info(line, static_cast<int>(event));
+  if (status.sealed && status.event == static_cast<int>(kms::Event::DatabaseUnusable))
+    audit(kms::Event::DatabaseUnusable, "", status.detail);
   audit(event, status.medium ? status.medium->text() : "", status.detail,
         status.by.empty() ? "kmsd" : status.by);
   if (status.sealed) return;

@@ -6,6 +6,8 @@
 
 #include "daemon/data_dir.h"
 #include "daemon/pki_services.h"
+#include "daemon/run_events.h"
+#include "daemon/run_options.h"
 #include "kms/audit/gated_store.h"
 #include "kms/backup/acceptance.h"
 #include "kms/keys/vault.h"
@@ -36,9 +38,16 @@ struct Services {
   std::unique_ptr<PkiServices> pki;
 };
 
-// Null where the database is missing or damaged; then `fault` says so, and the log. Errors: those that keep
-// the server from starting.
-base::Result<std::unique_ptr<Services>> openServices(const DataDir& dir, const base::Uuid& server,
+KeeperOptions keeperOptions(const RunOptions& options, const DataDir& dir, const base::Uuid& id);
+PkiOptions pkiOptions(const RunOptions& options, const DataDir& dir, const ServerHeader& header);
+
+// The audit log over the services; none where there is no database. It writes from now on, sealed or not.
+void startAudit(std::optional<kms::AuditLog>& audit, Services* parts, const DataDir& dir,
+                const base::Uuid& id, RunEvents& events);
+
+// Null where the database is missing or damaged, or `fault` says already that it is; then `fault` says so and
+// names the media, and so does the log. Errors: those that keep the server from starting.
+base::Result<std::unique_ptr<Services>> openServices(const DataDir& dir, const ServerHeader& header,
                                                      kms::SqliteOptions options, const kms::Policy& policy,
                                                      PkiOptions pki, std::optional<base::Error>& fault);
 

@@ -1,16 +1,19 @@
 #include <array>
-#include <charconv>
 #include <cstdio>
+#include <optional>
 
 #include "daemon/data_dir.h"
 #include "hal/base/crc32.h"
 #include "hal/base/rfc3339.h"
 #include "hal/base/utf8.h"
+#include "kms/keys/slot.h"
 
 namespace kmsd {
 namespace {
 
-constexpr std::array<std::string_view, 4> kNames = {"format", "server", "organisation", "created"};
+constexpr std::string_view kPlain = "1";      // the format without slots, of before they were mirrored
+constexpr std::string_view kWithSlots = "2";  // the one that is written
+constexpr std::string_view kSlot = "slot=";
 
 base::Error damaged(const std::string& why) {
   return {base::Code::Corrupt, "the server's header is damaged (" + why + "); restore a backup"};
@@ -26,6 +29,35 @@ bool goodOrganisation(std::string_view text) {
   return text.size() <= kMaxOrganisation && base::validUtf8(text) && !base::hasControl(text);
 }
 
+std::optional<unsigned> digitOf(char c) {
+  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
+  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a' + 10);
+  return std::nullopt;
+}
+
+// The header of a slot in small hexadecimal digits. What it says is for who reads it to judge.
+std::optional<base::Bytes> parseSlot(std::string_view hex) {
+  base::Bytes bytes;
+  if (hex.size() != 2 * kms::SlotHeader::kSize) return std::nullopt;
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    const auto high = digitOf(hex[i]);
+    const auto low = digitOf(hex[i + 1]);
+    if (!high || !low) return std::nullopt;
+    bytes.push_back(static_cast<std::byte>(*high << 4U | *low));
+  }
+  return bytes;
+}
+
+// Takes "NAME=VALUE\n" off the front of `rest`.
+std::optional<std::string_view> take(std::string_view& rest, std::string_view name) {
+  const std::size_t end = rest.find('\n');
+  if (end == std::string_view::npos || !rest.starts_with(name) || rest.substr(name.size(), 1) != "=")
+    return std::nullopt;
+  const std::string_view value = rest.substr(name.size() + 1, end - name.size() - 1);
+  rest.remove_prefix(end + 1);
+  return value;
+}
+
 }  // namespace
 
 base::Result<std::string> formatServerHeader(const ServerHeader& header) {
@@ -33,30 +65,41 @@ base::Result<std::string> formatServerHeader(const ServerHeader& header) {
     return base::Error{base::Code::Invalid, "the organisation's name must be UTF-8 of at most " +
                                                 std::to_string(kMaxOrganisation) +
                                                 " bytes without control characters"};
-  std::string text = "format=1\nserver=" + header.server.text() + "\norganisation=" + header.organisation +
+  std::string text = "format=" + std::string(kWithSlots) + "\nserver=" + header.server.text() +
+                     "\norganisation=" + header.organisation +
                      "\ncreated=" + base::formatTime(header.created) + "\n";
+  for (const base::Bytes& slot : header.slots) text += std::string(kSlot) + base::toHex(slot) + "\n";
   return text + "crc=" + crcText(text) + "\n";
 }
 
 base::Result<ServerHeader> parseServerHeader(std::string_view text) {
-  std::array<std::string_view, kNames.size()> values;
   std::string_view rest = text;
+  const auto format = take(rest, "format");
+  if (!format) return damaged("no format");
+  if (*format != kPlain && *format != kWithSlots)
+    return base::Error{base::Code::Unsupported, "the server's header is of a later version than this kmsd"};
+  std::array<std::string_view, 3> values;
+  constexpr std::array<std::string_view, 3> kNames = {"server", "organisation", "created"};
   for (std::size_t i = 0; i < kNames.size(); ++i) {
-    const std::string start = std::string(kNames[i]) + "=";
-    const std::size_t end = rest.find('\n');
-    if (end == std::string_view::npos || !rest.starts_with(start))
-      return damaged("no " + std::string(kNames[i]));
-    values[i] = rest.substr(start.size(), end - start.size());
-    rest.remove_prefix(end + 1);
-    if (i == 0 && values[0] != "1")
-      return base::Error{base::Code::Unsupported, "the server's header is of a later version than this kmsd"};
+    const auto value = take(rest, kNames[i]);
+    if (!value) return damaged("no " + std::string(kNames[i]));
+    values[i] = *value;
+  }
+  ServerHeader header;
+  while (*format == kWithSlots && rest.starts_with(kSlot) && header.slots.size() < kMaxSlots) {
+    auto slot = parseSlot(take(rest, "slot").value_or(""));
+    if (!slot) return damaged("a slot is none");
+    header.slots.push_back(*std::move(slot));
   }
   if (rest != "crc=" + crcText(text.substr(0, text.size() - rest.size())) + "\n")
     return damaged("its crc does not fit");
-  const auto server = base::Uuid::parse(values[1]);
-  const auto created = base::parseTime(values[3]);
-  if (!server || !created || !goodOrganisation(values[2])) return damaged("a value is no such value");
-  return ServerHeader{*server, std::string(values[2]), *created};
+  const auto server = base::Uuid::parse(values[0]);
+  const auto created = base::parseTime(values[2]);
+  if (!server || !created || !goodOrganisation(values[1])) return damaged("a value is no such value");
+  header.server = *server;
+  header.organisation = std::string(values[1]);
+  header.created = *created;
+  return header;
 }
 
 }  // namespace kmsd

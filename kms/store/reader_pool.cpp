@@ -54,7 +54,9 @@ Result<void> ReaderPool::read(const Store::ReadJob& job, std::uint64_t asOf) {
     outcome = guarded(job, session);
   }
   if (!outcome) (*reader)->forget();
+  const auto damage = (*reader)->db.takeDamage();
   giveBack(*std::move(reader));
+  tell(damage);
   return outcome;
 }
 
@@ -68,7 +70,9 @@ Result<RowView> ReaderPool::get(Table table, std::int64_t key, std::uint64_t asO
     row = std::move(seen).error();
   }
   if (!row) (*reader)->forget();
+  const auto damage = (*reader)->db.takeDamage();
   giveBack(*std::move(reader));
+  tell(damage);
   if (!row) return std::move(row).error();
   return RowView{*std::move(row), asOf};
 }
@@ -87,9 +91,14 @@ Result<std::unique_ptr<ReaderPool::Reader>> ReaderPool::take() {
   auto opened = Connection::open(file_, Access::Read, cacheBytes_);
   if (!opened) {
     giveBack(nullptr);
+    if (opened.error().reason == base::Reason::DatabaseCorrupt) tell(opened.error());
     return std::move(opened).error();
   }
   return std::make_unique<Reader>(Reader{*std::move(opened)});
+}
+
+void ReaderPool::tell(const std::optional<base::Error>& damage) const {
+  if (damage && damaged_) damaged_(*damage);
 }
 
 // Null, or one that does not come out of its transaction, goes.

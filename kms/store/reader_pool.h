@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -18,8 +19,10 @@ class ReaderPool {
  public:
   static constexpr std::size_t kMost = 8;  // connections; a ninth reader waits
 
-  ReaderPool(std::filesystem::path file, std::size_t cacheBytes)
-      : file_(std::move(file)), cacheBytes_(cacheBytes) {
+  // `damaged`: as SqliteOptions::damaged.
+  ReaderPool(std::filesystem::path file, std::size_t cacheBytes,
+             std::function<void(const base::Error& why)> damaged)
+      : file_(std::move(file)), cacheBytes_(cacheBytes), damaged_(std::move(damaged)) {
     idle_.reserve(kMost);
   }
 
@@ -49,9 +52,11 @@ class ReaderPool {
   };
   base::Result<std::unique_ptr<Reader>> take();
   void giveBack(std::unique_ptr<Reader> reader) noexcept;
+  void tell(const std::optional<base::Error>& damage) const;
 
   const std::filesystem::path file_;
   const std::size_t cacheBytes_;  // of each
+  const std::function<void(const base::Error& why)> damaged_;
   std::mutex mutex_;
   std::condition_variable freed_;
   std::vector<std::unique_ptr<Reader>> idle_;

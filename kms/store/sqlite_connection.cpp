@@ -60,6 +60,13 @@ Error failure(sqlite3* db, int code) {
   }
 }
 
+// The same, and kept where it says that the file is damaged.
+Error noted(sqlite3* db, int code, std::optional<Error>& damage) {
+  Error error = failure(db, code);
+  if (error.reason == Reason::DatabaseCorrupt) damage = error;
+  return error;
+}
+
 void harden(sqlite3* db) {
   sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
@@ -110,7 +117,7 @@ base::Result<bool> Query::step() {
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
-  return failure(sqlite3_db_handle(statement_), code);
+  return noted(sqlite3_db_handle(statement_), code, damage_);
 }
 
 base::Result<void> Query::run() {
@@ -172,18 +179,18 @@ base::Result<Connection> Connection::openInMemory() {
 
 base::Result<Query> Connection::query(const char* sql) {
   for (auto& cached : cache_) {
-    if (cached.sql == sql) return Query(cached.statement.get());
+    if (cached.sql == sql) return Query(cached.statement.get(), *damage_);
   }
   sqlite3_stmt* raw = nullptr;
   const int code = sqlite3_prepare_v3(db_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
-  if (code != SQLITE_OK) return failure(db_.get(), code);
+  if (code != SQLITE_OK) return noted(db_.get(), code, *damage_);
   cache_.push_back({sql, std::unique_ptr<sqlite3_stmt, FinalizeStatement>(raw)});
-  return Query(raw);
+  return Query(raw, *damage_);
 }
 
 base::Result<void> Connection::script(const char* sql) {
   const int code = sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr);
-  if (code != SQLITE_OK) return failure(db_.get(), code);
+  if (code != SQLITE_OK) return noted(db_.get(), code, *damage_);
   return {};
 }
 
@@ -204,7 +211,7 @@ base::Result<bool> Connection::checkpoint(bool truncate) {
   const int code = sqlite3_wal_checkpoint_v2(db_.get(), "main", mode, nullptr, nullptr);
   *walPages_ = 0;  // counted anew with the next commit
   if ((code & 0xff) == SQLITE_BUSY) return false;
-  if (code != SQLITE_OK) return failure(db_.get(), code);
+  if (code != SQLITE_OK) return noted(db_.get(), code, *damage_);
   return true;
 }
 

@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hal/base/bytes.h"
@@ -28,8 +30,11 @@ struct FinalizeStatement {
 // outlive it.
 class Query {
  public:
-  explicit Query(sqlite3_stmt* statement) noexcept : statement_(statement) {}
-  Query(Query&& other) noexcept : statement_(other.statement_), next_(other.next_), bound_(other.bound_) {
+  // `damage` outlives it: where to keep the error that says that the file is damaged.
+  Query(sqlite3_stmt* statement, std::optional<base::Error>& damage) noexcept
+      : statement_(statement), damage_(damage) {}
+  Query(Query&& other) noexcept
+      : statement_(other.statement_), damage_(other.damage_), next_(other.next_), bound_(other.bound_) {
     other.statement_ = nullptr;
   }
   Query& operator=(Query&&) = delete;
@@ -51,6 +56,7 @@ class Query {
 
  private:
   sqlite3_stmt* statement_;
+  std::optional<base::Error>& damage_;
   int next_ = 1;
   int bound_ = 0;  // first error of a bind
 };
@@ -77,6 +83,9 @@ class Connection {
   // Rows changed by the last statement.
   std::int64_t changes() const noexcept;
 
+  // What SQLite said where it found the file damaged since this was asked last; none: it did not.
+  std::optional<base::Error> takeDamage() noexcept { return std::exchange(*damage_, std::nullopt); }
+
   // Moves WAL pages into the file; `truncate` waits for readers and empties the WAL. False: a reader was in
   // the way, and a part is left.
   base::Result<bool> checkpoint(bool truncate);
@@ -94,12 +103,16 @@ class Connection {
     const char* sql;
     std::unique_ptr<sqlite3_stmt, FinalizeStatement> statement;
   };
-  explicit Connection(sqlite3* db) noexcept : db_(db), walPages_(std::make_unique<int>(0)) {}
+  explicit Connection(sqlite3* db)
+      : db_(db),
+        walPages_(std::make_unique<int>(0)),
+        damage_(std::make_unique<std::optional<base::Error>>()) {}
   static base::Result<Connection> openAt(const char* name, int flags);
 
   std::unique_ptr<sqlite3, CloseDatabase> db_;
-  std::unique_ptr<int> walPages_;  // SQLite holds its address
-  std::vector<Cached> cache_;      // finalized before db_ closes
+  std::unique_ptr<int> walPages_;                       // SQLite holds its address
+  std::unique_ptr<std::optional<base::Error>> damage_;  // queries hold its address
+  std::vector<Cached> cache_;                           // finalized before db_ closes
 };
 
 // True where the disk failed in a way that leaves open what of a transaction reached it.

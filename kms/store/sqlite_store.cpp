@@ -31,8 +31,8 @@ class SqliteStore final : public Store, private Committer {
  public:
   SqliteStore(Connection db, const fs::path& file, const SqliteOptions& options)
       : file_(file),
-        writer_(std::move(db), options.committed),
-        readers_(file, options.cacheBytes / 4),
+        writer_(std::move(db), options),
+        readers_(file, options.cacheBytes / 4, options.damaged),
         queue_(*this, options.maxBatch) {}
 
   Result<void> read(const ReadJob& job) override { return readers_.read(job, writer_.changes()); }

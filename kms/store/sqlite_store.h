@@ -18,6 +18,12 @@ struct SqliteOptions {
   // Called after each commit with the number of jobs in it and how long they and the commit took, by the
   // thread that committed: it must be quick, must not write and must not throw.
   std::function<void(std::size_t jobs, std::chrono::nanoseconds took)> committed{};
+  // Called after each commit that added or removed a key slot, with all slots that are there now. As above.
+  std::function<void(const std::vector<SlotRow>& slots)> slotsCommitted{};
+  // SQLite finds the file itself damaged. That is never said of a single row, however forged: SQLite knows
+  // nothing of what the rows hold. Called by any thread, perhaps often; it must be quick and must not use the
+  // store.
+  std::function<void(const base::Error& why)> damaged{};
 };
 
 // The newest format that this program knows.

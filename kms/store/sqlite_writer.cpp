@@ -53,9 +53,22 @@ void Writer::commit(std::span<WriteRequest> batch) noexcept {
   session_.settle();
   for (auto& request : batch) request.job = nullptr;
   if (session_.takeSlotRemoved()) emptyWal_ = true;
+  if (session_.takeSlotsChanged() && done) tellSlots();
   if (!closed() && (emptyWal_ || db_.walPages() >= kCheckpointPages)) tidyDue_ = true;
   if (done && committed_ && anyGood(batch))
     committed_(batch.size(), std::chrono::steady_clock::now() - started);
+  tellDamage();
+}
+
+void Writer::tellSlots() noexcept {
+  if (!slotsCommitted_) return;
+  const auto slots = session_.slots();
+  if (slots) slotsCommitted_(*slots);
+}
+
+void Writer::tellDamage() noexcept {
+  const auto why = db_.takeDamage();
+  if (why && damaged_) damaged_(*why);
 }
 
 Result<void> Writer::run(const char* sql) {
@@ -143,6 +156,7 @@ void Writer::tidy(bool mayWait) noexcept {
   auto done = db_.checkpoint(truncate);
   if (done && *done && truncate) emptyWal_ = false;
   if (!done && diskFailed(db_.lastCode())) closeForGood();
+  tellDamage();
 }
 
 void Writer::closeForGood() noexcept {

@@ -2,10 +2,9 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
-#include <functional>
 #include <string>
 
+#include "kms/store/sqlite_store.h"
 #include "kms/store/write_queue.h"
 #include "kms/store/write_session.h"
 
@@ -13,9 +12,13 @@ namespace kms::sqlite {
 
 class Writer {
  public:
-  using Committed = std::function<void(std::size_t jobs, std::chrono::nanoseconds took)>;
-  Writer(Connection db, Committed committed)
-      : db_(std::move(db)), session_(db_), committed_(std::move(committed)) {}
+  // `options`: whom to call, and when.
+  Writer(Connection db, const SqliteOptions& options)
+      : db_(std::move(db)),
+        session_(db_),
+        committed_(options.committed),
+        slotsCommitted_(options.slotsCommitted),
+        damaged_(options.damaged) {}
 
   void commit(std::span<WriteRequest> batch) noexcept;
   bool tidyDue() const noexcept { return tidyDue_.load(std::memory_order_relaxed); }
@@ -39,11 +42,15 @@ class Writer {
   base::Result<void> run(const char* sql);
   base::Result<void> commitTransaction();
   void rollBack() noexcept;
+  void tellSlots() noexcept;
+  void tellDamage() noexcept;
   void closeForGood() noexcept;
 
   Connection db_;
   WriteSession session_;
-  const Committed committed_;
+  const decltype(SqliteOptions::committed) committed_;
+  const decltype(SqliteOptions::slotsCommitted) slotsCommitted_;
+  const decltype(SqliteOptions::damaged) damaged_;
   std::atomic<bool> tidyDue_ = false;
   std::atomic<bool> closed_ = false;
   bool emptyWal_ = false;

@@ -133,12 +133,14 @@ Result<void> WriteSession::unfileToken(std::int64_t user, std::int64_t token) {
 
 Result<void> WriteSession::addSlot(const SlotRow& slot) {
   changed_ = true;
+  slotsChanged_ = true;
   return Session::addSlot(slot);
 }
 
 Result<void> WriteSession::removeSlot(std::int64_t id) {
   changed_ = true;
   slotRemoved_ = true;
+  slotsChanged_ = true;
   return Session::removeSlot(id);
 }
 

@@ -37,6 +37,8 @@ class WriteSession final : public Session {
   base::Result<void> flush();
   // A slot was removed: its wrapping shall leave the WAL too. Asking clears it.
   bool takeSlotRemoved() noexcept { return std::exchange(slotRemoved_, false); }
+  // One was added or removed, which may have been undone.
+  bool takeSlotsChanged() noexcept { return std::exchange(slotsChanged_, false); }
 
   base::Result<std::optional<std::int64_t>> number(std::string_view name) override;
   base::Result<void> put(Table table, const SealedRow& row) override;
@@ -65,6 +67,7 @@ class WriteSession final : public Session {
   bool told_ = false;                                  // some of them, in this batch
   bool changed_ = false;
   bool slotRemoved_ = false;
+  bool slotsChanged_ = false;
   base::Bytes audit_;           // entries not yet in the outbox, LF between them
   std::size_t auditAtJob_ = 0;  // its length when the job began
   std::map<std::string, std::optional<std::int64_t>, std::less<>> numbers_;

@@ -7,8 +7,12 @@
 
 #include <fstream>
 
+#include "daemon/slot_mirror.h"
+#include "hal/base/rfc3339.h"
 #include "hal/base/rng.h"
 #include "tests/support/scratch.h"
+#include "tests/unit/keys/fixture.h"
+#include "tests/unit/keys/worked_examples.h"
 
 namespace kmsd {
 namespace {
@@ -51,7 +55,52 @@ TEST_F(DataDirTest, ReadsTheHeaderItWrote) {
   EXPECT_EQ(found.st_mode & 07777, 0600U);
 }
 
+TEST_F(DataDirTest, TheHeaderIsAsTheFormatSays) {
+  tests::Example x = tests::workedExample("header");
+  const ServerHeader header{*base::Uuid::parse(x["server"]),
+                            x["organisation"],
+                            *base::parseTime(x["created"]),
+                            {tests::fromHex(x["slot header"])}};
+  EXPECT_EQ(*formatServerHeader(header), x["line"] + "\n");
+  const auto back = parseServerHeader(x["line"] + "\n");
+  ASSERT_TRUE(back) << back.error().what;
+  EXPECT_EQ(back->slots, header.slots);
+  EXPECT_EQ(back->organisation, header.organisation);
+  EXPECT_EQ(mediaNames(*back), "medium 11111111-2222-4333-8444-555555555555 \"Safe 1\"");
+}
+
+TEST_F(DataDirTest, AHeaderOfBeforeIsRead) {
+  tests::Example x = tests::workedExample("header without slots");
+  const auto header = parseServerHeader(x["line"] + "\n");
+  ASSERT_TRUE(header) << header.error().what;
+  EXPECT_EQ(header->server.text(), x["server"]);
+  EXPECT_TRUE(header->slots.empty());
+  EXPECT_EQ(mediaNames(*header), "a key medium of server " + x["server"]);
+}
+
+TEST_F(DataDirTest, SlotsThatAreNoneAreRefused) {
+  header_.slots = {base::Bytes(103)};
+  EXPECT_FALSE(parseServerHeader(*formatServerHeader(header_)));
+  header_.slots.assign(kMaxSlots + 1, base::Bytes(104));
+  EXPECT_FALSE(parseServerHeader(*formatServerHeader(header_)));
+  header_.slots.pop_back();
+  EXPECT_TRUE(parseServerHeader(*formatServerHeader(header_)));
+}
+
+TEST_F(DataDirTest, TheHeaderFollowsTheSlots) {
+  const std::vector<kms::SlotRow> slots = {{1, base::Bytes(104, std::byte{1}), {}}, {2, base::Bytes(7), {}}};
+  ASSERT_TRUE(mirrorSlots(dir_, header_, slots));
+  EXPECT_EQ(dir_.header()->slots, std::vector<base::Bytes>{slots[0].header});  // no other size is known
+  struct stat first {};
+  ASSERT_EQ(::lstat(dir_.headerFile().c_str(), &first), 0);
+  ASSERT_TRUE(mirrorSlots(dir_, header_, slots));
+  struct stat second {};
+  ASSERT_EQ(::lstat(dir_.headerFile().c_str(), &second), 0);
+  EXPECT_EQ(first.st_ino, second.st_ino);  // what is right is not written again
+}
+
 TEST_F(DataDirTest, EveryChangedByteOfTheHeaderIsFound) {
+  header_.slots = {base::Bytes(104, std::byte{1})};
   const std::string text = *formatServerHeader(header_);
   for (std::size_t i = 0; i < text.size(); ++i) {
     std::string changed = text;

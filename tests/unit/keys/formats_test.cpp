@@ -220,15 +220,4 @@ TEST(Formats, AccessToken) {
   for (unsigned i = 0; i < 6; ++i) EXPECT_EQ(token[52 + i], base::base32Digit(crc >> (25 - 5 * i) & 31U));
 }
 
-TEST(Formats, HeaderFile) {
-  Example x = workedExample("header");
-  const std::string before = "format=1\nserver=" + x["server"] + "\norganisation=" + x["organisation"] +
-                             "\ncreated=" + x["created"] + "\n";
-  const auto crc = base::crc32(asBytes(before));
-  base::ByteWriter bigEndian;
-  for (unsigned shift = 32; shift > 0; shift -= 8)
-    bigEndian.u8(static_cast<std::uint8_t>(crc >> (shift - 8)));
-  EXPECT_EQ(x["line"], before + "crc=" + toHex(bigEndian.bytes()));
-}
-
 }  // namespace

@@ -1,10 +1,6 @@
 // Users move to another server: sealed for its certificate, imported, and ended where they were.
-#include "kms/pki/user_move.h"
-
-#include "kms/pki/digest.h"
 #include "kms/pki/user_envelope.h"
-#include "tests/unit/pki/service_fixture.h"
-#include "tests/unit/pki/tools.h"
+#include "tests/unit/pki/user_move_fixture.h"
 
 namespace tests {
 namespace {
@@ -12,92 +8,6 @@ namespace {
 using base::Code;
 using base::Reason;
 using kms::Role;
-
-// A server of its own, to be made twice.
-class Host : public ServiceTest {
- public:
-  void TestBody() override {}
-  void start() {
-    pkiPolicy.encryptionKey = pki::KeyKind::EcdsaP256;
-    ServiceTest::SetUp();
-    move = std::make_unique<pki::UserMove>(*vault, *store, *authority, *service, *tokens, clock,
-                                           base::systemRng(), policy, "Acme");
-  }
-  void end() {
-    move.reset();
-    ServiceTest::TearDown();
-  }
-  pki::Thumbprint source() {
-    auto hold = authority->current();
-    EXPECT_OK(hold);
-    return pki::sha256((*hold)->authority.certificate.der);
-  }
-
-  using ServiceTest::actorOf;
-  using ServiceTest::addUser;
-  using ServiceTest::admin;
-  using ServiceTest::authenticates;
-  using ServiceTest::confirm;
-  using ServiceTest::encryptionPair;
-  using ServiceTest::enrol;
-  using ServiceTest::enrolled;
-  using ServiceTest::enrolToken;
-  using ServiceTest::issuer;
-  using ServiceTest::newKey;
-  using ServiceTest::policy;
-  using ServiceTest::recorded;
-  using ServiceTest::recover;
-  using ServiceTest::revoke;
-  using ServiceTest::rowsIn;
-  using ServiceTest::service;
-  using ServiceTest::state;
-  using ServiceTest::store;
-  using ServiceTest::users;
-  using ServiceTest::vault;
-  std::unique_ptr<pki::UserMove> move;
-};
-
-class UserMoveTest : public Tools {
- protected:
-  void SetUp() override {
-    from.start();
-    to.start();
-    ASSERT_OK(from.addUser("alice", {.mail = "alice@example.org", .role = Role::Issuer}));
-    holder = from.enrolled("alice", Host::newKey());
-    auto made = from.encryptionPair(holder.serial);
-    ASSERT_OK(made);
-    pair = *std::move(made);
-    auto certificate = to.move->certificate(to.admin);
-    ASSERT_OK(certificate);
-    recipient = *std::move(certificate);
-  }
-  void TearDown() override {
-    from.end();
-    to.end();
-  }
-  base::Bytes exported() {
-    auto out = from.move->exportUser(from.admin, "alice", recipient);
-    EXPECT_OK(out);
-    return out ? out->package : base::Bytes{};
-  }
-  base::Result<pki::ImportedUser> import(base::BytesView package, Role most = Role::User) {
-    return to.move->importUser(to.admin, package, from.source(), most);
-  }
-  std::vector<pki::KeyPair> recovered() {
-    auto issued = to.enrol("alice", to.enrolToken("alice", kms::TokenKind::Recover), Host::newKey());
-    EXPECT_OK(issued);
-    EXPECT_OK(to.confirm(*issued));
-    auto pairs = to.recover(issued->serial);
-    EXPECT_OK(pairs);
-    return pairs ? *std::move(pairs) : std::vector<pki::KeyPair>{};
-  }
-
-  Host from;
-  Host to;
-  pki::IssuedCertificate holder;
-  pki::KeyPair pair;
-  base::Bytes recipient;
-};
 
 TEST_F(UserMoveTest, AMailForTheOldCertificateIsReadAfterTheMove) {
   put("mail", std::string_view("for alice's eyes"));
@@ -303,6 +213,16 @@ TEST_F(UserMoveTest, ExportNeedsTheApprovalsThatRecoveryNeeds) {
   const auto anna = from.actorOf("anna", Role::Admin);
   EXPECT_REASON(from.move->exportUser(anna, "alice", recipient), Reason::ApprovalNeeded);
   EXPECT_EQ(from.recorded(kms::Event::UserExported), 0U);
+  const auto listed = from.tokens->approvals().list(anna, "", 10);
+  ASSERT_OK(listed);
+  ASSERT_EQ(listed->items.size(), 1U);
+  EXPECT_EQ(listed->items[0].kind, kms::ApprovalKind::UserExport);
+  EXPECT_EQ(listed->items[0].user, "alice");
+  EXPECT_EQ(listed->items[0].detail, "to " + base::toHex(pki::sha256(recipient)));
+  from.approve(from.actorOf("boris", Role::Admin), listed->items[0].id);
+  ASSERT_OK(import(exportedBy(anna)));
+  EXPECT_EQ(from.recorded(kms::Event::ApprovalUsed), 1U);
+  EXPECT_REASON(from.move->exportUser(anna, "alice", recipient), Reason::ApprovalNeeded);
 }
 
 TEST_F(UserMoveTest, TheCertificateForImportsStays) {

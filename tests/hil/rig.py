@@ -40,13 +40,15 @@ class Rig:
         self.folder, self.build = Path(folder), build
         self.media = self.folder / "media"
         self.media.mkdir(parents=True)
-        self.machine = Machine(self.folder / "machine", kernel / "vmlinux", initrd, memory)
+        self.booting = (kernel / "vmlinux", initrd, memory)
+        self.machine = Machine(self.folder / "machine", *self.booting)
         self.sh, self.must = self.machine.sh, self.machine.must
         self.daemon = None
         self.helpers = []  # closed after the scenario
         self.after = []  # scripts that put the guest back, run after the scenario
         self.times = {}
         self.in_drive = False
+        self.moving = None  # what a server that moves has left on another host; see hosts.py
         try:
             self.make_servers()
             self.make_disks()
@@ -90,6 +92,10 @@ class Rig:
         between = time.monotonic()
         self.must(f"openssl kdf -keylen 32 {options} SCRYPT")
         return max(0.0, (time.monotonic() - between) - (between - began))
+
+    def other_machine(self, name):
+        """A second machine with the same system; who asks for it ends it."""
+        return Machine(self.folder / name, *self.booting)
 
     # ---- the daemon
 
@@ -144,6 +150,8 @@ class Rig:
         return "---- kmsd's log\n" + "\n".join(log.splitlines()[-60:]) + "\n" + self.machine.kernel_log()
 
     def stop(self):
+        for helper in self.helpers:
+            helper.close()
         self.machine.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 

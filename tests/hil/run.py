@@ -24,6 +24,7 @@ import reader_scenarios  # noqa: F401
 import usb_scenarios  # noqa: F401
 import card_scenarios  # noqa: F401
 import swap_scenarios  # noqa: F401
+import move_scenarios  # noqa: F401
 import systemd_scenarios  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,7 +134,7 @@ def shares(given):
         under_systemd = []
     if given.one_guest or given.shell:
         return [plain, under_systemd]
-    drives = [one for one in plain if one.__name__.startswith(("floppy_", "reader_", "swap_"))]
+    drives = [one for one in plain if one.__name__.startswith(("floppy_", "reader_", "move_"))]
     return [drives, [one for one in plain if one not in drives], under_systemd]
 
 

@@ -18,7 +18,7 @@ constexpr std::uint8_t kConfirmed = 4;
 constexpr std::uint8_t kHeld = 8;
 constexpr std::uint8_t kRevoked = 16;
 
-constexpr std::int64_t kSequenceMost = std::int64_t{1} << 32U;
+constexpr std::size_t kPlacesMost = std::size_t{1} << 32U;
 constexpr std::size_t kBatch = 256;  // rows under one hold of the keys
 constexpr std::size_t kDoubtsMost = 65'536;
 constexpr int kRounds = 64;  // of rows that change while they are looked at
@@ -55,8 +55,8 @@ void CertificateAudit::problem(std::string object, std::string what) {
 // The number behind a serial. Where more than one may be, the rows tell.
 Result<std::optional<std::int64_t>> CertificateAudit::sequenceOf(OpenKeys& keys, const Serial& serial) {
   auto all = keys.sequencesOf(serial);
-  std::erase_if(all, [](std::int64_t one) { return one <= 0 || one >= kSequenceMost; });
-  if (all.empty()) return std::optional<std::int64_t>();
+  std::erase_if(all, [](std::int64_t one) { return one <= 0; });
+  if (all.empty() || places_.size() >= kPlacesMost) return std::optional<std::int64_t>();
   if (all.size() == 1) return std::optional(all.front());
   std::optional<CertificateRow> row;
   auto read = store_.read([&](StoreReader& reader) -> Result<void> {
@@ -69,12 +69,15 @@ Result<std::optional<std::int64_t>> CertificateAudit::sequenceOf(OpenKeys& keys,
   return std::optional(row ? row->sequence : all.front());
 }
 
-void CertificateAudit::grow(std::size_t at) {
-  if (at < stage_.size()) return;
-  const std::size_t size = std::max(at + 1, stage_.size() + stage_.size() / 4);
-  stage_.resize(size);
-  user_.resize(size);
-  until_.resize(size);
+std::size_t CertificateAudit::placeOf(std::int64_t sequence) {
+  const std::size_t at = places_.make(sequence);
+  if (places_.size() > stage_.size()) {
+    const std::size_t size = std::max(places_.size(), stage_.size() + stage_.size() / 4);
+    stage_.resize(size);
+    user_.resize(size);
+    until_.resize(size);
+  }
+  return at;
 }
 
 Result<void> CertificateAudit::entry(const AuditFacts& facts) {
@@ -90,8 +93,7 @@ Result<void> CertificateAudit::entry(const AuditFacts& facts) {
     problem(auditUnescape(facts.object), "the log tells of a certificate that this server did not make");
     return {};
   }
-  const auto at = static_cast<std::size_t>(**sequence);
-  grow(at);
+  const std::size_t at = placeOf(**sequence);
   Stage& stage = stage_[at];
   const auto put = [&stage](unsigned add, unsigned drop) {
     stage = static_cast<Stage>((stage | add) & ~drop);
@@ -139,8 +141,7 @@ Result<std::int64_t> CertificateAudit::compareBatch(std::int64_t after) {
     for (const SealedRow& sealed : *rows) {
       last = sealed.key;
       ++report_.certificates;
-      if (sealed.key > 0 && static_cast<std::size_t>(sealed.key) < stage_.size())
-        stage_[static_cast<std::size_t>(sealed.key)] |= kSeen;
+      if (const auto at = places_.find(sealed.key)) stage_[*at] |= kSeen;
       auto row = openCertificate(**keys, sealed);
       if (!row && row.error().reason != base::Reason::DatabaseCorrupt) return std::move(row).error();
       if (!row) {
@@ -167,16 +168,16 @@ Result<std::uint32_t> CertificateAudit::holderOf(StoreReader& reader, OpenKeys& 
 
 Result<std::string> CertificateAudit::wrongWith(StoreReader& reader, OpenKeys& keys,
                                                 const CertificateRow& row) {
-  const auto at = static_cast<std::size_t>(row.sequence);
-  const Stage stage = at < stage_.size() ? stage_[at] : Stage{0};
+  const auto at = places_.find(row.sequence);
+  const Stage stage = at ? stage_[*at] : Stage{0};
   const bool ended = row.state == CertificateState::Revoked || row.state == CertificateState::Held;
   if (isTold(row)) {
     auto holder = holderOf(reader, keys, row.user);
     if (!holder) return std::move(holder).error();
     if ((stage & kIssued) == 0) return std::string("no entry of the log tells that it was issued");
     if (*holder == 0 && row.user != 0) return std::string("its user is not in the store");
-    if (*holder != user_[at]) return std::string("the log tells of another user");
-    if (seconds(row.notAfter) != until_[at]) return std::string("the log tells of another end");
+    if (*holder != user_[*at]) return std::string("the log tells of another user");
+    if (seconds(row.notAfter) != until_[*at]) return std::string("the log tells of another end");
   }
   if ((stage & kRevoked) != 0 && row.state != CertificateState::Revoked)
     return std::string("the log tells that it was revoked, and the row does not");
@@ -245,10 +246,10 @@ Result<std::optional<CertificateAudit::Doubt>> CertificateAudit::lookAgain(const
 
 // Rows of certificates are never dropped. Of what the log told before the first row was read.
 Result<void> CertificateAudit::findMissing(std::int64_t highest) {
-  const auto end = std::min(stage_.size(), static_cast<std::size_t>(highest) + 1);
-  for (std::size_t at = 0; at < end; ++at)
-    if ((stage_[at] & (kIssued | kSeen)) == kIssued)
-      problem("certificate row " + std::to_string(at), "the log tells that it was issued, and it is gone");
+  for (std::size_t at = 0; at < places_.size(); ++at)
+    if (places_.sequenceAt(at) <= highest && (stage_[at] & (kIssued | kSeen)) == kIssued)
+      problem("certificate row " + std::to_string(places_.sequenceAt(at)),
+              "the log tells that it was issued, and it is gone");
   return {};
 }
 

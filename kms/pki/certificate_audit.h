@@ -12,6 +12,7 @@
 
 #include "kms/audit/audit_line.h"
 #include "kms/pki/certificate_row.h"
+#include "kms/tokens/sequence_places.h"
 #include "kms/tokens/store_audit.h"
 
 namespace kms::pki {
@@ -43,7 +44,7 @@ class CertificateAudit {
   };
 
   base::Result<std::optional<std::int64_t>> sequenceOf(OpenKeys& keys, const Serial& serial);
-  void grow(std::size_t at);
+  std::size_t placeOf(std::int64_t sequence);
   base::Result<std::int64_t> compareBatch(std::int64_t after);
   // What is wrong with the row; empty: it fits.
   base::Result<std::string> wrongWith(StoreReader& reader, OpenKeys& keys, const CertificateRow& row);
@@ -59,7 +60,8 @@ class CertificateAudit {
   const Policy& policy_;
   Report report_;
 
-  // By sequence number: what the log tells.
+  SequencePlaces places_;
+  // By place: what the log tells.
   std::vector<Stage> stage_;
   std::vector<std::uint32_t> user_;   // a mark of the name
   std::vector<std::uint32_t> until_;  // seconds since 1970

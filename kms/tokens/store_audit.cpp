@@ -14,8 +14,8 @@ using base::Result;
 constexpr std::uint8_t kIssued = 1;
 constexpr std::uint8_t kEnded = 2;
 constexpr std::uint8_t kSeen = 4;
-constexpr std::int64_t kSequenceMost = std::int64_t{1} << 32U;  // nine bytes of memory each
-constexpr std::size_t kBatch = 512;                             // rows under one hold of the keys
+constexpr std::size_t kPlacesMost = std::size_t{1} << 32U;  // nine bytes of memory each
+constexpr std::size_t kBatch = 512;                         // rows under one hold of the keys
 constexpr std::size_t kDoubtsMost = 65'536;
 
 std::uint32_t seconds(base::Time time) {
@@ -59,13 +59,13 @@ Result<void> StoreAudit::tokenEntry(const AuditFacts& facts) {
   auto keys = vault_.hold();
   if (!keys) return std::move(keys).error();
   const auto sequence = (*keys)->sequenceOf(facts.object);
-  if (!sequence || *sequence < 0 || *sequence >= kSequenceMost) {
+  if (!sequence || *sequence < 0 || places_.size() >= kPlacesMost) {
     problem(auditUnescape(facts.object), "the log tells of a token that this server did not make");
     return {};
   }
-  const auto at = static_cast<std::size_t>(*sequence);
-  if (at >= state_.size()) {
-    const std::size_t size = std::max(at + 1, state_.size() + state_.size() / 4);
+  const std::size_t at = places_.make(*sequence);
+  if (places_.size() > state_.size()) {
+    const std::size_t size = std::max(places_.size(), state_.size() + state_.size() / 4);
     state_.resize(size);
     user_.resize(size);
     until_.resize(size);
@@ -162,16 +162,15 @@ Result<std::int64_t> StoreAudit::compareBatch(std::int64_t after) {
 
 Result<void> StoreAudit::compareToken(OpenKeys& keys, const SealedRow& sealed) {
   ++report_.tokens;
-  const auto at = static_cast<std::size_t>(sealed.key);
-  const bool told = at < state_.size();
-  if (told) state_[at] |= kSeen;
+  const auto at = places_.find(sealed.key);
+  if (at) state_[*at] |= kSeen;
   auto row = openToken(keys, sealed);
   if (!row && row.error().reason != base::Reason::DatabaseCorrupt) return std::move(row).error();
   if (!row) {
     problem(keys.accessor(sealed.key), row.error().what);
     return {};
   }
-  if (told && (state_[at] & kEnded) != 0 && row->state == TokenState::Active)
+  if (at && (state_[*at] & kEnded) != 0 && row->state == TokenState::Active)
     problem(keys.accessor(row->sequence), "the log tells that it ended, and the row is active");
   auto holder = holderOf(keys, row->user);
   if (!holder) return std::move(holder).error();
@@ -200,10 +199,10 @@ Result<std::uint32_t> StoreAudit::holderOf(OpenKeys& keys, std::int64_t id) {
 }
 
 bool StoreAudit::fits(const Doubt& doubt) const {
-  const auto at = static_cast<std::size_t>(doubt.sequence);
-  if (at >= state_.size() || (state_[at] & kIssued) == 0) return false;
-  if (doubt.user == 0 || (user_[at] != 0 && user_[at] != doubt.user)) return false;
-  return until_[at] == 0 || doubt.until <= until_[at];
+  const auto at = places_.find(doubt.sequence);
+  if (!at || (state_[*at] & kIssued) == 0) return false;
+  if (doubt.user == 0 || (user_[*at] != 0 && user_[*at] != doubt.user)) return false;
+  return until_[*at] == 0 || doubt.until <= until_[*at];
 }
 
 // By now the log is as new as the rows that were doubted, or newer.
@@ -212,14 +211,14 @@ Result<void> StoreAudit::settle() {
   if (!keys) return std::move(keys).error();
   for (const Doubt& doubt : std::exchange(doubts_, {})) {
     if (fits(doubt)) continue;
-    const auto at = static_cast<std::size_t>(doubt.sequence);
+    const auto at = places_.find(doubt.sequence);
     std::string what =
         "the row ends at " + base::formatTime(timeOf(doubt.until)) + ", later than the log tells";
-    if (at >= state_.size() || (state_[at] & kIssued) == 0) {
+    if (!at || (state_[*at] & kIssued) == 0) {
       what = "no entry of the log tells that it was issued";
     } else if (doubt.user == 0) {
       what = "its user is not in the store";
-    } else if (user_[at] != 0 && user_[at] != doubt.user) {
+    } else if (user_[*at] != 0 && user_[*at] != doubt.user) {
       what = "the log tells of another user";
     }
     problem((*keys)->accessor(doubt.sequence), std::move(what));
@@ -238,11 +237,11 @@ Result<void> StoreAudit::findMissing(std::int64_t highest, std::size_t users) {
   auto keys = vault_.hold();
   if (!keys) return std::move(keys).error();
   const base::Time now = std::max(clock_.now(), latest_);
-  const auto end = std::min(state_.size(), static_cast<std::size_t>(highest) + 1);
-  for (std::size_t at = 0; at < end; ++at) {
-    if ((state_[at] & (kIssued | kSeen)) != kIssued || until_[at] == 0) continue;
+  for (std::size_t at = 0; at < places_.size(); ++at) {
+    if (places_.sequenceAt(at) > highest || (state_[at] & (kIssued | kSeen)) != kIssued || until_[at] == 0)
+      continue;
     if (now >= timeOf(until_[at]) + policy_.expiredKept) continue;  // dropped when its time had passed
-    problem((*keys)->accessor(static_cast<std::int64_t>(at)),
+    problem((*keys)->accessor(places_.sequenceAt(at)),
             "the log tells that it was issued, and its row is gone");
   }
   return {};

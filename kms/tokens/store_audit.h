@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kms/audit/audit_line.h"
+#include "kms/tokens/sequence_places.h"
 #include "kms/tokens/token_row.h"
 #include "kms/tokens/user_row.h"
 
@@ -76,7 +77,8 @@ class StoreAudit {
   const Policy& policy_;
   StoreReport report_;
 
-  // By sequence number: what the log tells of tokens.
+  SequencePlaces places_;
+  // By place: what the log tells of tokens.
   std::vector<std::uint8_t> state_;
   std::vector<std::uint32_t> user_;   // index of users_
   std::vector<std::uint32_t> until_;  // seconds since 1970

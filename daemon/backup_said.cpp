@@ -35,8 +35,14 @@ std::string mediaNames(const std::vector<kms::SlotRow>& slots, const base::Uuid&
   for (const kms::SlotRow& slot : slots) {
     const auto header = kms::parseSlotHeader(slot.header);
     if (!header || header->server != server) continue;
-    names += (names.empty() ? "" : " or ") + ("medium " + header->medium.text() + " \"") +
-             printable(header->label) + "\"";
+    if (!names.empty()) names += " or ";
+    if (header->share.split())
+      names += "any " + std::to_string(header->share.threshold) + " of the " +
+               std::to_string(header->share.total) + " shares of set ";
+    else
+      names += "medium ";
+    names += header->medium.text() + " \"" + printable(header->label) + "\"";
+    if (header->passphrase) names += " with its passphrase";
   }
   return names.empty() ? "a key medium of server " + server.text() : names;
 }

@@ -187,6 +187,8 @@ base::Result<fs::path> putAside(const fs::path& root, const std::string& base) {
   const DataDir dir(root);
   auto outer = lockRoot(root);
   if (!outer) return std::move(outer).error();
+  const ActAsOwner owner(root);  // the lock is made where there is none
+  if (auto acting = owner.check(); !acting) return std::move(acting).error();
   auto inner = dir.lock();
   if (!inner) return std::move(inner).error();
   for (int number = 0;; ++number) {

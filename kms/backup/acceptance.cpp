@@ -122,6 +122,10 @@ Result<void> Acceptance::opened(StoreReader& reader, OpenKeys& keys) {
   return {};
 }
 
+Result<void> Acceptance::tellForged(Txn& txn, const Error& why) const {
+  return record(txn, clock_.now(), {Event::DatabaseUnusable, by_, "a row of a user", why.what});
+}
+
 Result<bool> Acceptance::voidPage(std::int64_t& after) {
   bool more = false;
   std::int64_t last = after;
@@ -134,9 +138,19 @@ Result<bool> Acceptance::voidPage(std::int64_t& after) {
     for (const SealedRow& sealed : *rows) {
       last = sealed.key;
       auto user = openUser(**keys, sealed);
+      // What does not open lets nobody in, so its token is void as it is; one row that somebody forged must
+      // not keep the server shut for all.
+      if (!user && user.error().reason == Reason::DatabaseCorrupt) {
+        if (auto told = tellForged(txn, user.error()); !told) return told;
+        continue;
+      }
       if (!user) return std::move(user).error();
       if (user->oneTime == 0) continue;
       auto token = readToken(txn, **keys, user->oneTime);
+      if (!token && token.error().reason == Reason::DatabaseCorrupt) {
+        if (auto told = tellForged(txn, token.error()); !told) return told;
+        continue;
+      }
       if (!token) return std::move(token).error();
       if (!*token || (*token)->state != TokenState::Active) continue;
       (*token)->state = TokenState::Voided;

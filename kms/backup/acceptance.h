@@ -74,6 +74,7 @@ class Acceptance final : public KeyParty {
   base::Result<bool> has(StoreReader& reader, const MediumRecord& record) const;
   base::Result<void> voidOneTimeTokens(const std::function<void()>& meanwhile);
   base::Result<bool> voidPage(std::int64_t& after);
+  base::Result<void> tellForged(Txn& txn, const base::Error& why) const;
   base::Result<void> accept();
   base::Result<void> forget();
 

@@ -58,7 +58,7 @@ bool goodOrganisation(std::string_view text) {
   return text.size() <= kOrganisationMost && base::validUtf8(text) && !base::hasControl(text);
 }
 
-// All before `check`, with a length that is filled in behind.
+// All before the MAC, with a length that is filled in behind.
 Bytes fields(const Header& header) {
   base::ByteWriter out;
   out.raw(base::asBytes(kMagic));
@@ -136,12 +136,7 @@ std::string_view kindName(Kind kind) noexcept {
   return "final";
 }
 
-Bytes signedPart(const Header& header) {
-  Bytes bytes = fields(header);
-  const Hash check = Sha256().add(bytes).take();
-  bytes.insert(bytes.end(), check.begin(), check.end());
-  return bytes;
-}
+Bytes signedPart(const Header& header) { return fields(header); }
 
 Result<Bytes> encodeHeader(const Header& header) {
   if (!goodOrganisation(header.organisation) || header.slots.size() > kSlotsMost)
@@ -149,6 +144,8 @@ Result<Bytes> encodeHeader(const Header& header) {
   Bytes bytes = signedPart(header);
   const Hash mac = header.mac.value_or(Hash{});
   bytes.insert(bytes.end(), mac.begin(), mac.end());
+  const Hash check = Sha256().add(bytes).take();  // also over the MAC, which most readers cannot judge
+  bytes.insert(bytes.end(), check.begin(), check.end());
   if (bytes.size() > kHeaderMost)
     return Error{Code::Invalid, "the server has more key slots than a backup can tell of"};
   return bytes;
@@ -176,9 +173,8 @@ Result<Header> parseHeader(BytesView bytes) {
   if (!length) return std::move(length).error();
   if (*length != bytes.size()) return damaged("it is cut off");
   const BytesView body = bytes.first(bytes.size() - kEnd);
-  const Hash check = Sha256().add(body).take();
-  if (!base::equalConstantTime(check, bytes.subspan(body.size(), check.size())))
-    return damaged("its check does not fit");
+  const Hash check = Sha256().add(bytes.first(bytes.size() - sizeof(Hash))).take();
+  if (!base::equalConstantTime(check, bytes.last(check.size()))) return damaged("its check does not fit");
   ByteReader in(body);
   in.raw(kMagic.size() + 2);
   const std::uint8_t kind = in.u8();
@@ -190,7 +186,7 @@ Result<Header> parseHeader(BytesView bytes) {
   auto header = readFields(in, kind);
   if (!header) return header;
   if (!in.atEnd()) return damaged("it has more than its fields");
-  ByteReader end(bytes.subspan(body.size() + check.size()));
+  ByteReader end(bytes.subspan(body.size()));
   const Hash mac = hashOf(end);
   if (flags == kSigned) header->mac = mac;
   if (flags != kSigned && mac != Hash{}) return damaged("it is unsigned and has a MAC");

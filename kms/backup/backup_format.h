@@ -4,7 +4,7 @@
 // file   := header chunk+
 // header := "KDBACKUP" format{2} kind{1} flags{1} length{4} server{16} id{16} made{8} created{8} schema{4}
 //           epoch{8} users{8} tokens{8} certificates{8} entries{8} chunks{8} bytes{8} root{32}
-//           organisation slotCount{2} (header wrapped)... check{32} mac{32}
+//           organisation slotCount{2} (header wrapped)... mac{32} check{32}
 // chunk  := "KDCK" number{8} part{1} segment{8} length{4} hash{32} data
 // Texts and the halves of a slot: length{4}, bytes. Integers are little-endian, times in seconds.
 #pragma once
@@ -69,7 +69,8 @@ struct ChunkHead {
   Hash hash{};
 };
 
-// What the MAC is over: the header without its last field. REQUIRES: a header that encodeHeader can write.
+// What the MAC is over: the header without its last two fields. REQUIRES: a header that encodeHeader can
+// write.
 base::Bytes signedPart(const Header& header);
 // Errors: Invalid (more slots or a longer text than a header holds).
 base::Result<base::Bytes> encodeHeader(const Header& header);

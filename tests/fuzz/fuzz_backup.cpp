@@ -59,7 +59,7 @@ base::Bytes repaired(base::BytesView bytes) {
     at += kChunkHead + head->length;
   }
   put(kRootAt, root.take());
-  const std::size_t check = *length - 2 * sizeof(Hash);
+  const std::size_t check = *length - sizeof(Hash);
   put(check, Sha256().add(base::BytesView(out).first(check)).take());
   return out;
 }

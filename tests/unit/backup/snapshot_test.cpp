@@ -165,6 +165,26 @@ TEST_F(SnapshotTest, OlderStateOpensOnlyWhenAccepted) {
   EXPECT_GE(*(*vault->hold())->sequenceOf(next->accessor), kms::backup::Acceptance::kTokenStep);
 }
 
+TEST_F(SnapshotTest, AForgedRowDoesNotKeepTheServerShut) {
+  ASSERT_OK(openLog());
+  ASSERT_OK(addUser("alice"));
+  ASSERT_OK(addUser("bob"));
+  auto pending = issue({"bob", kms::TokenKind::Enrol, {}, {}, {}});
+  ASSERT_OK(pending);
+  ASSERT_OK(log->flush(base::Deadline::in(std::chrono::seconds(10))));
+  bringBack(backup(Kind::Live));
+  ASSERT_OK(store->writeAndWait([](kms::Txn& txn) -> base::Result<void> {
+    auto rows = txn.list(kms::Table::Users, 0, 1);
+    if (!rows) return std::move(rows).error();
+    rows->front().sealed.back() ^= std::byte{1};
+    return txn.put(kms::Table::Users, rows->front());
+  }));
+  ASSERT_OK(accept("uid 0"));
+  ASSERT_OK(openLog());
+  EXPECT_REASON(users->show("alice"), base::Reason::DatabaseCorrupt);
+  EXPECT_FALSE(redeem("bob", kms::TokenKind::Enrol, base::view(pending->token))->active);
+}
+
 TEST_F(SnapshotTest, TakingTheNumberOffDoesNotTakeTheMarkOff) {
   ASSERT_OK(openLog());
   ASSERT_OK(addUser("alice"));

@@ -115,7 +115,12 @@ constexpr OptionSpec kOptions[] = {
 }  // namespace
 
 const VerbSpec kMovePlanVerb = {
-    "move plan", "print the steps of a move to another host, with this server's names",      {},
-    kOptions,    "kmsd move plan                          # a checklist; changes nothing\n", runPlan};
+    "move plan",
+    "print the steps of a move to another host, with this server's names",
+    {},
+    kOptions,
+    "kmsd move plan                          # a checklist; changes nothing\n"
+    "kmsd move plan --medium usb:            # of a server whose medium is a stick\n",
+    runPlan};
 
 }  // namespace kmsd

@@ -5,8 +5,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <utility>
 
 #include "hal/base/file.h"
 #include "hal/base/rng.h"
@@ -20,7 +22,10 @@ using base::Code;
 using base::Error;
 using base::Result;
 
-constexpr std::uint64_t kSpare = 1024 * 1024;  // bytes, for the file system's own needs
+constexpr std::uint64_t kSpare = 1024 * 1024;       // bytes, for the file system's own needs
+constexpr std::uint64_t kLarge = 16 * 1024 * 1024;  // bytes from which on a file goes past the page cache
+constexpr std::size_t kPiece = 1024 * 1024;         // bytes that go there at once
+constexpr std::size_t kAlignment = 4096;            // of memory and place, wherever the disk wants less
 
 fs::path directoryOf(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
@@ -55,32 +60,75 @@ Result<NewFile> NewFile::create(const fs::path& path, std::uint64_t size) {
   if (errno != ENOENT) return base::systemError(path.string(), errno);
   if (auto fits = checkSpace(directory, size); !fits) return std::move(fits).error();
   base::Fd fd(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (fd) return NewFile(path, {}, std::move(fd));
+  if (fd) return prepared(NewFile(path, {}, std::move(fd)), size);
   if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT)
     return base::systemError("cannot write in " + directory.string(), errno);
   fs::path hidden = directory / ("." + path.filename().string() + "." +
                                  base::Uuid::generate(base::systemRng()).text() + ".part");
   fd.reset(::open(hidden.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return base::systemError("cannot create " + hidden.string(), errno);
-  return NewFile(path, std::move(hidden), std::move(fd));
+  return prepared(NewFile(path, std::move(hidden), std::move(fd)), size);
+}
+
+Result<NewFile> NewFile::prepared(NewFile file, std::uint64_t size) {
+  if (size < kLarge) return file;
+  // With its room taken at once it cannot run out in the middle. Some file systems cannot do that.
+  if (::fallocate(file.fd_.get(), 0, 0, static_cast<off_t>(size)) == 0) {
+    file.size_ = size;
+  } else if (errno == ENOSPC || errno == EDQUOT) {
+    return noSpace(file.path_);
+  }
+  if (::fcntl(file.fd_.get(), F_SETFL, O_DIRECT) != 0) return file;  // nor that
+  file.piece_.reset(static_cast<std::byte*>(std::aligned_alloc(kAlignment, kPiece)));
+  if (!file.piece_) file.useCache();
+  return file;
 }
 
 NewFile::~NewFile() {
   if (fd_ && !hidden_.empty()) ::unlink(hidden_.c_str());
 }
 
+void NewFile::useCache() noexcept { ::fcntl(fd_.get(), F_SETFL, 0); }
+
 Result<void> NewFile::write(base::BytesView bytes) {
+  if (!piece_) return put(bytes);
+  while (!bytes.empty()) {
+    const std::size_t more = std::min(bytes.size(), kPiece - gathered_);
+    std::copy_n(bytes.begin(), more, piece_.get() + gathered_);
+    gathered_ += more;
+    bytes = bytes.subspan(more);
+    if (gathered_ < kPiece) continue;
+    gathered_ = 0;
+    if (auto done = put({piece_.get(), kPiece}); !done) return done;
+  }
+  return {};
+}
+
+Result<void> NewFile::put(base::BytesView bytes) {
   while (!bytes.empty()) {
     const ssize_t done = ::write(fd_.get(), bytes.data(), bytes.size());
     if (done < 0 && errno == EINTR) continue;
     if (done < 0 && (errno == ENOSPC || errno == EDQUOT)) return noSpace(path_);
+    if (done < 0 && errno == EINVAL && (::fcntl(fd_.get(), F_GETFL) & O_DIRECT) != 0) {
+      useCache();  // this file system said that it could, and cannot
+      continue;
+    }
     if (done < 0) return base::systemError("cannot write " + path_.string(), errno);
+    written_ += static_cast<std::uint64_t>(done);
     bytes = bytes.subspan(static_cast<std::size_t>(done));
   }
   return {};
 }
 
 Result<void> NewFile::sync() {
+  if (piece_) {
+    useCache();  // the end is no whole piece
+    if (auto done = put({piece_.get(), std::exchange(gathered_, 0)}); !done) return done;
+    piece_.reset();
+  }
+  if (size_ > written_ && ::ftruncate(fd_.get(), static_cast<off_t>(written_)) != 0)
+    return base::systemError("cannot shorten " + path_.string(), errno);
+  size_ = 0;
   if (::fsync(fd_.get()) == 0) return {};
   if (errno == ENOSPC || errno == EDQUOT) return noSpace(path_);
   return base::systemError("cannot sync " + path_.string(), errno);

@@ -1,9 +1,14 @@
 // NewFile: a file that is there whole or not at all. It has no name until commit(), so whatever ends the
-// program leaves nothing; where the file system cannot do that, a hidden name that goes with the object.
+// program leaves nothing; where the file system cannot do that, a hidden name that goes with the object. A
+// large one goes past the page cache, in pieces: what gathers there would be written at the end all at once,
+// and whoever else waits for the disk would stand still.
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
+#include <memory>
+#include <span>
 
 #include "hal/base/bytes.h"
 #include "hal/base/fd.h"
@@ -28,11 +33,22 @@ class NewFile {
   base::Result<void> commit();
 
  private:
+  struct Free {
+    void operator()(std::byte* memory) const noexcept { std::free(memory); }
+  };
   NewFile(std::filesystem::path path, std::filesystem::path hidden, base::Fd fd)
       : path_(std::move(path)), hidden_(std::move(hidden)), fd_(std::move(fd)) {}
+  static base::Result<NewFile> prepared(NewFile file, std::uint64_t size);
+  base::Result<void> put(base::BytesView bytes);
+  void useCache() noexcept;
+
   std::filesystem::path path_;
   std::filesystem::path hidden_;  // empty: it has no name
   base::Fd fd_;
+  std::unique_ptr<std::byte, Free> piece_;  // of a large file: what is written next
+  std::size_t gathered_ = 0;                // bytes in it
+  std::uint64_t size_ = 0;                  // bytes for which room was taken
+  std::uint64_t written_ = 0;               // bytes
 };
 
 // Errors: Unavailable / NoSpace where the directory has less room than `size` and a little more.

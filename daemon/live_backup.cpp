@@ -1,5 +1,7 @@
 #include "daemon/live_backup.h"
 
+#include <system_error>
+
 #include "kms/audit/audit.h"
 #include "kms/backup/snapshot.h"
 #include "kms/keys/open_keys.h"
@@ -28,19 +30,42 @@ class Place {
   bool taken_ = false;
 };
 
+// What goes when it has been sent.
+struct Made {
+  Place place;  // goes last
+  std::unique_ptr<kms::backup::Snapshot> snapshot;
+};
+
 class SnapshotBody final : public http::BodySource {
  public:
-  SnapshotBody(Place place, std::unique_ptr<kms::backup::Snapshot> snapshot)
-      : place_(std::move(place)), snapshot_(std::move(snapshot)) {}
-  std::uint64_t size() const override { return snapshot_->source().size(); }
-  Result<std::size_t> read(std::span<std::byte> out) override { return snapshot_->source().read(out); }
+  SnapshotBody(Place place, std::unique_ptr<kms::backup::Snapshot> snapshot, std::shared_ptr<Aside> aside)
+      : made_(std::make_shared<Made>(std::move(place), std::move(snapshot))), aside_(std::move(aside)) {}
+  ~SnapshotBody() override {
+    aside_->run([made = std::move(made_)]() mutable { made.reset(); });
+  }
+  std::uint64_t size() const override { return made_->snapshot->source().size(); }
+  Result<std::size_t> read(std::span<std::byte> out) override { return made_->snapshot->source().read(out); }
 
  private:
-  Place place_;  // goes last
-  std::unique_ptr<kms::backup::Snapshot> snapshot_;
+  std::shared_ptr<Made> made_;
+  const std::shared_ptr<Aside> aside_;
 };
 
 }  // namespace
+
+Aside::~Aside() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Aside::run(std::function<void()> work) {
+  const std::lock_guard lock(mutex_);
+  if (thread_.joinable()) thread_.join();
+  try {
+    thread_ = std::thread(work);
+  } catch (const std::system_error&) {  // no thread is to be had
+    work();
+  }
+}
 
 LiveBackup::LiveBackup(kms::Store& store, kms::Store& gated, const kms::Vault& vault, const DataDir& dir,
                        const ServerHeader& header, const base::Clock& clock)
@@ -68,7 +93,7 @@ Result<std::shared_ptr<http::BodySource>> LiveBackup::make(const std::string& by
   auto snapshot = kms::backup::Snapshot::take(store_, subject, kms::backup::Kind::Live, now, sign, stop);
   if (!snapshot) return std::move(snapshot).error();
   return std::shared_ptr<http::BodySource>(
-      std::make_shared<SnapshotBody>(std::move(place), *std::move(snapshot)));
+      std::make_shared<SnapshotBody>(std::move(place), *std::move(snapshot), aside_));
 }
 
 }  // namespace kmsd

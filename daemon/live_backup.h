@@ -2,14 +2,32 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 
 #include "daemon/data_dir.h"
 #include "daemon/http/message.h"
 #include "kms/keys/vault.h"
 
 namespace kmsd {
+
+// Does one thing at a time on a thread of its own, and waits for it in the end. To free a large file takes
+// long, and whoever drops a backup serves connections.
+class Aside {
+ public:
+  Aside() = default;
+  ~Aside();
+  Aside(const Aside&) = delete;
+  Aside& operator=(const Aside&) = delete;
+  void run(std::function<void()> work);
+
+ private:
+  std::mutex mutex_;
+  std::thread thread_;
+};
 
 class LiveBackup {
  public:
@@ -30,6 +48,7 @@ class LiveBackup {
   const DataDir& dir_;
   const ServerHeader& header_;
   const base::Clock& clock_;
+  const std::shared_ptr<Aside> aside_ = std::make_shared<Aside>();
   const std::shared_ptr<std::atomic<bool>> busy_ = std::make_shared<std::atomic<bool>>(false);
 };
 

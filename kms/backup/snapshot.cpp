@@ -1,7 +1,10 @@
 #include "kms/backup/snapshot.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "hal/base/fd.h"
 #include "hal/base/rng.h"
 #include "kms/audit/audit_files.h"
 #include "kms/backup/restored.h"
@@ -15,6 +18,7 @@ using base::Code;
 using base::Error;
 using base::Result;
 
+constexpr off_t kFreed = 16 * 1024 * 1024;  // bytes at once
 constexpr const char* kCompanions[] = {"", "-wal", "-shm", "-journal"};
 
 // What the copy itself tells.
@@ -69,8 +73,14 @@ Result<std::vector<PartFile>> partsOf(const fs::path& spool, const fs::path& aud
 
 }  // namespace
 
+// In steps: while a large file is freed at once, all who write to the same disk stand still.
 void clearSpool(const fs::path& spool) noexcept {
+  const base::Fd fd(::open(spool.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
   for (const char* suffix : kCompanions) ::unlink((spool.string() + suffix).c_str());
+  struct stat info {};
+  if (!fd || ::fstat(fd.get(), &info) != 0) return;
+  for (off_t left = info.st_size; left > kFreed; left -= kFreed)
+    if (::ftruncate(fd.get(), left - kFreed) != 0) return;
 }
 
 Snapshot::~Snapshot() {

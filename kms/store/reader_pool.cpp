@@ -112,7 +112,12 @@ void ReaderPool::giveBack(std::unique_ptr<Reader> reader) noexcept {
       --open_;
     }
   }
-  freed_.notify_one();
+  freed_.notify_all();
+}
+
+void ReaderPool::waitIdle(std::chrono::milliseconds most) {
+  std::unique_lock lock(mutex_);
+  freed_.wait_for(lock, most, [this] { return idle_.size() == open_; });
 }
 
 ReaderPool::NoViews::NoViews(ReaderPool& pool) : pool_(pool) {

@@ -3,6 +3,7 @@
 // costs more than to read a row.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <filesystem>
 #include <functional>
@@ -29,6 +30,9 @@ class ReaderPool {
   // `asOf`: see StoreReader; taken before this call. It is another after each commit.
   base::Result<void> read(const Store::ReadJob& job, std::uint64_t asOf);
   base::Result<RowView> get(Table table, std::int64_t key, std::uint64_t asOf);
+
+  // Returns when nobody reads, or after this time.
+  void waitIdle(std::chrono::milliseconds most);
 
   // As long as one lives no view stays open behind its job, where it would be in the way of a checkpoint.
   class NoViews {

@@ -215,6 +215,27 @@ base::Result<bool> Connection::checkpoint(bool truncate) {
   return true;
 }
 
+base::Result<bool> Connection::moveAll() {
+  int inWal = -1;
+  int moved = 0;
+  const int code = sqlite3_wal_checkpoint_v2(db_.get(), "main", SQLITE_CHECKPOINT_PASSIVE, &inWal, &moved);
+  *walPages_ = 0;
+  if ((code & 0xff) == SQLITE_BUSY) return false;
+  if (code != SQLITE_OK) return failure(db_.get(), code);
+  return inWal >= 0 && inWal == moved;
+}
+
+base::Result<void> Connection::readFile(std::uint64_t offset, std::span<std::byte> out) {
+  sqlite3_file* file = nullptr;
+  int code = sqlite3_file_control(db_.get(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  if (code == SQLITE_OK && (file == nullptr || file->pMethods == nullptr)) code = SQLITE_MISUSE;
+  if (code == SQLITE_OK)
+    code = file->pMethods->xRead(file, out.data(), static_cast<int>(out.size()),
+                                 static_cast<sqlite3_int64>(offset));
+  if (code == SQLITE_OK) return {};
+  return Error{Code::Io, std::string("the database cannot be read (") + sqlite3_errstr(code) + ")"};
+}
+
 void Connection::leaveWalOnClose() noexcept {
   sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
 }

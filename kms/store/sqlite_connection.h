@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -89,6 +90,11 @@ class Connection {
   // Moves WAL pages into the file; `truncate` waits for readers and empties the WAL. False: a reader was in
   // the way, and a part is left.
   base::Result<bool> checkpoint(bool truncate);
+  // As checkpoint(false); true where nothing is left, so that the file itself is the database.
+  base::Result<bool> moveAll();
+  // Reads bytes of the file itself, past pages and WAL, by the descriptor that SQLite has: to close another
+  // one would drop the locks of all. Errors: Io, as where there are fewer.
+  base::Result<void> readFile(std::uint64_t offset, std::span<std::byte> out);
   // Copies every page of the database, in the view that this connection has, and asks before each few
   // whether to go on. Errors: those of `goOn`; Unavailable (no space); Io; Corrupt / DatabaseCorrupt.
   // REQUIRES: a transaction here, none at `to`.

@@ -18,6 +18,7 @@ using base::Code;
 using base::Error;
 using base::Result;
 
+constexpr std::size_t kPiece = 1U << 20U;               // bytes of the file, then `stop` is looked at
 constexpr int kStepPages = 512;                         // 2 MB, then `stop` is looked at
 constexpr std::size_t kCacheBytes = 2U << 20U;          // of either connection
 constexpr std::uintmax_t kWalLeast = 1ULL << 30U;       // the WAL may grow so far, or as far as the database
@@ -53,7 +54,6 @@ Result<std::int64_t> one(Connection& db, const char* sql) {
   return *row ? query->integer(0) : 0;
 }
 
-// The first reading begins the view that the copy shows.
 Result<CopyFacts> factsOf(Connection& db) {
   CopyFacts facts;
   struct Wanted {
@@ -80,6 +80,11 @@ Result<void> makeEmpty(const fs::path& file) {
   return {};
 }
 
+Error noSpaceLeft() {
+  return Error{Code::Unavailable, "no space is left for the copy of the database; free some and try again",
+               base::Reason::NoSpace};
+}
+
 struct FinishBackup {
   void operator()(sqlite3_backup* backup) const noexcept { sqlite3_backup_finish(backup); }
 };
@@ -95,34 +100,79 @@ Result<void> Connection::copyPages(Connection& to, const std::function<Result<vo
     code = sqlite3_backup_step(backup.get(), kStepPages);
   }
   if (code == SQLITE_DONE) return {};
-  if ((code & 0xff) == SQLITE_FULL)
-    return Error{Code::Unavailable, "no space is left for the copy of the database; free some and try again",
-                 base::Reason::NoSpace};
+  if ((code & 0xff) == SQLITE_FULL) return noSpaceLeft();
   return Error{(code & 0xff) == SQLITE_CORRUPT ? Code::Corrupt : Code::Io,
                std::string("the database cannot be copied (") + sqlite3_errstr(code) + ")",
                (code & 0xff) == SQLITE_CORRUPT ? base::Reason::DatabaseCorrupt : base::Reason::None};
 }
 
-Result<CopyFacts> copyDatabase(const fs::path& from, const fs::path& to, const std::atomic<bool>& stop) {
-  if (auto fits = checkSpace(from, to); !fits) return std::move(fits).error();
-  auto source = Connection::open(from, Access::Read, kCacheBytes);
-  if (!source) return std::move(source).error();
-  if (auto begun = source->script("BEGIN"); !begun) return std::move(begun).error();
-  auto facts = factsOf(*source);
-  if (!facts) return facts;
-  if (auto made = makeEmpty(to); !made) return std::move(made).error();
+namespace {
+
+// The file itself, while a view of all of it keeps it from being changed. Nothing of it is synced: the copy
+// is of use only when it is whole.
+Result<void> copyFile(Connection& source, const fs::path& to, const std::function<Result<void>()>& goOn) {
+  const base::Fd fd(::open(to.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) return base::systemError("cannot write " + to.string(), errno);
+  auto pages = one(source, "PRAGMA page_count");
+  auto pageSize = one(source, "PRAGMA page_size");
+  if (!pages || !pageSize) return pages ? std::move(pageSize).error() : std::move(pages).error();
+  const auto size = static_cast<std::uint64_t>(*pages) * static_cast<std::uint64_t>(*pageSize);
+  base::Bytes piece(kPiece);
+  for (std::uint64_t offset = 0; offset < size; offset += kPiece) {
+    if (auto may = goOn(); !may) return may;
+    const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, size - offset));
+    if (auto read = source.readFile(offset, std::span(piece).first(length)); !read) return read;
+    for (std::size_t put = 0; put < length;) {
+      const ssize_t done =
+          ::pwrite(fd.get(), piece.data() + put, length - put, static_cast<off_t>(offset + put));
+      if (done < 0 && errno == EINTR) continue;
+      if (done < 0 && (errno == ENOSPC || errno == EDQUOT)) return noSpaceLeft();
+      if (done < 0) return base::systemError("cannot write " + to.string(), errno);
+      put += static_cast<std::size_t>(done);
+    }
+  }
+  return {};
+}
+
+Result<void> copyPaged(Connection& source, const fs::path& to, const std::function<Result<void>()>& goOn) {
   auto target = Connection::open(to, Access::Write, kCacheBytes);
   if (!target) return std::move(target).error();
   // The copy is of use only when it is whole, so nothing of it is journaled or synced.
   if (auto set = target->script("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA secure_delete=OFF");
       !set)
-    return std::move(set).error();
+    return set;
+  return source.copyPages(*target, goOn);
+}
+
+}  // namespace
+
+Result<CopyFacts> copyDatabase(const fs::path& from, const fs::path& to, const std::atomic<bool>& stop,
+                               const AtRest& atRest) {
+  if (auto fits = checkSpace(from, to); !fits) return std::move(fits).error();
+  auto source = Connection::open(from, Access::Read, kCacheBytes);
+  if (!source) return std::move(source).error();
+  // Most of what is in the WAL is moved here, so that little is left for when writers wait.
+  if (auto moved = source->checkpoint(false); !moved) return std::move(moved).error();
+  // The first reading begins the view that the copy shows.
+  const auto begin = [&]() -> Result<void> {
+    if (!source->inTransaction())
+      if (auto begun = source->script("BEGIN"); !begun) return begun;
+    auto first = one(*source, "PRAGMA user_version");
+    return first ? Result<void>() : std::move(first).error();
+  };
+  const bool rest = atRest(begin);
+  if (!rest)
+    if (auto begun = begin(); !begun) return std::move(begun).error();
+  auto facts = factsOf(*source);
+  if (!facts) return facts;
+  if (auto made = makeEmpty(to); !made) return std::move(made).error();
   const std::uintmax_t walMost = std::max(kWalLeast, sizeOf(from));
-  auto copied = source->copyPages(*target, [&]() -> Result<void> {
+  const auto goOn = [&]() -> Result<void> {
     if (stop) return Error{Code::Unavailable, "the server is stopping"};
     if (sizeOf(walOf(from)) <= walMost) return {};
     return Error{Code::Unavailable, "more is written to the database than can be copied; try again later"};
-  });
+  };
+  auto copied = rest ? copyFile(*source, to, goOn) : copyPaged(*source, to, goOn);
   if (!copied) return std::move(copied).error();
   if (auto ended = source->script("COMMIT"); !ended) return std::move(ended).error();
   // What gathered in the WAL is moved here, so that no writer stands still for it later.

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <future>
 #include <string>
 #include <utility>
 
@@ -26,6 +27,9 @@ using base::Reason;
 using base::Result;
 using sqlite::Access;
 using sqlite::Connection;
+
+constexpr int kRestTries = 50;
+constexpr std::chrono::milliseconds kRestPause{10};
 
 class SqliteStore final : public Store, private Committer {
  public:
@@ -48,18 +52,45 @@ class SqliteStore final : public Store, private Committer {
     copying_ = true;
     const std::unique_ptr<std::atomic<bool>, void (*)(std::atomic<bool>*)> until(
         &copying_, [](std::atomic<bool>* copying) { *copying = false; });
-    return sqlite::copyDatabase(file_, file, stop);
+    return sqlite::copyDatabase(
+        file_, file, stop, [&](const std::function<Result<void>()>& begin) { return atRest(begin, stop); });
   }
 
  private:
   void commit(std::span<WriteRequest> batch) noexcept override { writer_.commit(batch); }
-  bool tidyDue() const noexcept override { return writer_.tidyDue(); }
+  bool tidyDue() const noexcept override { return writer_.tidyDue() || resting_; }
   void tidy() noexcept override {
     const sqlite::ReaderPool::NoViews checkpoint(readers_);
+    if (resting_) return rest();
     writer_.tidy(!copying_);
   }
 
+  // On the thread that writes, between two commits: so what is moved now is all that there is.
+  void rest() noexcept {
+    const auto rested = rested_;
+    const bool begun = writer_.moveAll() && bool((*begin_)());
+    resting_ = false;
+    rested->set_value(begun);
+  }
+  // Readers of an earlier state are in the way for as long as they read.
+  bool atRest(const std::function<Result<void>()>& begin, const std::atomic<bool>& stop) {
+    begin_ = &begin;
+    for (int tries = 0; tries < kRestTries && !stop && !writer_.closed(); ++tries) {
+      rested_ = std::make_shared<std::promise<bool>>();
+      auto rested = rested_->get_future();
+      resting_ = true;
+      // Nothing is written; it only wakes the writer.
+      queue_.push([](Txn&) -> Result<void> { return {}; }, [](const Result<void>&) {});
+      if (rested.get()) return true;
+      readers_.waitIdle(kRestPause);
+    }
+    return false;
+  }
+
   const fs::path file_;
+  std::atomic<bool> resting_ = false;  // rest() is wanted
+  const std::function<Result<void>()>* begin_ = nullptr;
+  std::shared_ptr<std::promise<bool>> rested_;
   std::atomic<bool> copying_ = false;
   // They end in reverse order: the writes that wait, the readers, then the last connection, which moves the
   // WAL into the file and removes it.

@@ -159,6 +159,13 @@ void Writer::tidy(bool mayWait) noexcept {
   tellDamage();
 }
 
+bool Writer::moveAll() noexcept {
+  if (closed()) return false;
+  auto done = db_.moveAll();
+  if (!done && diskFailed(db_.lastCode())) closeForGood();
+  return done && *done;
+}
+
 void Writer::closeForGood() noexcept {
   closed_ = true;
   db_.leaveWalOnClose();

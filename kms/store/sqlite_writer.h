@@ -24,6 +24,8 @@ class Writer {
   bool tidyDue() const noexcept { return tidyDue_.load(std::memory_order_relaxed); }
   // Without `mayWait` no reader is waited for.
   void tidy(bool mayWait) noexcept;
+  // Moves the whole WAL into the file. False: a reader was in the way, or the disk failed.
+  bool moveAll() noexcept;
 
   // The disk failed at a commit or a checkpoint. What reached it is unknown and the kernel may call the lost
   // pages clean, so nothing is ever synced again by this process.

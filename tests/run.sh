@@ -123,6 +123,7 @@ if [ "$only" = all ] || [ "$only" = plain ]; then
   step "quickstart" ./daemon/quickstart.sh
   step "benchmark, smoke" tests/bench/run.py --smoke
   step "benchmark of certificates, smoke" tests/bench/run.py --smoke --certificates
+  step "benchmark of backups, smoke" tests/bench/run.py --smoke --backup
   step "hardware in QEMU" tests/hil/run.py
 fi
 if [ "$only" = all ] || [ "$only" = fuzz ]; then

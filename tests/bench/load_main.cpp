@@ -81,13 +81,17 @@ std::optional<std::string> finish(Call& call) {
 
 void print(const LoadResult& result, bool json) {
   const double rate = result.seconds > 0 ? static_cast<double>(result.requests) / result.seconds : 0;
-  std::printf(json ? "{\"rate\": %.1f, \"p50\": %.1f, \"p99\": %.1f, \"requests\": %llu, \"sent\": %llu, "
-                     "\"errors\": %llu}\n"
-                   : "%.0f requests/s, p50 %.0f us, p99 %.0f us, %llu requests of %llu sent, %llu errors\n",
-              rate, result.p50, result.p99, static_cast<unsigned long long>(result.requests),
+  std::printf(json
+                  ? "{\"rate\": %.1f, \"p50\": %.1f, \"p99\": %.1f, \"longest\": %.1f, \"requests\": %llu, "
+                    "\"sent\": %llu, \"errors\": %llu}\n"
+                  : "%.0f requests/s, p50 %.0f us, p99 %.0f us, longest %.0f us, %llu requests of %llu sent, "
+                    "%llu errors\n",
+              rate, result.p50, result.p99, result.longest, static_cast<unsigned long long>(result.requests),
               static_cast<unsigned long long>(result.sent), static_cast<unsigned long long>(result.errors));
   if (result.errors > 0) std::fprintf(stderr, "bench_load: %s\n", result.firstError.c_str());
 }
+
+std::atomic<bool> stopped = false;
 
 int fail(const std::string& why) {
   std::fprintf(stderr, "bench_load: %s\n", why.c_str());
@@ -98,6 +102,7 @@ int fail(const std::string& why) {
 
 int main(int argc, char** argv) try {
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGTERM, [](int) { stopped = true; });  // ends the measurement, which is printed
   Call call;
   const auto all = described(call);
   options::variables_map given;
@@ -107,6 +112,7 @@ int main(int argc, char** argv) try {
   if (auto wrong = finish(call)) return fail(*wrong);
   std::unique_ptr<Requests> requests;
   if (auto wrong = Requests::make(call.requests, requests)) return fail(*wrong);
+  call.load.stop = &stopped;
   LoadResult result;
   if (auto wrong = runLoad(call.load, *requests, result)) return fail(*wrong);
   print(result, given.count("json") != 0);

@@ -53,6 +53,7 @@ class Load {
     while (busy_ > 0) {
       const int found = ::epoll_wait(poll_.get(), events.data(), static_cast<int>(events.size()), 1000);
       if (found < 0 && errno != EINTR) return fail("epoll_wait failed");
+      if (plan_.stop != nullptr && *plan_.stop) end_ = std::min(end_, Clock::now());
       if (found == 0 && Clock::now() - last_ > kSilent) return fail("the server does not answer any more");
       for (int i = 0; i < found; ++i) serve(events[static_cast<std::size_t>(i)].data.u64);
     }
@@ -169,6 +170,7 @@ class Load {
     };
     result_.p50 = quantile(50);
     result_.p99 = quantile(99);
+    result_.longest = quantile(100);
   }
 
   const LoadPlan& plan_;

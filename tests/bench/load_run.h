@@ -2,6 +2,7 @@
 // last one is answered.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -21,7 +22,8 @@ struct LoadPlan {
   std::uint64_t count = 0;  // requests after which it ends, warming up included; 0: only the time ends it
   unsigned status = 200;    // wanted
   std::string marker;       // wanted somewhere in the body
-  std::string save;         // file to which the "token" of each answer is written, a line each; or empty
+  const std::atomic<bool>* stop = nullptr;  // it ends when this is set
+  std::string save;  // file to which the "token" of each answer is written, a line each; or empty
 };
 
 struct LoadResult {
@@ -31,6 +33,7 @@ struct LoadResult {
   double seconds = 0;
   double p50 = 0;  // microseconds from the first byte sent to the whole answer read
   double p99 = 0;
+  double longest = 0;
   std::string firstError;
 };
 

@@ -26,11 +26,15 @@ class Loaded:
         command = [self.plan.program("bench_load"), "--json", "--target", target, "--connections", connections,
                    "--seconds", self.plan.seconds, *options]
         done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        if done.returncode != 0:
-            raise Failed(f"{self.name} under load: {done.stderr.decode().strip()} {done.stdout.decode().strip()}")
-        result = json.loads(done.stdout)
+        result = self.loaded(done.returncode, done.stdout, done.stderr)
         result["cpu"] = (self.server.cpu() - before) / result["sent"] * 1e6
         return result
+
+    def loaded(self, code, out, wrong):
+        """What bench_load has printed."""
+        if code != 0:
+            raise Failed(f"{self.name} under load: {wrong.decode().strip()} {out.decode().strip()}")
+        return json.loads(out)
 
     def stop(self):
         if self.server:
@@ -111,12 +115,15 @@ class Kmsd(Loaded):
         bearer.touch(0o600)
         bearer.write_text(token)
 
+    @staticmethod
+    def issue_options():
+        return ["--path", "/v1/tokens", "--body", ISSUE, "--status", 201, "--marker", '"token":"kms_']
+
     def measure(self, kind, connections):
         unix = f"unix:{self.socket()}"
         active = ["--marker", '"active":true', "--tokens", self.folder / "tokens"]
         if kind == "issue":
-            return self.load(unix, connections, "--path", "/v1/tokens", "--body", ISSUE, "--status", 201,
-                             "--marker", '"token":"kms_')
+            return self.load(unix, connections, *self.issue_options())
         if kind == "verify":
             return self.load(unix, connections, *active)
         if kind == "verify hot":

@@ -17,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import backup
 import certificates
 import report
 from peers import Postgres, Redis
@@ -48,6 +49,11 @@ def options():
     parser.add_argument("--certificates-count", type=int, default=1_000_000, help="certificates on the list")
     parser.add_argument("--only-certificates", action="append", choices=certificates.PROGRAMS, metavar="PROGRAM",
                         help="with --certificates: measure this program; may be repeated")
+    parser.add_argument("--backup", action="store_true", help="measure backups under load instead; fills --start-tokens")
+    parser.add_argument("--backup-connections", type=int, action="append", metavar="N",
+                        help="with --backup: connections that issue tokens meanwhile; may be repeated; 64 and 16")
+    parser.add_argument("--filled", type=Path, metavar="DIR",
+                        help="with --backup: the filled server is kept in this directory for the next time")
     parser.add_argument("--start", action="store_true", help="measure start, memory and disk instead; fills --start-tokens")
     parser.add_argument("--start-tokens", type=int, default=10_000_000)
     parser.add_argument("--smoke", action="store_true", help="a few thousand tokens and one short round, to see that it works")
@@ -58,7 +64,9 @@ def options():
         given.tokens, given.users, given.rounds, given.seconds = 2000, 100, 1, 1 if given.certificates else 0.3
         given.certificates_count = 2000
         given.only = given.only or ["kmsd", "bare"]
+        given.start_tokens = 2000
     given.only = given.only or list(PROGRAMS)
+    given.backup_connections = given.backup_connections or [64, 16]
     return given
 
 
@@ -70,6 +78,7 @@ class Plan:
         self.build = given.build
         self.tokens, self.users = given.tokens, given.users
         self.rounds, self.seconds = given.rounds, given.seconds
+        self.filled = given.filled
         # To be revoked, each once; more than can be in the time, or half of all where there are few.
         self.apart = min(int(given.rounds * (given.seconds + 0.2) * 60_000), max(given.tokens // 2, 30_000))
         self.certificates = given.certificates_count
@@ -181,8 +190,8 @@ def main():
             stack.callback(shutil.rmtree, scratch, ignore_errors=True)
             os.chmod(scratch, 0o711)  # PostgreSQL's own user comes through, and sees nothing else
             plan = Plan(given, scratch)
-            if given.certificates:
-                certificates.compare(given, plan, stack)
+            if given.certificates or given.backup:
+                (certificates if given.certificates else backup).compare(given, plan, stack)
             else:
                 (measure_start if given.start else compare)(given, plan, stack)
     except KeyboardInterrupt:

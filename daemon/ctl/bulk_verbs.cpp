@@ -40,15 +40,6 @@ bool seemsToken(std::string_view text) {
          all(text.substr(5, 4), kBase32) && all(text.substr(10), kBase32);
 }
 
-Result<std::string> userOf(std::string_view text) {
-  // A list of tokens must not get into a report as a list of users.
-  if (seemsToken(text))
-    return Error{Code::Invalid,
-                 "not a user name but what seems to be a token; name a user who is called so with --user"};
-  if (!kms::checkUserName(text, kms::Policy{})) return notA("a user name", text);
-  return std::string(text);
-}
-
 Result<std::string> accessorOf(std::string_view text) {
   const auto sound = [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
@@ -91,6 +82,15 @@ std::string headingOf(const IssueOptions& options) {
 
 }  // namespace
 
+Result<std::string> userOfLine(std::string_view text) {
+  // A list of tokens must not get into a report as a list of users.
+  if (seemsToken(text))
+    return Error{Code::Invalid,
+                 "not a user name but what seems to be a token; name a user who is called so with --user"};
+  if (!kms::checkUserName(text, kms::Policy{})) return notA("a user name", text);
+  return std::string(text);
+}
+
 Result<IssueOptions> issueOptions(const Parsed& parsed) {
   IssueOptions options;
   options.kind = parsed.text("kind");
@@ -132,7 +132,7 @@ Exit runBulkIssue(const Parsed& parsed) {
   verb.done = "issued";
   verb.heading = headingOf(*options);
   verb.issues = true;
-  verb.idOf = userOf;
+  verb.idOf = userOfLine;
   verb.fill = [options = *options](Body& body) { putIssueOptions(options, body); };
   // A new one-time token voids the lost one by itself.
   if (options->kind == "access") {
@@ -157,7 +157,7 @@ Exit runBulkRevoke(const Parsed& parsed) {
   static constexpr std::array kKinds = {
       Kind{"accessors-file", "accessors", "accessor", accessorOf},
       Kind{"tokens-file", "tokens", "accessor", accessorOfToken},
-      Kind{"users-file", "users", "user", userOf},
+      Kind{"users-file", "users", "user", userOfLine},
   };
   const Kind* chosen = nullptr;
   for (const Kind& kind : kKinds) {
@@ -195,7 +195,7 @@ Exit runBulkCertificateRevoke(const Parsed& parsed) {
   verb.done = "revoked";
   verb.count = "certificates";
   verb.heading = "cert revoke --users-file --reason " + reason;
-  verb.idOf = userOf;
+  verb.idOf = userOfLine;
   verb.fill = [reason](Body& body) { body.text("reason", reason); };
   return BulkRun(parsed, std::move(verb)).run();
 }

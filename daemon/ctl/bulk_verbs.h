@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/cli.h"
@@ -21,6 +22,9 @@ struct IssueOptions {
 // Errors: Invalid.
 base::Result<IssueOptions> issueOptions(const Parsed& parsed);
 void putIssueOptions(const IssueOptions& options, Body& body);
+
+// The name in a line of a list of users. Errors: Invalid (none, or a token), which does not quote the text.
+base::Result<std::string> userOfLine(std::string_view text);
 
 // `token issue --users-file F`.
 Exit runBulkIssue(const Parsed& parsed);

@@ -1,6 +1,6 @@
 // The verbs of kmsctl: server_verbs.cpp, backup_verb.cpp, user_verbs.cpp, user_move_verbs.cpp,
-// token_verbs.cpp, audit_verbs.cpp,
-// certificate_verbs.cpp, enrol_verb.cpp, renew_verb.cpp, approval_verbs.cpp, authority_verbs.cpp.
+// token_verbs.cpp, audit_verbs.cpp, certificate_verbs.cpp, enrol_verb.cpp, renew_verb.cpp,
+// approval_verbs.cpp, authority_verbs.cpp.
 #pragma once
 
 #include <span>

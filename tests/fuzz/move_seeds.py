@@ -17,7 +17,7 @@ def user_packages(folder):
         authority = file.read()
     held = struct.pack("<BBBQQ", 3, 1, 0, 1769904000, 0) + field(authority) + field(b"\x30\x03\x02\x01\x00")
     user = b"".join(field(text) for text in (b"alice", b"alice@example.org", b""))
-    document = (b"KDMOVE\0\1" + bytes(range(16)) + bytes(96) + b"\1" + user + b"\1" + field(b"www.example.org") +
+    document = (b"KDMOVE\0\1" + bytes(range(16)) + bytes(160) + b"\1\1" + user + b"\1" + field(b"www.example.org") +
                 struct.pack("<H", 1) + held)
     head = b"KDUSER\0\1" + bytes(range(16)) + bytes(32) + field(authority) + field(b"\x30\x00")
     signed, signature = os.path.join(folder, "move.txt"), os.path.join(folder, "move.sig")

@@ -171,4 +171,22 @@ TEST(UserRow, ACertificateMakesItVersionTwoAndComesBackWhole) {
   EXPECT_FALSE(kms::decodeUser(plain));
 }
 
+TEST(UserRow, AnOriginMakesItVersionThreeAndComesBackWhole) {
+  for (const std::int64_t newest : {0, 12}) {
+    kms::UserRow row = sampleUser();
+    row.newest = newest;
+    row.origin.emplace().fill(std::byte{0xA7});
+    auto plain = kms::encodeUser(row);
+    EXPECT_EQ(plain[0], std::byte{3});
+    auto back = kms::decodeUser(plain);
+    ASSERT_TRUE(back);
+    EXPECT_EQ(back->newest, newest);
+    EXPECT_EQ(back->origin, row.origin);
+    for (std::size_t size = 0; size < plain.size(); ++size)
+      EXPECT_FALSE(kms::decodeUser(base::BytesView(plain).first(size))) << size;
+    plain[0] = std::byte{2};
+    EXPECT_FALSE(kms::decodeUser(plain));
+  }
+}
+
 }  // namespace

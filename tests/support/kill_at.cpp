@@ -72,8 +72,9 @@ bool changes(pid_t pid, const __ptrace_syscall_info& info, const std::string& wa
 // One program with its threads and children, each stopped at its calls.
 class Tracer {
  public:
-  Tracer(pid_t root, std::string watched, std::uint64_t n)
-      : root_(root), watched_(std::move(watched)), left_(n), all_{root} {}
+  // `action`: instead of ending it.
+  Tracer(pid_t root, std::string watched, std::uint64_t n, std::function<void()> action)
+      : root_(root), watched_(std::move(watched)), left_(n), action_(std::move(action)), all_{root} {}
 
   KilledRun run() {
     int status = 0;
@@ -101,7 +102,7 @@ class Tracer {
   static void proceed(pid_t pid, int signal) { ::ptrace(PTRACE_SYSCALL, pid, nullptr, signal); }
 
   void stopped(pid_t pid, int status) {
-    if (ran_.killed) {  // one that came meanwhile
+    if (ran_.killed && !action_) {  // one that came meanwhile
       ::kill(pid, SIGKILL);
       return;
     }
@@ -127,6 +128,10 @@ class Tracer {
       return false;
     }
     ran_.killed = true;
+    if (action_) {
+      action_();
+      return false;
+    }
     for (const pid_t one : all_) ::kill(one, SIGKILL);
     return true;
   }
@@ -134,6 +139,7 @@ class Tracer {
   const pid_t root_;
   const std::string watched_;
   std::uint64_t left_;
+  const std::function<void()> action_;
   std::set<pid_t> all_;   // threads, too
   std::set<pid_t> seen_;  // had their first stop
   KilledRun ran_;
@@ -143,10 +149,15 @@ class Tracer {
 
 KilledRun runKilledAt(const std::vector<std::string>& command, const std::filesystem::path& watched,
                       std::uint64_t n) {
+  return runDisturbedAt(command, watched, n, {});
+}
+
+KilledRun runDisturbedAt(const std::vector<std::string>& command, const std::filesystem::path& watched,
+                         std::uint64_t n, std::function<void()> action) {
   const pid_t pid = ::fork();
   if (pid < 0) std::abort();
   if (pid == 0) child(command);
-  return Tracer(pid, watched.string(), n).run();
+  return Tracer(pid, watched.string(), n, std::move(action)).run();
 }
 
 bool canTrace() {

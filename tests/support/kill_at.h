@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,10 @@ struct KilledRun {
 // anywhere. `n`: from 1 on; 0: never. Aborts the test program where nothing can be traced.
 KilledRun runKilledAt(const std::vector<std::string>& command, const std::filesystem::path& watched,
                       std::uint64_t n);
+// Does something before that call instead, and lets the program go on: takes a disk away, say. `killed` tells
+// that it was done.
+KilledRun runDisturbedAt(const std::vector<std::string>& command, const std::filesystem::path& watched,
+                         std::uint64_t n, std::function<void()> action);
 // Whether this process may trace others.
 bool canTrace();
 

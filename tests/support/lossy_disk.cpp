@@ -9,7 +9,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t kSize = 32ULL << 20U;  // bytes
+constexpr std::uintmax_t kSize = 192ULL << 20U;  // bytes; as much as is written is taken
 
 }  // namespace
 

@@ -71,7 +71,7 @@ class CommandCut : public ::testing::Test {
     const KilledRun whole = runKilledAt(command(words), disk_.root(), 0);
     ASSERT_EQ(whole.exit, 0);
     ASSERT_GT(whole.changes, 2U);
-    const auto most = setting("KEYDISK_SLOT_KILLS", 3, 1);
+    const auto most = setting("KEYDISK_SLOT_KILLS", 1, 1);
     std::uint64_t cut = 0;
     for (std::uint64_t i = 0; i < most && !HasFailure(); ++i) {
       const std::uint64_t n = 1 + dice_() % (whole.changes + 1);

@@ -9,8 +9,9 @@
 
 namespace tests {
 
-// Types `answer` and Enter once the program has asked for it: with a question that ends in `question`. What
-// the terminal shows is in `out`. Aborts the test program after 60 s without an end.
+// Types `answer` and Enter once the program has asked for it: with a question that ends in `question`, or has
+// it where nothing more is shown. What the terminal shows is in `out`. Aborts the test program after 60 s
+// without an end.
 Ran runAtTerminal(const std::vector<std::string>& command, const std::string& question,
                   const std::string& answer);
 

@@ -2,8 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/at_terminal.h"
-#include "tests/support/disks.h"
+#include "tests/support/loop_drive.h"
 #include "tests/support/server.h"
+#include "tests/support/share_disks.h"
 
 namespace tests {
 namespace {
@@ -12,42 +13,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kPressEnter = "press Enter: ";
 constexpr const char* kTypeKey = "(2:...): ";
-
-std::string pwdOn(const fs::path& image) {
-  const std::string text = readKeyText(image);
-  const std::size_t at = text.find("pwd=") + 4;
-  return text.substr(at, text.find_first_of("\r\n", at) - at);
-}
-
-std::function<std::string()> say(std::string text) {
-  return [text = std::move(text)] { return text; };
-}
-
-// A drive: a loop device, with one image or another in it.
-class LoopDrive {
- public:
-  LoopDrive() {
-    const Ran free = run({"losetup", "-f"});
-    device_ = free.out.substr(0, free.out.find('\n'));
-  }
-  ~LoopDrive() { eject(); }
-  LoopDrive(const LoopDrive&) = delete;
-  LoopDrive& operator=(const LoopDrive&) = delete;
-
-  bool insert(const fs::path& image) {
-    eject();
-    inserted_ = run({"losetup", device_, image.string()}).exit == 0;
-    return inserted_;
-  }
-  void eject() {
-    if (std::exchange(inserted_, false)) run({"losetup", "-d", device_});
-  }
-  std::string uri() const { return "floppy:" + device_; }
-
- private:
-  std::string device_;
-  bool inserted_ = false;
-};
 
 class AtTerminal : public ::testing::Test {
  protected:
@@ -96,13 +61,47 @@ TEST_F(AtTerminal, ThreeDisksInOneDrive) {
   EXPECT_EQ(server_.stop(), 0);
 }
 
+TEST_F(AtTerminal, AreAddedInTheDriveOfTheDiskThatOpensTheServer) {
+  LoopDrive drive;
+  const Ran first = server_.kmsd(
+      {"setup", "--data-dir", server_.data().string(), "--no-ca", "--medium", "image:" + image(9).string()});
+  ASSERT_EQ(first.exit, 0) << first.err;
+  const std::string opener = fileOn(image(9)).identity->medium.text();
+  for (unsigned i = 1; i <= 2; ++i) makeZeros(image(i), 1'474'560);
+  if (!drive.insert(image(9))) GTEST_SKIP() << "no loop device here";
+  const auto insert = [&](unsigned number) {
+    return [&, number] {
+      EXPECT_TRUE(drive.insert(image(number)));
+      return std::string();
+    };
+  };
+  const Ran made = runAtTerminal({server_.program("kmsd"), "medium", "add", drive.uri(), "--data-dir",
+                                  server_.data().string(), "--shares", "2/2", "--medium", drive.uri()},
+                                 {{kPressEnter, say("")},  // the opener is in it still
+                                  {kPressEnter, insert(2)},
+                                  {kPressEnter, insert(1)}});
+  ASSERT_EQ(made.exit, 0) << made.out;
+  EXPECT_NE(made.out.find("the medium that opened the server"), std::string::npos) << made.out;
+  drive.eject();
+  EXPECT_EQ(fileOn(image(9)).identity->medium.text(), opener);
+
+  ASSERT_TRUE(drive.insert(image(1)));
+  server_.startWith({"--medium", drive.uri()});
+  server_.expectState("sealed", "shares_needed");
+  ASSERT_TRUE(drive.insert(image(2)));
+  server_.expectState("unsealed", "");
+}
+
 TEST_F(AtTerminal, SharesAreTypedUntilTheyAreEnough) {
   setUpShares();
   server_.start();
   const Ran ran = runAtTerminal(
       {server_.program("kmsctl"), "--server", "unix:" + server_.socket().string(), "unseal", "--type"},
-      {{kTypeKey, say(pwdOn(image(3)))}, {kTypeKey, say(pwdOn(image(2)))}});
+      {{kTypeKey, say(pwdOn(image(3)))},
+       {kTypeKey, say(mistyped(pwdOn(image(2))))},
+       {kTypeKey, say(pwdOn(image(2)))}});
   EXPECT_EQ(ran.exit, 0) << ran.out;
+  EXPECT_NE(ran.out.find("check character does not fit"), std::string::npos) << ran.out;
   EXPECT_NE(ran.out.find("1 of 2"), std::string::npos) << ran.out;
   EXPECT_EQ(ran.out.find(pwdOn(image(3))), std::string::npos) << "it is shown while it is typed";
   server_.expectState("unsealed", "");

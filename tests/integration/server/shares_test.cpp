@@ -4,9 +4,8 @@
 #include <fstream>
 
 #include "hal/base/file.h"
-#include "hal/key_file.h"
-#include "tests/support/disks.h"
 #include "tests/support/server.h"
+#include "tests/support/share_disks.h"
 
 namespace tests {
 namespace {
@@ -16,18 +15,6 @@ namespace fs = std::filesystem;
 std::string detail(const Server& server) {
   const auto status = server.status();
   return std::string(status.at("detail").as_string());
-}
-
-hal::KeyFile fileOn(const fs::path& image) {
-  auto file = hal::parseKeyFile(base::asBytes(readKeyText(image)));
-  EXPECT_TRUE(file) << file.error().what;
-  return *std::move(file);
-}
-
-std::string pwdOn(const fs::path& image) {
-  const std::string text = readKeyText(image);
-  const std::size_t at = text.find("pwd=") + 4;
-  return text.substr(at, text.find_first_of("\r\n", at) - at);
 }
 
 class Shares : public ::testing::Test {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "tests/integration/backup/hosts.h"
+#include "tests/support/disks.h"
 
 namespace tests {
 namespace {
@@ -32,6 +33,11 @@ class MediumEpoch : public Hosts {
   void copyData(const fs::path& to) {
     fs::remove_all(to);
     fs::copy(old_.data(), to, fs::copy_options::recursive);
+  }
+  // With what was noted on it.
+  void takeOut(const std::string& name) {
+    fs::copy_file(old_.drive() / name, old_.safe() / name, fs::copy_options::overwrite_existing);
+    old_.pull(name);
   }
   void bringBack(const fs::path& from) {
     fs::remove_all(old_.data());
@@ -97,6 +103,89 @@ TEST_F(MediumEpoch, WritingIsNoRemovalOfTheMedium) {
   EXPECT_EQ(field(old_, "since"), since);
   old_.pull("key.img");
   old_.expectState("sealed", "medium_removed");
+}
+
+TEST_F(MediumEpoch, ACopyOfTheMediumKnowsWhatItSawItself) {
+  ASSERT_ENDS(old_.kmsd({"medium", "copy", disk(old_), disk(old_, "copy.img")}), 0);
+  old_.insert("key.img");
+  startOpen();
+  ASSERT_EQ(old_.stop(), 0);
+  takeOut("key.img");
+  copyData(old_.safe() / "copy");
+  old_.insert("copy.img");
+  for (int round = 0; round < 2; ++round) {
+    startOpen();
+    ASSERT_EQ(old_.stop(), 0);
+  }
+  takeOut("copy.img");
+  bringBack(old_.safe() / "copy");
+  old_.insert("copy.img");
+  start();
+  old_.expectState("sealed", "backup_older");
+  ASSERT_EQ(old_.stop(), 0);
+  old_.pull("copy.img");
+  // The other one was in the safe meanwhile. It knows less, and says nothing false.
+  old_.insert("key.img");
+  startOpen();
+}
+
+TEST_F(MediumEpoch, AMediumThatWasWoundBackOpensAndGoesOn) {
+  old_.insert("key.img");
+  startOpen();
+  ASSERT_EQ(old_.stop(), 0);
+  takeOut("key.img");
+  for (int round = 0; round < 2; ++round) {
+    old_.insert("key.img");  // always the first state of it
+    startOpen();
+    EXPECT_TRUE(says(field(old_, "medium_epoch"), "Written last: medium "));
+    ASSERT_EQ(old_.stop(), 0);
+    old_.pull("key.img");
+  }
+}
+
+TEST_F(MediumEpoch, RecordsOfAnotherServerCountForNothing) {
+  new_.setUp();
+  new_.insert("key.img");
+  for (int round = 0; round < 2; ++round) {
+    new_.start({"--medium-epoch"});
+    new_.expectState("unsealed", "");
+    ASSERT_EQ(new_.stop(), 0);
+  }
+  const std::string theirs = slurp(new_.drive() / "key.img").substr(34 * 512, 1024);
+  ASSERT_TRUE(theirs.starts_with("KMSEPOCH") && theirs.substr(512).starts_with("KMSEPOCH"));
+  old_.insert("key.img");
+  overwrite(inserted(), 34 * 512, theirs);
+  startOpen();
+  EXPECT_TRUE(says(field(old_, "medium_epoch"), "Written last: medium "));
+  ASSERT_EQ(old_.stop(), 0);
+  EXPECT_EQ(sectors(theirs, slurp(inserted()).substr(34 * 512, 1024)), std::vector<std::size_t>{0});
+}
+
+TEST_F(MediumEpoch, ANewRootKeyBeginsAnewAndTheDataBeforeItAreOlder) {
+  old_.insert("key.img");
+  for (int round = 0; round < 2; ++round) {
+    startOpen();
+    ASSERT_EQ(old_.stop(), 0);
+  }
+  copyData(old_.safe() / "copy");
+  const std::string before = slurp(inserted());
+  ASSERT_ENDS(old_.kmsd({"rotate", "--data-dir", old_.data(), "--medium", "image:" + inserted().string(),
+                         "--medium", disk(old_, "spare.img")}),
+              0);
+  EXPECT_EQ(slurp(inserted()), before) << "the medium keeps its key";
+  startOpen();  // what the medium says is of the root key before: it counts for nothing
+  ASSERT_EQ(old_.stop(), 0);
+  EXPECT_EQ(sectors(before, slurp(inserted())).size(), 1U);
+  startOpen();
+  ASSERT_EQ(old_.stop(), 0);
+
+  bringBack(old_.safe() / "copy");  // the same medium opens its slot there
+  start();
+  old_.expectState("sealed", "backup_older");
+  ASSERT_ENDS(old_.ctl({"unseal", "--accept-older"}), 0);
+  old_.expectState("unsealed", "");
+  ASSERT_EQ(old_.stop(), 0);
+  startOpen();
 }
 
 TEST_F(MediumEpoch, MediaThatCannotBeWrittenOpenAndAreTold) {

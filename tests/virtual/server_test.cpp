@@ -223,5 +223,34 @@ TEST_F(CardServer, ACardIsMadeBySetupListedAndCopiedWithOnePinEach) {
   EXPECT_EQ(card->pin.left, 2U);
 }
 
+TEST_F(CardServer, AShareOnACardOpensTogetherWithADisk) {
+  insert(card);
+  writePin("123456");
+  awaitCard();
+  const std::string half = (server.safe() / "half.img").string();
+  const Ran made = server.kmsd({"medium", "add", "card:", "image:" + half, "--shares", "2/2", "--medium",
+                                "image:" + (server.safe() / "key.img").string(), "--data-dir",
+                                server.data().string(), "--pin-file", pinFile().string()});
+  ASSERT_EQ(made.exit, 0) << made.err;
+  const std::vector<std::string> more = {"--on-removal", "seal", "--medium",
+                                         "image:" + server.drive().string()};
+  start(more);
+  server.expectState("sealed", "shares_needed");
+  EXPECT_NE(detail().find("1 of 2 shares read"), std::string::npos) << detail();
+  server.insert("half.img");
+  server.expectState("unsealed", "");
+  link.reset();
+  server.expectState("sealed", "medium_removed");
+  const std::string text(base::asText(card->secret));
+  EXPECT_LE(text.size(), 240U);
+  EXPECT_NE(text.find("pwd=1:"), std::string::npos) << text;
+  EXPECT_EQ(card->pin.left, 3U);
+  insert(card);
+  server.expectState("unsealed", "");
+  server.pull("half.img");
+  server.expectState("sealed", "medium_removed");
+  server.stop();
+}
+
 }  // namespace
 }  // namespace tests

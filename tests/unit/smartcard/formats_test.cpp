@@ -62,6 +62,27 @@ TEST(CardFormats, TheLongestKeyFileFits) {
   EXPECT_LE(packed->size(), kMostCardText);
 }
 
+TEST(CardFormats, TheLongestShareFits) {
+  const auto id = *base::Uuid::parse("0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0ff");
+  std::array<std::byte, base::MasterKey::kSize> value;
+  value.fill(std::byte{0xA5});
+  const hal::KeyFile file{*base::MasterKey::fromBytes(value),
+                          hal::MediumIdentity{id, id, std::string(hal::kMaxLabel, 'x'), base::Time{}},
+                          false,
+                          {},
+                          hal::KeyShare{255, 255}};
+  const auto text = hal::formatKeyFile(file);
+  ASSERT_TRUE(text) << text.error().what;
+  const auto packed = cardText(text->bytes());
+  ASSERT_TRUE(packed) << packed.error().what;
+  const auto back = hal::parseKeyFile(packed->bytes());
+  ASSERT_TRUE(back) << back.error().what;
+  EXPECT_TRUE(back->identity);
+  ASSERT_TRUE(back->share);
+  EXPECT_EQ(back->share->number, 255);
+  EXPECT_EQ(back->share->threshold, 255);
+}
+
 TEST(CardFormats, AllThatIsSaidToAnOpenPgpCard) {
   OpenPgpCard card;
   card.open = bytesOf(withCrlf(example("card-open")));

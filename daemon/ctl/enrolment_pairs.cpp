@@ -74,7 +74,7 @@ Result<void> Enrolment::recoverPairs(Remote& remote) {
 }
 
 Result<void> Enrolment::keepRecovered(const Document& one) {
-  auto pair = readPair(one);
+  auto pair = readOldPair(one);
   if (!pair) return std::move(pair).error();
   if (auto right = checkPair(*pair, user_); !right) return right;
   const std::string serial = pair->issued.serial;

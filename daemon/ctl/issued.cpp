@@ -14,14 +14,11 @@ Error strange(const std::string& what) {
   return Error{Code::Corrupt, "the server's answer is not that of a kmsd: " + what};
 }
 
-}  // namespace
-
-base::Result<Issued> readIssued(const Document& answer) {
+base::Result<Issued> readAny(const Document& answer) {
   auto own = kms::pki::parsePemCertificates(answer.text("certificate"));
   if (!own) return strange(own.error().what);
   auto chain = certificatesIn(answer.texts("chain"));
   if (!chain) return std::move(chain).error();
-  if (chain->empty()) return strange("no certificate of the authority");
   auto links = certificatesIn(answer.texts("links"));
   if (!links) return std::move(links).error();
   Issued issued{answer.text("serial"),
@@ -37,14 +34,24 @@ base::Result<Issued> readIssued(const Document& answer) {
   return issued;
 }
 
-base::Result<IssuedPair> readPair(const Document& answer) {
-  auto issued = readIssued(answer);
+base::Result<IssuedPair> withKey(base::Result<Issued> issued, const Document& answer) {
   if (!issued) return std::move(issued).error();
   base::SecretText text = answer.secret("key");
   auto key = parseKeyPem(base::view(text), "the key that the server sent");
   if (!key) return std::move(key).error();
   return IssuedPair{*std::move(issued), std::move(text), *std::move(key)};
 }
+
+}  // namespace
+
+base::Result<Issued> readIssued(const Document& answer) {
+  auto issued = readAny(answer);
+  if (issued && issued->chain.empty()) return strange("no certificate of the authority");
+  return issued;
+}
+
+base::Result<IssuedPair> readPair(const Document& answer) { return withKey(readIssued(answer), answer); }
+base::Result<IssuedPair> readOldPair(const Document& answer) { return withKey(readAny(answer), answer); }
 
 base::Result<std::vector<kms::pki::Certificate>> certificatesIn(const std::vector<std::string>& texts) {
   if (texts.empty()) return std::vector<kms::pki::Certificate>();

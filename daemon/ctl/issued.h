@@ -15,7 +15,7 @@ struct Issued {
   std::string until;  // RFC 3339
   std::string text;   // PEM
   kms::pki::Certificate certificate;
-  std::vector<kms::pki::Certificate> chain;  // the authority's first; not empty
+  std::vector<kms::pki::Certificate> chain;  // the authority's first; empty only in old pairs
   std::vector<kms::pki::Certificate>
       links;  // from the authority to those before it, for who knows only those
 };
@@ -28,6 +28,8 @@ struct IssuedPair {
   kms::pki::PrivateKey key;
 };
 base::Result<IssuedPair> readPair(const Document& answer);
+// One of those before, which may have come with the user from another server, whose authority is not told.
+base::Result<IssuedPair> readOldPair(const Document& answer);
 
 // The certificates of a list of PEM texts, which may be empty. Errors: Corrupt.
 base::Result<std::vector<kms::pki::Certificate>> certificatesIn(const std::vector<std::string>& texts);

@@ -76,9 +76,9 @@ class Export {
     Result<void> kept;
     if (!packages_.empty()) kept = writeMoveFile(*file, MoveFile::Users, packages_);
     if (kept && !packages_.empty())
-      std::cerr << "They go on here. At the other server: kmsctl user import " << printable(path)
-                << " --receipt FILE\nwhich asks for this server's thumbprint:\n  " << printable(source_)
-                << "\n";
+      std::cerr << "They go on here. Carry the file to the other server, and there: kmsctl user import "
+                << printable(path) << "\nIt asks for the thumbprint of this server's authority:\n  "
+                << printable(source_) << "\n";
     return round_.end(kept);
   }
 
@@ -156,8 +156,8 @@ Exit runUserExport(const Parsed& parsed) {
   }
   if (parsed.arguments().empty() == !parsed.has("users-file"))
     return fail(Exit::Usage, "name users, or give --users-file; see 'kmsctl user export --help'");
-  if (!parsed.has("to") || !parsed.has("out"))
-    return fail(Exit::Usage, "give --to and --out; see 'kmsctl user export --help'");
+  if (!parsed.has("to"))
+    return fail(Exit::Usage, "give --to, the other server's certificate; see 'kmsctl user export --help'");
   if (parsed.text("users-file") == "-" && parsed.text("token-file") == "-")
     return fail(Exit::Usage, "standard input can be the list or the token of --token-file, not both");
   const auto text = base::readSmallFile(parsed.text("to"), kms::pki::kMostDer);

@@ -56,8 +56,10 @@ class Import {
     Result<void> kept;
     if (!receipts_.empty()) kept = writeMoveFile(*file, MoveFile::Receipts, receipts_);
     if (kept && !receipts_.empty())
-      std::cerr << "At the server that they come from: kmsctl user export --confirm " << printable(path)
-                << "\nwhich revokes what they have there.\n";
+      std::cerr
+          << "They have no token here yet. Carry the receipts back to the server that they come from, and "
+             "there,\nto revoke what they have: kmsctl user export --confirm "
+          << printable(path) << "\n";
     return round_.end(kept);
   }
 
@@ -122,8 +124,8 @@ Exit runUserImport(const Parsed& parsed) {
       return fail(Exit::Usage, "--recipient stands alone");
     return giveRecipient(parsed);
   }
-  if (parsed.arguments().empty() || !parsed.has("receipt"))
-    return fail(Exit::Usage, "name a file, and give --receipt; see 'kmsctl user import --help'");
+  if (parsed.arguments().empty())
+    return fail(Exit::Usage, "name a file that kmsctl user export wrote; see 'kmsctl user import --help'");
   const std::string& path = parsed.arguments().front();
   const auto packages = readMoveFile(path, MoveFile::Users);
   if (!packages) return fail(packages.error());
@@ -131,7 +133,8 @@ Exit runUserImport(const Parsed& parsed) {
   if (!source) return fail(source.error());
   auto sure = confirmThumbprint(parsed, "the authority that the users come from", *source, "kmsctl ca show");
   if (!sure) return fail(sure.error());
-  return Import(parsed, *source).run(*packages, parsed.text("receipt"));
+  const std::string receipt = parsed.has("receipt") ? parsed.text("receipt") : path + ".receipt";
+  return Import(parsed, *source).run(*packages, receipt);
 }
 
 }  // namespace kmsd::ctl

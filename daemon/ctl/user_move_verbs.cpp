@@ -11,7 +11,7 @@ constexpr std::array kNames = {ArgumentSpec{"NAME", "the users to hand over", fa
 constexpr std::array kFile = {ArgumentSpec{"FILE", "what kmsctl user export wrote", false}};
 constexpr std::array kExportOptions = {
     OptionSpec{"to", "CERT", "PEM: the certificate that the other server's user import --recipient gave"},
-    OptionSpec{"out", "F", "the file to write; it must not be there"},
+    OptionSpec{"out", "F", "the file to write; it must not be there", "users.kdu"},
     OptionSpec{"thumbprint", "SHA256",
                "the thumbprint of CERT, as the other server shows it; without it: asked"},
     OptionSpec{"users-file", "F", "the users of this list, one a line; - reads it from stdin"},
@@ -23,7 +23,8 @@ constexpr std::array kExportOptions = {
 constexpr std::array kImportOptions = {
     OptionSpec{"recipient", "", "give the certificate that other servers export users to"},
     OptionSpec{"receipt", "F",
-               "write the receipts, for the other server, to this file; it must not be there"},
+               "write the receipts, for the other server, to this file, which must not be there; without it: "
+               "FILE.receipt"},
     OptionSpec{"report", "F", "write here what became of each user"},
     OptionSpec{"thumbprint", "SHA256",
                "the thumbprint of the other server's authority, as it shows it; without it: asked"},
@@ -33,14 +34,14 @@ constexpr std::array kImportOptions = {
 constexpr std::array kVerbs = {
     VerbSpec{"user export", "seals users, with their encryption keys, for another server", kNames,
              kExportOptions,
-             "kmsctl user export alice bob --to other.pem --out users.kdu # they go on here\n"
-             "kmsctl user export --users-file staff --to other.pem --out users.kdu --report report\n"
-             "kmsctl user export --confirm users.receipt                  # now they have moved",
+             "kmsctl user export alice bob --to other.pem                 # to users.kdu; they go on here\n"
+             "kmsctl user export --users-file staff --to other.pem --out staff.kdu --report report\n"
+             "kmsctl user export --confirm users.kdu.receipt              # now they have moved",
              runUserExport},
     VerbSpec{"user import", "takes users who were exported by another server", kFile, kImportOptions,
              "kmsctl user import --recipient > other.pem                # for the other server\n"
-             "kmsctl user import users.kdu --receipt users.receipt      # once more is no error\n"
-             "kmsctl user import users.kdu --receipt r --role issuer    # at most issuers",
+             "kmsctl user import users.kdu                              # receipts to users.kdu.receipt\n"
+             "kmsctl user import users.kdu --receipt r --role issuer    # again is no error; at most issuers",
              runUserImport},
 };
 

@@ -138,16 +138,21 @@ Told FaultDesk::ask(const std::string& way, const std::string& name) {
               {}, way == "json" ? "" : "alice");
 }
 
-std::string FaultDesk::state() const {
+std::string FaultDesk::auditLog() const {
   Database database(server_.data() / "security" / "kms.db");
   EXPECT_TRUE(waitUntil([&] { return database.run("SELECT count(*) FROM outbox") == "0. "; }));
+  return auditIn(server_.data() / "security" / "audit");
+}
+
+std::string FaultDesk::state() const {
+  std::istringstream log(auditLog());
+  Database database(server_.data() / "security" / "kms.db");
   std::string text;
   for (const char* table :
        {"users", "tokens", "authorities", "certificates", "archive", "approvals", "revocations"})
     text += database.run(std::string("SELECT key, revision FROM ") + table) + "\n";
   // user_tokens is filled later, by the tidier.
   text += database.run("SELECT count(*) FROM look_up") + "\n";
-  std::istringstream log(auditIn(server_.data() / "security" / "audit"));
   for (std::string line; std::getline(log, line);)
     if (line.find("\"checkpoint\"") == line.npos) text += line + "\n";  // those come by time
   return text;
@@ -160,7 +165,7 @@ void FaultDesk::wish(const std::string& name) const {
 }
 
 std::size_t FaultDesk::told(const std::string& event) const {
-  const std::string log = auditIn(server_.data() / "security" / "audit");
+  const std::string log = auditLog();
   const std::string name = "\"name\":\"" + event + "\"";
   std::size_t count = 0;
   for (auto at = log.find(name); at != log.npos; at = log.find(name, at + 1)) ++count;

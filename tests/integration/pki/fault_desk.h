@@ -47,6 +47,9 @@ class FaultDesk : public Pki {
   // How often the audit log tells of such an event.
   std::size_t told(const std::string& event) const;
 
+  // All of it, once what was committed stands in its files.
+  std::string auditLog() const;
+
   std::string subject_ = "/CN=alice";  // of ir and kur
   std::vector<std::string> cmpMore_;   // for ir and kur
   std::string token_;                  // alice's

@@ -104,7 +104,8 @@ Result<void> ApprovalAudit::settle(const std::function<Result<void>()>& catchUp)
 // before the log was read, and the last time.
 Result<void> ApprovalAudit::lookAgain(bool last) {
   std::map<std::int64_t, std::optional<std::uint32_t>> left;
-  for (const auto& [key, before] : doubts_) {
+  for (const auto& doubt : doubts_) {
+    const auto key = doubt.first;
     auto keys = vault_.hold();
     if (!keys) return std::move(keys).error();
     std::string wrong;
@@ -120,7 +121,7 @@ Result<void> ApprovalAudit::lookAgain(bool last) {
     });
     if (!read) return read;
     if (wrong.empty()) continue;
-    if (last || before == revision)
+    if (last || doubt.second == revision)
       problem(approvalId(key), std::move(wrong));
     else
       left.emplace(key, revision);

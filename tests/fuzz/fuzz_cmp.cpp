@@ -55,7 +55,7 @@ Issuer newHolder(const Issuer& authority, Profile profile) {
 class Services final : public CmpBackend {
  public:
   Services()
-      : signers_{1, newAuthority(), newAuthority(), newAuthority(), {}, {}, {}},
+      : signers_{1, newAuthority(), newAuthority(), newAuthority(), {}, {}, {}, {}},
         alice_(newHolder(signers_.authority, Profile::Signing)) {
     signers_.chain.push_back(signers_.authority.certificate.der);
   }

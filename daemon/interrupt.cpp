@@ -14,7 +14,7 @@
 namespace kmsd {
 namespace {
 
-constexpr timespec kLook{0, 200'000'000};  // how late the end of a command may see that nobody waits any more
+constexpr int kOver = SIGUSR1;  // to the thread that waits for the others: the command is done
 
 struct Under {
   std::mutex mutex;
@@ -48,20 +48,22 @@ std::atomic<bool> interrupted{false};
 
 InterruptWatch::InterruptWatch() {
   ::sigemptyset(&set_);
-  for (const int signal : {SIGTERM, SIGINT}) ::sigaddset(&set_, signal);
+  for (const int signal : {SIGTERM, SIGINT, kOver}) ::sigaddset(&set_, signal);
   ::pthread_sigmask(SIG_BLOCK, &set_, &before_);
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
 InterruptWatch::~InterruptWatch() {
   thread_.request_stop();
+  ::pthread_kill(thread_.native_handle(), kOver);
   thread_.join();
   ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
 void InterruptWatch::run(const std::stop_token& stop) const {
   while (!stop.stop_requested()) {
-    if (::sigtimedwait(&set_, nullptr, &kLook) < 0) continue;
+    const int signal = ::sigwaitinfo(&set_, nullptr);
+    if (signal < 0 || signal == kOver) continue;
     interrupted = true;
     under().mutex.lock();
     end(under());

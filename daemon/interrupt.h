@@ -14,7 +14,8 @@ namespace kmsd {
 
 class InterruptWatch {
  public:
-  // Blocks both signals: before any thread is there, so that all inherit it. At most one lives.
+  // Blocks both signals, and SIGUSR1, which ends the waiting for them: before any thread is there, so that
+  // all inherit it. At most one lives.
   InterruptWatch();
   ~InterruptWatch();
   InterruptWatch(const InterruptWatch&) = delete;

@@ -10,6 +10,7 @@
 #include "daemon/act_as_owner.h"
 #include "daemon/media_plan.h"
 #include "daemon/new_authority.h"
+#include "daemon/slot_cost.h"
 #include "daemon/slot_mirror.h"
 #include "hal/base/file.h"
 #include "hal/base/rfc3339.h"
@@ -142,7 +143,7 @@ base::Result<std::string> NewServer::fill(const ServerHeader& header, const std:
     auto store = kms::createSqliteStore(stage / "kms.db");
     if (!store) return std::move(store).error();
     const base::Clock& clock = base::systemClock();
-    if (auto made = kms::found(**store, header.server, slots, clock, base::systemRng()); !made)
+    if (auto made = kms::found(**store, header.server, slots, clock, base::systemRng(), slotCost()); !made)
       return std::move(made).error();
     const kms::AuditEntry entry{kms::Event::ServerFounded, "uid " + std::to_string(::getuid()),
                                 header.server.text(), std::to_string(slots.size()) + " key media"};

@@ -8,6 +8,7 @@
 #include "daemon/act_as_owner.h"
 #include "daemon/cli.h"
 #include "daemon/interrupt.h"
+#include "daemon/slot_cost.h"
 #include "daemon/terminal.h"
 #include "hal/base/rng.h"
 #include "kms/audit/audit_writer.h"
@@ -110,10 +111,11 @@ Result<void> renewRootKey(const OfflineServer& server, MediaRound& round,
   if (!checkpoint) return base::Error(checkpoint.error());
   const auto recorded =
       server.records(kms::Event::RootRenewed, server.header().server.text(), "media that stay: " + names);
-  auto renewed = kms::renewRoot(round.desk(), stay, *checkpoint, {}, [&](kms::Txn& txn) -> Result<void> {
-    if (auto done = recorded(txn); !done) return done;
-    return also ? also(txn) : Result<void>();
-  });
+  auto renewed =
+      kms::renewRoot(round.desk(), stay, *checkpoint, slotCost(), [&](kms::Txn& txn) -> Result<void> {
+        if (auto done = recorded(txn); !done) return done;
+        return also ? also(txn) : Result<void>();
+      });
   if (!renewed) return renewed;
   for (const base::Uuid& gone : leaving) round.drop(gone);
   std::cout << "The root key is new. These media open the server:\n";

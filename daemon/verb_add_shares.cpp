@@ -7,6 +7,7 @@
 #include "daemon/new_media.h"
 #include "daemon/passphrase.h"
 #include "daemon/pin_file.h"
+#include "daemon/slot_cost.h"
 #include "daemon/verb_slots.h"
 
 namespace kmsd {
@@ -19,7 +20,7 @@ base::Result<void> make(const OfflineServer& server, const MediaRound& round, Ne
       media.generate(server.header().server, server.header().organisation, desk.clock().now(), desk.rng());
   if (!made) return made;
   const std::vector<kms::NewSlot> slots = media.slots();
-  auto row = desk.wrap(slots.front());
+  auto row = desk.wrap(slots.front(), slotCost());
   if (!row) return base::Error(row.error());
   if (auto written = media.write(); !written) return written;
   if (auto proved = desk.prove(*row, *slots.front().key, slots.front().passphrase); !proved) return proved;

@@ -12,6 +12,7 @@
 #include "daemon/pin_file.h"
 #include "daemon/port_writer.h"
 #include "daemon/renewal.h"
+#include "daemon/slot_cost.h"
 #include "daemon/terminal.h"
 #include "daemon/verb_slots.h"
 
@@ -103,7 +104,7 @@ base::Result<void> writeAnother(const Parsed& parsed, const OfflineServer& serve
   PortWriter writer(parsed.arguments().front(), ask, driverDirOf(parsed));
   const std::string name = medium.id ? medium.id->medium.text() : std::string(kUnnamed);
   if (auto fit = writer.look({false, {name}}); !fit) return fit;
-  NewMedium wanted{server.header().server, medium.label, medium.phrase(), {}};
+  NewMedium wanted{server.header().server, medium.label, medium.phrase(), slotCost()};
   if (wanted.label.empty() || !medium.id) wanted.label = mediumLabel(server.header().organisation, 1);
   const base::Uuid old = medium.medium;
   InterruptWatch::changing("the medium may have its new key, and both count: run the command again with it");

@@ -13,6 +13,7 @@
 #include "daemon/pin_file.h"
 #include "daemon/port_writer.h"
 #include "daemon/renewal.h"
+#include "daemon/slot_cost.h"
 #include "daemon/terminal.h"
 
 namespace kmsd {
@@ -49,7 +50,8 @@ base::Result<void> add(const Parsed& parsed) {
   if (!slots) return base::Error(slots.error());
   auto passphrase = newPassphrase(parsed);
   if (!passphrase) return std::move(passphrase).error();
-  NewMedium wanted{server->header().server, parsed.text("label"), *passphrase ? &**passphrase : nullptr, {}};
+  NewMedium wanted{server->header().server, parsed.text("label"), *passphrase ? &**passphrase : nullptr,
+                   slotCost()};
   if (wanted.label.empty()) wanted.label = freeLabel(*server, *slots);
   const auto made = addMedium(round.desk(), wanted, writer, [&](const base::Uuid& medium) {
     return server->records(kms::Event::MediumAdded, medium.text(), wanted.label);

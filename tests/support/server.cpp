@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "tests/support/fake_child.h"
+#include "tests/support/programs.h"
 
 extern char** environ;  // NOLINT
 
@@ -52,25 +53,24 @@ Server::~Server() {
   }
 }
 
-void Server::setUp() {
+void Server::setUp(Scrypt cost) {
   std::filesystem::create_directory(drive());
   std::filesystem::create_directory(safe());
-  const Ran ran =
-      kmsd({"setup", "--data-dir", data(), "--medium", "image:" + (safe() / "key.img").string(),
-            "--backup-medium", "image:" + (safe() / "spare.img").string(), "--organisation", "Test"});
+  const Ran ran = run({cost == Scrypt::Least ? leastKmsd() : program("kmsd"), "setup", "--data-dir", data(),
+                       "--medium", "image:" + (safe() / "key.img").string(), "--backup-medium",
+                       "image:" + (safe() / "spare.img").string(), "--organisation", "Test"});
   ASSERT_EQ(ran.exit, 0) << ran.err;
 }
 
 std::string Server::program(const std::string& name) const {
-  return programs_.empty() || name != "kmsd" ? std::string(KEYDISK_BINARY_DIR) + "/" + name
-                                             : (programs_ / name).string();
+  return programs_.empty() || name != "kmsd" ? builtProgram(name) : (programs_ / name).string();
 }
 
 // kmsd takes the kmsd-media that lies beside it.
 void Server::replaceReader(const std::string& script) {
   programs_ = scratch_ / "programs";
   std::filesystem::create_directory(programs_);
-  std::filesystem::copy_file(std::string(KEYDISK_BINARY_DIR) + "/kmsd", programs_ / "kmsd");
+  std::filesystem::copy_file(builtProgram("kmsd"), programs_ / "kmsd");
   fakeChild(programs_ / "kmsd-media", script);
 }
 

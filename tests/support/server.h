@@ -6,6 +6,7 @@
 
 #include <boost/json.hpp>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,10 @@ class Server {
   std::filesystem::path data() const { return scratch_ / "data"; }
   std::filesystem::path socket() const { return scratch_ / "kms.sock"; }
 
+  // What opening the server costs: as little as may be, or as much as what users have.
+  enum class Scrypt : std::uint8_t { Least, Usual };
   // `kmsd setup` with the disk safe/key.img and the spare safe/spare.img.
-  void setUp();
+  void setUp(Scrypt cost = Scrypt::Least);
   // From now on `kmsd` runs with this shell script in kmsd-media's place; see fakeChild in
   // tests/support/fake_child.h.
   void replaceReader(const std::string& script);

@@ -8,6 +8,7 @@
 
 #include "tests/support/kill_at.h"
 #include "tests/support/lossy_disk.h"
+#include "tests/support/programs.h"
 #include "tests/support/run.h"
 #include "tests/support/setting.h"
 
@@ -33,7 +34,7 @@ class CommandCut : public ::testing::Test {
   std::string data() const { return path("D"); }
   std::string image(const std::string& name) const { return "image:" + path(name + ".img"); }
   static Words command(Words words) {
-    words.insert(words.begin(), std::string(KEYDISK_BINARY_DIR) + "/kmsd");
+    words.insert(words.begin(), leastKmsd());
     words.insert(words.end(), {"--config", "/dev/null"});
     return words;
   }

@@ -9,7 +9,7 @@ namespace {
 
 class MainJob : public ::testing::Test {
  protected:
-  void SetUp() override { server_.setUp(); }
+  void SetUp() override { server_.setUp(Server::Scrypt::Usual); }
   // Issues an access token for alice, who is made where she is not there yet.
   std::string issue() {
     server_.ctl({"user", "add", "alice"});

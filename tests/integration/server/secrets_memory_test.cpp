@@ -73,7 +73,7 @@ class Secrets : public ::testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "only root may read another process's memory";
-    server_.setUp();
+    server_.setUp(Server::Scrypt::Usual);
   }
 
   // Everything secret of the running server, from its disk and a copy of its database.

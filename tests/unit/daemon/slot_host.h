@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/support/programs.h"
 #include "tests/support/run.h"
 #include "tests/support/scratch.h"
 
@@ -21,7 +22,7 @@ class SlotHost : public ::testing::Test {
     ASSERT_EQ(ran.exit, 0) << ran.err;
   }
   std::vector<std::string> command(std::vector<std::string> words) const {
-    words.insert(words.begin(), std::string(KEYDISK_BINARY_DIR) + "/kmsd");
+    words.insert(words.begin(), leastKmsd());
     words.insert(words.end(), {"--config", "/dev/null"});
     return words;
   }

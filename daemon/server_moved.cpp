@@ -8,6 +8,7 @@
 #include "daemon/act_as_owner.h"
 #include "hal/base/file.h"
 #include "hal/base/rfc3339.h"
+#include "kms/audit/audit.h"
 
 namespace kmsd {
 
@@ -33,7 +34,16 @@ base::Result<void> checkNotMoved(const DataDir& dir) {
                      base::Reason::ServerMoved};
 }
 
-base::Result<bool> unmarkMoved(const DataDir& dir) {
+base::Result<bool> unmarkMoved(const DataDir& dir, const base::Uuid& server, kms::Store& store) {
+  const auto moved = checkNotMoved(dir);
+  if (moved) return false;
+  if (moved.error().reason != base::Reason::ServerMoved) return moved.error();
+  auto recorded = store.writeAndWait([&server](kms::Txn& txn) {
+    return kms::record(txn, base::systemClock().now(),
+                       {kms::Event::ServerMoved, "kmsd", server.text(),
+                        "the mark of the move was taken off (--unmove); the server goes on here"});
+  });
+  if (!recorded) return std::move(recorded).error();
   const ActAsOwner owner(dir.root());
   if (auto acting = owner.check(); !acting) return std::move(acting).error();
   if (::unlink(dir.moved().c_str()) != 0) {

@@ -210,6 +210,15 @@ struct Workers {
   }
 };
 
+// The mark of a move goes where the server is told that it stays. Without a database it waits for one.
+base::Result<void> settleMove(const DataDir& dir, const base::Uuid& id, bool unmove, Services* parts) {
+  if (!unmove || parts == nullptr) return {};
+  const auto marked = unmarkMoved(dir, id, *parts->store);
+  if (!marked) return marked.error();
+  if (*marked) log::warning("the mark that this server was moved is taken off (--unmove)", 5193);
+  return {};
+}
+
 struct Served {
   std::optional<Exit> exit;         // none: to be called again, since the database was restored
   std::optional<base::Error> lost;  // or lost: then without it
@@ -235,6 +244,7 @@ base::Result<Served> serve(const Parsed& parsed, const RunOptions& options, cons
   RunEvents events(parts != nullptr ? parts->store.get() : nullptr, base::systemClock());
   std::optional<kms::AuditLog> audit;
   startAudit(audit, parts, dir, id, events);
+  if (auto settled = settleMove(dir, id, options.unmove, parts); !settled) return std::move(settled).error();
   if (parts != nullptr) {
     look.reset();
   } else {
@@ -322,15 +332,6 @@ base::Result<Served> serve(const Parsed& parsed, const RunOptions& options, cons
   return Served{signal == SIGINT ? Exit::Interrupted : Exit::Yes, std::nullopt};
 }
 
-// A moved server starts only where it is told that it stays.
-base::Result<void> settleMove(const DataDir& dir, bool unmove) {
-  if (!unmove) return checkNotMoved(dir);
-  const auto marked = unmarkMoved(dir);
-  if (!marked) return marked.error();
-  if (*marked) log::warning("the mark that this server was moved is taken off (--unmove)", 5193);
-  return {};
-}
-
 Exit run(const Parsed& parsed) {
   if (auto hard = harden(); !hard) return fail(hard.error());
   auto options = runOptions(parsed);
@@ -348,7 +349,9 @@ Exit run(const Parsed& parsed) {
     if (!lock && first) return fail(lock.error());
     // Who restored it is not done, or somebody came in between: it is tried again when the lock is free.
     if (!lock) lost = base::Error{base::Code::Unavailable, lock.error().what, base::Reason::DatabaseCorrupt};
-    if (auto stays = settleMove(dir, options->unmove); !stays) return fail(stays.error());
+    // A moved server starts only where it is told that it stays.
+    if (!options->unmove)
+      if (auto stays = checkNotMoved(dir); !stays) return fail(stays.error());
     auto typed = first ? askKey(*options) : UnsealRequest{};
     if (!typed) return fail(typed.error());
     auto served = serve(parsed, *options, dir, *header, *std::move(typed),

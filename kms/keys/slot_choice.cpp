@@ -14,6 +14,11 @@ struct Candidate {
   SlotHeader header;
 };
 
+Error wrappingCut() {
+  return {Code::Corrupt, "a key slot of the database is damaged: its wrapped key is cut",
+          Reason::DatabaseCorrupt};
+}
+
 // The slots that this version can open; why it cannot open the others.
 struct Candidates {
   std::vector<Candidate> usable;
@@ -52,6 +57,14 @@ Error noSlotFor(const KeyOffer& offer) {
           Reason::KeyMismatch};
 }
 
+// What is damaged may be this key's slot. Others are sound: their media open the server.
+Error damagedFor(const KeyOffer& offer, const Error& why) {
+  return {Code::Denied,
+          why.what + ", and no other one is for the key on " + offer.where +
+              "; insert another key medium of this server",
+          Reason::KeyMismatch};
+}
+
 Error mismatch(const KeyOffer& offer, bool passphrase) {
   return {Code::Denied,
           "the key on " + offer.where + (passphrase ? " and the passphrase do" : " does") +
@@ -73,6 +86,8 @@ Candidates sortSlots(const std::vector<SlotRow>& rows, const base::Uuid& server)
       place = std::move(header).error();
     } else if (header->server != server) {
       found.damaged = othersDatabase(header->server, server);
+    } else if (row.wrapped.size() != SlotHeader::kWrapped) {
+      found.damaged = wrappingCut();
     } else {
       found.usable.push_back({&row, *std::move(header)});
     }
@@ -103,6 +118,7 @@ base::Result<OpenedSlot> openNamed(const Candidates& slots, const KeyOffer& offe
     if (*opened) return **std::move(opened);
     return mismatch(offer, slot.header.passphrase);
   }
+  if (slots.damaged && !slots.usable.empty()) return damagedFor(offer, *slots.damaged);
   if (auto fault = slots.fault()) return *std::move(fault);
   return noSlotFor(offer);
 }
@@ -120,6 +136,7 @@ base::Result<OpenedSlot> openTyped(const Candidates& slots, const KeyOffer& offe
   }
   if (wantsPhrase) return passphraseNeeded(offer);
   if (auto fault = slots.fault(); fault && slots.usable.empty()) return *std::move(fault);
+  if (slots.damaged) return damagedFor(offer, *slots.damaged);
   return mismatch(offer, phraseOf(offer) != nullptr);
 }
 

@@ -116,10 +116,32 @@ TEST_F(VaultTest, CheckChangesNothing) {
   EXPECT_EQ(lastEpoch(), epochs + 1);
 }
 
+// It is its own medium's: who has another one opens the server with it.
 TEST_F(VaultTest, ADamagedSlotIsDamageAndNotAbsence) {
   alterSlot(0, 0, std::byte{'X'});
-  expectRefused(right(), Code::Corrupt, Reason::DatabaseCorrupt, "key slot of the database is damaged");
+  for (const bool typed : {false, true})
+    expectRefused(typed ? f.typed(Founded::kFirst) : right(), Code::Denied, Reason::KeyMismatch,
+                  "key slot of the database is damaged");
+  EXPECT_TRUE(vault.check(f.typed(Founded::kSecond)));
   EXPECT_TRUE(vault.unseal(f.offer(Founded::kSecond, Founded::kSecond))) << "the sound slot still opens";
+}
+
+TEST_F(VaultTest, ASlotWhoseKeyIsCutStopsNoOther) {
+  kms::SlotRow cut = f.slots().front();
+  cut.wrapped.pop_back();
+  f.write([&](kms::Txn& txn) -> base::Result<void> {
+    auto removed = txn.removeSlot(cut.id);
+    return removed ? txn.addSlot(cut) : std::move(removed);
+  });
+  expectRefused(right(), Code::Denied, Reason::KeyMismatch, "its wrapped key is cut");
+  EXPECT_TRUE(vault.check(f.typed(Founded::kSecond)));
+}
+
+TEST_F(VaultTest, WithNoSoundSlotTheDatabaseIsDamaged) {
+  for (std::size_t slot = 0; slot < f.slots().size(); ++slot) alterSlot(slot, 0, std::byte{'X'});
+  for (const bool typed : {false, true})
+    expectRefused(typed ? f.typed(Founded::kFirst) : right(), Code::Corrupt, Reason::DatabaseCorrupt,
+                  "key slot of the database is damaged");
 }
 
 TEST_F(VaultTest, ANewerSlotIsSaidToBeNewer) {

@@ -1,5 +1,8 @@
 #include "daemon/cli.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <charconv>
 #include <cstdio>
 #include <iostream>
@@ -47,6 +50,16 @@ std::size_t sequenceLength(std::string_view text) {
   return 0;
 }
 
+// Where whoever started this closed a standard stream, the next file or connection would take its number, and
+// what is said there would go into it. On standard output it fails instead.
+bool holdStandardStreams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    if (::open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR) != fd) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 bool Parsed::has(std::string_view name) const { return values_.contains(name); }
@@ -65,6 +78,7 @@ std::vector<std::string> Parsed::texts(std::string_view name) const {
 }
 
 int runProgram(const ProgramSpec& program, int argc, char** argv) {
+  if (!holdStandardStreams()) return static_cast<int>(Exit::Failed);
   programName = program.name;
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   Exit exit = Exit::Failed;

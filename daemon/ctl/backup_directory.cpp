@@ -39,18 +39,19 @@ base::Result<std::vector<fs::path>> backupsIn(const fs::path& directory, const b
     if (name.size() <= begin.size() + kEnd.size() || !name.starts_with(begin) || !name.ends_with(kEnd))
       continue;
     const auto stamp = std::string_view(name).substr(begin.size(), name.size() - begin.size() - kEnd.size());
-    if (isStamp(stamp) && at->is_regular_file(failed)) found.push_back(at->path());
+    std::error_code gone;
+    if (isStamp(stamp) && fs::is_regular_file(at->symlink_status(gone))) found.push_back(at->path());
   }
   if (failed) return base::systemError(directory.string(), failed.value());
   std::ranges::sort(found);  // their names begin alike and end with the time
   return found;
 }
 
-base::Result<std::size_t> dropOldBackups(const fs::path& directory, const base::Uuid& server,
-                                         std::size_t keep) {
-  auto all = backupsIn(directory, server);
+base::Result<std::size_t> dropOldBackups(const fs::path& made, const base::Uuid& server, std::size_t keep) {
+  auto all = backupsIn(made.parent_path(), server);
   if (!all) return std::move(all).error();
-  const std::size_t drop = all->size() - std::min(all->size(), keep);
+  std::erase_if(*all, [&made](const fs::path& one) { return one.filename() == made.filename(); });
+  const std::size_t drop = all->size() - std::min(all->size(), keep - 1);
   for (std::size_t i = 0; i < drop; ++i) {
     std::error_code failed;
     fs::remove((*all)[i], failed);

@@ -16,8 +16,9 @@ std::string backupName(const base::Uuid& server, base::Time made);
 // Those of this server in the directory, the oldest first.
 base::Result<std::vector<std::filesystem::path>> backupsIn(const std::filesystem::path& directory,
                                                            const base::Uuid& server);
-// Deletes all but the newest `keep` of them; gives how many. Errors: as base::systemError.
-base::Result<std::size_t> dropOldBackups(const std::filesystem::path& directory, const base::Uuid& server,
+// Deletes all but `made`, which counts as the newest whatever the clock said, and the newest of the others,
+// so that `keep` of them stay; gives how many. Errors: as base::systemError. REQUIRES: keep > 0.
+base::Result<std::size_t> dropOldBackups(const std::filesystem::path& made, const base::Uuid& server,
                                          std::size_t keep);
 
 }  // namespace kmsd::ctl

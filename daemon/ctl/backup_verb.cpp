@@ -8,11 +8,11 @@
 
 #include "daemon/backup_said.h"
 #include "daemon/ctl/backup_directory.h"
+#include "daemon/ctl/interrupt.h"
 #include "daemon/ctl/progress.h"
 #include "daemon/ctl/remote.h"
 #include "daemon/ctl/verbs.h"
 #include "daemon/new_file.h"
-#include "daemon/stop_flag.h"
 #include "hal/base/file.h"
 #include "hal/base/rfc3339.h"
 #include "kms/backup/check.h"
@@ -41,17 +41,15 @@ Result<void> writeOut(base::BytesView bytes) {
 class Taker {
  public:
   // `keep`: of a directory; 0: a file. "-": standard output.
-  Taker(fs::path target, std::size_t keep, bool show)
-      : target_(std::move(target)), keep_(keep), show_(show) {}
+  Taker(fs::path target, std::size_t keep, bool show, const Interrupt& interrupt)
+      : target_(std::move(target)), keep_(keep), show_(show), interrupt_(interrupt) {}
 
   Result<void> take(std::uint64_t total, base::BytesView piece) {
     if (!progress_) {
-      stop_.emplace();
-      progress_.emplace(show_, total / kMega);
+      progress_.emplace(show_ && total >= kMega, total / kMega, " MB");
       total_ = total;
     }
-    if (StopFlag::raised())
-      return Error{Code::Unavailable, "interrupted; nothing was written", base::Reason::Interrupted};
+    if (interrupt_.came()) return Error{Code::Unavailable, "interrupted", base::Reason::Interrupted};
     if (auto sound = check_.feed(piece); !sound) return sound;
     progress_->at(check_.taken() / kMega);
     if (target_ == "-") return writeOut(piece);
@@ -70,8 +68,10 @@ class Taker {
     if (target_ == "-") return {};
     if (auto named = file_->commit(); !named) return named;
     if (keep_ == 0) return {};
-    auto dropped = dropOldBackups(target_, check_.header()->server, keep_);
-    if (!dropped) return std::move(dropped).error();
+    auto dropped = dropOldBackups(path_, check_.header()->server, keep_);
+    if (!dropped)
+      return Error{dropped.error().code,
+                   "the backup is in " + path_.string() + ", but " + dropped.error().what};
     dropped_ = *dropped;
     return {};
   }
@@ -94,8 +94,8 @@ class Taker {
   const fs::path target_;
   const std::size_t keep_;
   const bool show_;
+  const Interrupt& interrupt_;
   kms::backup::Check check_{{}};
-  std::optional<StopFlag> stop_;
   std::optional<Progress> progress_;
   std::uint64_t total_ = 0;
   base::Bytes early_;
@@ -122,6 +122,24 @@ Result<std::size_t> keepOf(const Parsed& parsed, const fs::path& target) {
   return keep;
 }
 
+// Before the server copies anything, which may take long: where it is to go, and that nothing is there.
+Result<void> checkTarget(const fs::path& target, std::size_t keep) {
+  if (target == "-") return {};
+  std::error_code ignored;
+  if (keep == 0 && fs::exists(fs::symlink_status(target, ignored)))
+    return Error{Code::Conflict, target.string() + " is there already; name another file"};
+  const fs::path directory = keep != 0 ? target : target.has_parent_path() ? target.parent_path() : ".";
+  if (::access(directory.c_str(), W_OK | X_OK) != 0)
+    return base::systemError("cannot write in " + directory.string(), errno);
+  return {};
+}
+
+Exit gaveUp(const Error& error, const fs::path& target) {
+  if (error.reason != base::Reason::Interrupted) return fail(error);
+  return fail(Exit::Interrupted, target == "-" ? "interrupted; what was written is no whole backup"
+                                               : "interrupted; nothing was written");
+}
+
 Exit report(const Parsed& parsed, const Taker& taker, const fs::path& target) {
   if (parsed.has("json") && target != "-") {
     Body body;
@@ -146,15 +164,15 @@ Exit runBackup(const Parsed& parsed) {
   if (target == "-" && parsed.has("json")) return fail(Exit::Usage, "--json and the backup both want stdout");
   const auto keep = keepOf(parsed, target);
   if (!keep) return fail(keep.error());
-  std::error_code ignored;
-  if (*keep == 0 && target != "-" && fs::exists(fs::symlink_status(target, ignored)))
-    return fail(Error{Code::Conflict, target.string() + " is there already; name another file"});
+  if (auto fit = checkTarget(target, *keep); !fit) return fail(fit.error());
   auto remote = Remote::open(parsed);
   if (!remote) return fail(remote.error());
   remote->waitLong();  // the database is copied before the first byte comes
+  const Interrupt interrupt;
+  remote->endOn(interrupt.fd());
   const bool show = ::isatty(STDERR_FILENO) == 1 && !parsed.has("json");
   if (show) std::cerr << "The server copies its database ..." << std::flush;
-  Taker taker(target, *keep, show);
+  Taker taker(target, *keep, show, interrupt);
   http::Request request;
   request.method = "POST";
   request.path = "/v1/backup";
@@ -162,7 +180,7 @@ Exit runBackup(const Parsed& parsed) {
     return taker.take(total, piece);
   });
   if (show) std::cerr << "\r\x1b[K" << std::flush;
-  if (!answer) return fail(answer.error());
+  if (!answer) return gaveUp(answer.error(), target);
   if (answer->status != 200) {
     auto document = Document::parse(base::view(answer->body));
     if (!document) return fail(document.error());

@@ -17,13 +17,13 @@ std::string spanText(std::uint64_t seconds) {
 }  // namespace
 
 std::string progressText(std::uint64_t done, std::optional<std::uint64_t> total,
-                         std::chrono::milliseconds took) {
+                         std::chrono::milliseconds took, const std::string& unit) {
   const auto millis = static_cast<std::uint64_t>(took.count());
   const std::uint64_t rate = millis == 0 ? 0 : done * kMillis / millis;
   std::string text = std::to_string(done);
   if (total && *total > 0)
-    text += "/" + std::to_string(*total) + "   " + std::to_string(done * 100 / *total) + " %";
-  text += "   " + std::to_string(rate) + "/s";
+    text += "/" + std::to_string(*total) + unit + "   " + std::to_string(done * 100 / *total) + " %";
+  text += "   " + std::to_string(rate) + unit + "/s";
   if (total && rate > 0 && done <= *total) text += "   " + spanText((*total - done) / rate) + " left";
   return text;
 }
@@ -33,7 +33,7 @@ void Progress::at(std::uint64_t done) {
   if (!show_ || (visible_ && now - drawn_ < kEvery)) return;
   drawn_ = now;
   visible_ = true;
-  const std::string line = "\r" + progressText(done, total_, took()) + "\x1b[K";
+  const std::string line = "\r" + progressText(done, total_, took(), unit_) + "\x1b[K";
   std::fputs(line.c_str(), stderr);
 }
 

@@ -5,17 +5,20 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace kmsd::ctl {
 
-// "  1280/5000   25 %   4100/s   1 s left", or without a total "  1280   4100/s".
+// "1280/5000   25 %   4100/s   1 s left", or without a total "1280   4100/s"; with the unit " MB"
+// "128/500 MB   25 %   41 MB/s   9 s left".
 std::string progressText(std::uint64_t done, std::optional<std::uint64_t> total,
-                         std::chrono::milliseconds took);
+                         std::chrono::milliseconds took, const std::string& unit = {});
 
 class Progress {
  public:
   // `show`: stderr is a terminal that it may draw on.
-  Progress(bool show, std::optional<std::uint64_t> total) : show_(show), total_(total) {}
+  Progress(bool show, std::optional<std::uint64_t> total, std::string unit = {})
+      : show_(show), total_(total), unit_(std::move(unit)) {}
   ~Progress() { hide(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -31,6 +34,7 @@ class Progress {
   using Steady = std::chrono::steady_clock;
   const bool show_;
   const std::optional<std::uint64_t> total_;
+  const std::string unit_;
   const Steady::time_point began_ = Steady::now();
   Steady::time_point drawn_{};
   bool visible_ = false;

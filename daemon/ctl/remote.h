@@ -56,6 +56,8 @@ class Remote {
 
   // For what may take hours: waits for the answer as long as the server is there.
   void waitLong() noexcept { timeout_ = std::chrono::hours(24); }
+  // As http::Client::endOn.
+  void endOn(int fd) noexcept { client_->endOn(fd); }
 
   // Every item of a list, page by page. Errors and refusals end it and are told as callThen() does; `seen` so
   // far stays seen.

@@ -1,5 +1,7 @@
 #include "daemon/http/client.h"
 
+#include <poll.h>
+
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/vector_body.hpp>
 
@@ -68,6 +70,7 @@ class WireClient final : public Client {
  public:
   WireClient(std::unique_ptr<Wire> wire, std::string host) : wire_(std::move(wire)), host_(std::move(host)) {}
   ~WireClient() override { wire_->close(true); }
+  void endOn(int fd) noexcept override { stop_ = fd; }
 
   base::Result<Response> call(const Request& request, base::Deadline by) override try {
     base::SecretText first = headerOf(request, host_);
@@ -76,7 +79,7 @@ class WireClient final : public Client {
     const bool timely = send(base::view(first), by) && send(rest, by);
     // A server that refuses a request answers before it has read it, so a
     // failed write may still have an answer.
-    if (!timely) return timedOut();
+    if (!timely) return late();
     return read(request.method == "HEAD", by);
   } catch (const std::bad_alloc&) {
     return Error{Code::Unavailable, "no memory can be locked for the answer; raise the limit (ulimit -l)"};
@@ -85,7 +88,7 @@ class WireClient final : public Client {
   base::Result<Response> fetch(const Request& request, base::Deadline by, std::chrono::milliseconds patience,
                                const Sink& sink) override try {
     const base::SecretText first = headerOf(request, host_);
-    if (!send(base::view(first), by) || !send(base::view(request.body), by)) return timedOut();
+    if (!send(base::view(first), by) || !send(base::view(request.body), by)) return late();
     Parser parser;
     parser.header_limit(kHeaderMost);
     parser.skip(true);  // the body is taken below
@@ -106,14 +109,21 @@ class WireClient final : public Client {
   }
 
  private:
-  // False where the deadline passed; true where all is sent, or no more can be.
+  // Why nothing was waited for any more.
+  Error late() const {
+    pollfd stop{stop_, POLLIN, 0};
+    if (::poll(&stop, 1, 0) > 0) return Error{Code::Unavailable, "interrupted", Reason::Interrupted};
+    return timedOut();
+  }
+
+  // False where nothing is waited for any more; true where all is sent, or no more can be.
   bool send(std::string_view text, base::Deadline by) {
     while (!text.empty()) {
       const Moved moved = wire_->writeSome(text);
       text.remove_prefix(moved.bytes);
       if (moved.state == Move::Done) continue;
       if (moved.state != Move::WantRead && moved.state != Move::WantWrite) return true;
-      if (!waitFor(wire_->fd(), moved.state, by)) return false;
+      if (!waitFor(wire_->fd(), moved.state, by, stop_)) return false;
     }
     return true;
   }
@@ -145,7 +155,7 @@ class WireClient final : public Client {
         return unreachable("the server ended the connection without an answer" +
                            (why.what.empty() ? "" : ": " + why.what));
       }
-      if (!waitFor(wire_->fd(), moved.state, by)) return timedOut();
+      if (!waitFor(wire_->fd(), moved.state, by, stop_)) return late();
     }
     return {};
   }
@@ -188,7 +198,7 @@ class WireClient final : public Client {
       }
       if (moved.state != Move::WantRead && moved.state != Move::WantWrite)
         return unreachable("the server ended the connection before its answer was whole");
-      if (!waitFor(wire_->fd(), moved.state, by)) return timedOut();
+      if (!waitFor(wire_->fd(), moved.state, by, stop_)) return late();
     }
     return {};
   }
@@ -196,6 +206,7 @@ class WireClient final : public Client {
   std::unique_ptr<Wire> wire_;
   const std::string host_;
   base::SecretText in_;  // read and not used yet
+  int stop_ = -1;
 };
 
 }  // namespace

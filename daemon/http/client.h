@@ -33,6 +33,8 @@ class Client {
   static base::Result<std::unique_ptr<Client>> connectTls(const std::string& host, std::uint16_t port,
                                                           const TlsTrust& trust, base::Deadline by);
   virtual ~Client() = default;
+  // From now on what waits ends with Unavailable / Interrupted once the descriptor is readable.
+  virtual void endOn(int fd) noexcept = 0;
   // Any status is an answer. Errors: Unavailable / ServerUnreachable; Timeout / ServerUnreachable; Denied /
   // Unauthenticated (the server refused the client's certificate).
   virtual base::Result<Response> call(const Request& request, base::Deadline by) = 0;

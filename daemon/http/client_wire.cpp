@@ -153,12 +153,13 @@ std::optional<Error> certificateRefused(const TlsFailure& failure) {
                Reason::Unauthenticated};
 }
 
-bool waitFor(int fd, Move want, base::Deadline by) {
+bool waitFor(int fd, Move want, base::Deadline by, int stop) {
   for (;;) {
-    pollfd ready{fd, static_cast<short>(want == Move::WantRead ? POLLIN : POLLOUT), 0};
+    pollfd ready[] = {{fd, static_cast<short>(want == Move::WantRead ? POLLIN : POLLOUT), 0},
+                      {stop, POLLIN, 0}};
     const auto left = by.remaining().count();
-    const int count = ::poll(&ready, 1, static_cast<int>(std::min<long>(left + 1, 60'000)));
-    if (count > 0) return true;
+    const int count = ::poll(ready, 2, static_cast<int>(std::min<long>(left + 1, 60'000)));
+    if (count > 0) return ready[1].revents == 0;
     if (by.expired()) return false;
     if (count < 0 && errno != EINTR) return true;  // what fails will say so itself
   }

@@ -15,7 +15,7 @@ base::Result<std::unique_ptr<Wire>> tlsClientWire(const std::string& host, std::
 // Unauthenticated.
 std::optional<base::Error> certificateRefused(const TlsFailure& failure);
 
-// Waits until the descriptor is ready for it. False at the deadline.
-bool waitFor(int fd, Move want, base::Deadline by);
+// Waits until the descriptor is ready for it. False at the deadline, and once `stop` is readable (-1: never).
+bool waitFor(int fd, Move want, base::Deadline by, int stop = -1);
 
 }  // namespace kmsd::http

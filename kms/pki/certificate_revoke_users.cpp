@@ -57,20 +57,48 @@ Result<void> endToken(CertificateCore& core, Txn& txn, OpenKeys& keys, const Swe
   return {};
 }
 
-// What this user can be refused for is found before the first change.
-Result<RevokedUser> revokeOne(CertificateCore& core, Txn& txn, OpenKeys& keys, const Sweep& sweep,
-                              const std::string& name, base::Time now,
-                              std::vector<RevocationChange>& changes) {
+Result<UserRow> named(CertificateCore& core, Txn& txn, OpenKeys& keys, const std::string& name) {
   if (auto good = checkUserName(name, core.tokens.policy); !good) return std::move(good).error();
   auto user = findUser(txn, keys, name);
   if (!user) return std::move(user).error();
   if (!*user) return noSuchUser(name);
+  return **std::move(user);
+}
+
+Result<RevokedUser> revokeFound(CertificateCore& core, Txn& txn, OpenKeys& keys, const Sweep& sweep,
+                                const UserRow& user, base::Time now, std::vector<RevocationChange>& changes) {
   RevokedUser out;
-  if (auto ended = endAll(txn, keys, sweep, **user, now, out.certificates, changes); !ended)
+  if (auto ended = endAll(txn, keys, sweep, user, now, out.certificates, changes); !ended)
     return std::move(ended).error();
-  if (auto ended = endToken(core, txn, keys, sweep, **user, out.tokens); !ended)
+  if (auto ended = endToken(core, txn, keys, sweep, user, out.tokens); !ended)
     return std::move(ended).error();
   return out;
+}
+
+// What this user can be refused for is found before the first change.
+Result<RevokedUser> revokeOne(CertificateCore& core, Txn& txn, OpenKeys& keys, const Sweep& sweep,
+                              const std::string& name, base::Time now,
+                              std::vector<RevocationChange>& changes) {
+  auto user = named(core, txn, keys, name);
+  if (!user) return std::move(user).error();
+  return revokeFound(core, txn, keys, sweep, *user, now, changes);
+}
+
+// The one user of the sweep, and whatever tokens he has.
+Result<Made<RevokedUser>> endOne(CertificateCore& core, Txn& txn, OpenKeys& keys, const Sweep& sweep,
+                                 const EndCheck& check) {
+  auto now = core.tokens.clock.advance(txn);
+  if (!now) return std::move(now).error();
+  auto user = named(core, txn, keys, sweep.users.front());
+  if (!user) return std::move(user).error();
+  if (auto good = check(txn, keys, *user, *now); !good) return std::move(good).error();
+  Made<RevokedUser> made;
+  auto revoked = revokeFound(core, txn, keys, sweep, *user, *now, made.changes);
+  if (!revoked) return std::move(revoked).error();
+  made.value = *revoked;
+  auto ended = revokeAllOf(core.tokens, txn, keys, sweep.by, sweep.users.front());
+  if (!ended) return std::move(ended).error();
+  return made;
 }
 
 Result<Made<Outcomes<RevokedUser>>> someUsers(CertificateCore& core, Txn& txn, OpenKeys& keys,
@@ -131,6 +159,18 @@ void CertificateService::revokeUsers(const Actor& by, std::vector<std::string> u
     return reply(Error{Code::Invalid, "a bulk request takes 1 to " + std::to_string(most) +
                                           " items; this one has " + std::to_string(users.size())});
   goOn(*core_, std::make_shared<Sweep>(Sweep{by, std::move(users), reason, std::move(reply)}));
+}
+
+void CertificateService::endUser(const Actor& by, const std::string& user, RevocationReason reason,
+                                 EndCheck check, Reply<RevokedUser> reply) {
+  if (by.role < Role::Admin) return reply(forbidden("ending a user needs the role admin"));
+  if (!isFinal(reason))
+    return reply(Error{Code::Invalid, "a user is ended for ever, for a reason of users' own"});
+  submitMade<RevokedUser>(
+      *core_,
+      [core = core_.get(), sweep = Sweep{by, {user}, reason, {}}, check = std::move(check)](
+          Txn& txn, OpenKeys& keys) { return endOne(*core, txn, keys, sweep, check); },
+      std::move(reply));
 }
 
 }  // namespace kms::pki

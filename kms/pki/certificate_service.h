@@ -74,6 +74,10 @@ struct RevokedUser {
   unsigned tokens = 0;
 };
 
+// What must still be so of a user when he is ended: it reads, and may put on record, in the same transaction.
+// It may be run again from its start.
+using EndCheck = std::function<base::Result<void>(Txn&, OpenKeys&, const UserRow&, base::Time now)>;
+
 // The pending one-time token of a user, as CMP needs it: the secret that both sides know.
 struct SharedSecret {
   base::SecretText plain;     // 12 characters
@@ -147,6 +151,12 @@ class CertificateService {
   // / Forbidden.
   void revokeUsers(const Actor& by, std::vector<std::string> users, RevocationReason reason,
                    Reply<Outcomes<RevokedUser>> reply);
+  // For administrators: every certificate of this user that has not ended, for ever, and all tokens that he
+  // has, in one transaction with `check`, so that nothing comes between what that saw and what is revoked.
+  // Errors: what `check` gives, and then nothing is changed; NotFound; Invalid (no user's name; a reason that
+  // is not for ever); Denied / Forbidden.
+  void endUser(const Actor& by, const std::string& user, RevocationReason reason, EndCheck check,
+               Reply<RevokedUser> reply);
   // By an issuer or the holder. Errors: NotFound; Denied / Forbidden.
   base::Result<CertificateView> show(const Actor& by, const Serial& serial);
   // What anybody may know of it, so without its user's name, which would have to be looked up. Errors:

@@ -280,35 +280,24 @@ Result<MovedUser> UserMove::confirm(const Actor& by, base::BytesView bytes) {
   if (by.role < Role::Admin) return forbidden("ending a user who has moved needs the role admin");
   auto receipt = decodeReceipt(bytes);
   if (!receipt) return std::move(receipt).error();
-  auto user = userOf(receipt->name);
-  if (!user) return std::move(user).error();
-  {
-    auto keys = vault_.hold();
-    if (!keys) return std::move(keys).error();
-    auto mac = receiptMac(*receipt, claimOf(**keys, receipt->id, receipt->recipient, *user));
+  const auto hasAllMoved = [&](Txn& txn, OpenKeys& keys, const UserRow& user,
+                               base::Time now) -> Result<void> {
+    auto mac = receiptMac(*receipt, claimOf(keys, receipt->id, receipt->recipient, user));
     if (!mac) return std::move(mac).error();
     if (!base::equalConstantTime(*mac, receipt->mac))
       return forbidden("this receipt is altered, or not for what this server has exported of " +
                        receipt->name + ", or he has got certificates since; export and import him again");
-  }
-  std::promise<Result<Outcomes<RevokedUser>>> ended;
-  certificates_.revokeUsers(by, {receipt->name}, RevocationReason::CessationOfOperation,
-                            [&](Result<Outcomes<RevokedUser>> one) { ended.set_value(std::move(one)); });
-  auto outcomes = ended.get_future().get();
-  if (!outcomes) return std::move(outcomes).error();
-  if (!outcomes->front()) return std::move(outcomes->front()).error();
-  std::promise<Result<void>> revoked;
-  tokens_.revokeUser(by, receipt->name, [&](Result<void> one) { revoked.set_value(std::move(one)); });
-  if (auto done = revoked.get_future().get(); !done) return std::move(done).error();
-  auto recorded = store_.writeAndWait([&](Txn& txn) -> Result<void> {
-    auto now = clock_.advance(txn);
-    if (!now) return std::move(now).error();
-    return record(txn, *now,
+    return record(txn, now,
                   {Event::UserMovedAway, by.name, receipt->name,
                    "to " + base::toHex(receipt->recipient) + ", package " + base::toHex(receipt->id)});
-  });
-  if (!recorded) return std::move(recorded).error();
-  return MovedUser{receipt->name, *outcomes->front()};
+  };
+  // Shared, because this side may be gone while the other still leaves set_value().
+  auto ended = std::make_shared<std::promise<Result<RevokedUser>>>();
+  certificates_.endUser(by, receipt->name, RevocationReason::CessationOfOperation, hasAllMoved,
+                        [ended](Result<RevokedUser> one) { ended->set_value(std::move(one)); });
+  auto revoked = ended->get_future().get();
+  if (!revoked) return std::move(revoked).error();
+  return MovedUser{receipt->name, *revoked};
 }
 
 }  // namespace kms::pki

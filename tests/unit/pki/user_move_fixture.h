@@ -26,6 +26,9 @@ class Host : public ServiceTest {
     auto done = await<kms::ApprovalView>([&](auto reply) { tokens->approvals().approve(by, id, reply); });
     EXPECT_OK(done);
   }
+  base::Result<kms::IssuedToken> issueToken(kms::IssueRequest request) {
+    return TokenTest::issue(std::move(request));
+  }
   pki::Thumbprint source() {
     auto hold = authority->current();
     EXPECT_OK(hold);
@@ -43,19 +46,25 @@ class Host : public ServiceTest {
   using ServiceTest::enrol;
   using ServiceTest::enrolled;
   using ServiceTest::enrolToken;
+  using ServiceTest::issue;
   using ServiceTest::issuer;
+  using ServiceTest::listening;
   using ServiceTest::newKey;
   using ServiceTest::policy;
   using ServiceTest::recorded;
   using ServiceTest::recover;
+  using ServiceTest::renew;
   using ServiceTest::revoke;
   using ServiceTest::rowsIn;
+  using ServiceTest::serveOver;
   using ServiceTest::service;
   using ServiceTest::state;
   using ServiceTest::store;
   using ServiceTest::tokens;
+  using ServiceTest::unseal;
   using ServiceTest::users;
   using ServiceTest::vault;
+  using ServiceTest::verify;
   std::unique_ptr<pki::UserMove> move;
 };
 

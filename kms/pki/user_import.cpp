@@ -218,10 +218,11 @@ Result<ImportedUser> UserMove::importUser(const Actor& by, base::BytesView bytes
     return Error{Code::Invalid, "a role is admin, issuer, verifier or user"};
   auto package = decodePackage(bytes);
   if (!package) return std::move(package).error();
-  if (auto good = verifyPackage(*package); !good) return std::move(good).error();
+  // Before the signature, so that none is checked with a key that nobody has compared.
   if (sha256(package->source) != source)
     return Error{Code::Invalid, "this package comes from another server: its authority has the thumbprint " +
                                     base::toHex(sha256(package->source))};
+  if (auto good = verifyPackage(*package); !good) return std::move(good).error();
   auto plain = openOwn(*package);
   if (!plain) return std::move(plain).error();
   auto document = decodeDocument(plain->bytes());

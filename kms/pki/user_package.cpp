@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hal/base/utf8.h"
 #include "kms/keys/crypto.h"
 #include "kms/pki/row_fields.h"
 #include "kms/pki/secret_writer.h"
@@ -238,7 +239,9 @@ Result<MoveReceipt> decodeReceipt(base::BytesView bytes) {
   takeInto(in, out.recipient);
   out.name = in.text(kTextMost);
   takeInto(in, out.mac);
-  if (!known || !in.atEnd() || bytes.size() > kReceiptMost || out.name.empty())
+  // The name is shown before any server has looked at the receipt.
+  const bool shown = base::validUtf8(out.name) && !base::hasControl(out.name);
+  if (!known || !in.atEnd() || bytes.size() > kReceiptMost || out.name.empty() || !shown)
     return invalid("this is no receipt of a user's import, or it is cut or altered");
   return out;
 }

@@ -1,6 +1,7 @@
 #include "daemon/backup_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -19,8 +20,14 @@ constexpr std::size_t kPiece = 256U * 1024U;  // bytes
 }  // namespace
 
 Result<BackupFile> BackupFile::open(std::filesystem::path path) {
-  base::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // Not to wait for the other end of a pipe.
+  base::Fd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!fd) return base::systemError(path.string(), errno);
+  struct stat found {};
+  if (::fstat(fd.get(), &found) != 0) return base::systemError(path.string(), errno);
+  if (!S_ISREG(found.st_mode))
+    return base::Error{base::Code::Invalid,
+                       path.string() + " is no file; write the backup to one, and name it"};
   ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
   return BackupFile(std::move(path), std::move(fd));
 }

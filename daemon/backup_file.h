@@ -10,7 +10,7 @@ namespace kmsd {
 
 class BackupFile {
  public:
-  // Errors: as base::systemError.
+  // Errors: Invalid (a directory, a pipe, a device); as base::systemError.
   static base::Result<BackupFile> open(std::filesystem::path path);
 
   // The whole file, through a check. Ends with Interrupted once StopFlag is raised. Errors: as

@@ -13,10 +13,20 @@
 
 namespace kmsd {
 
+// A data directory as it was given, in full and without a slash at its end: behind one a symbolic link would
+// be followed.
+std::filesystem::path rootOf(const std::filesystem::path& given);
+
 class OfflineServer {
  public:
   // Errors: as DataDir::header; Conflict / LockHeld; as kms::openSqliteStore.
   static base::Result<OfflineServer> open(const std::filesystem::path& root);
+  // For what changes keys: as open, and refuses a server whose keys must stay as its backup knows them.
+  // Errors also: Denied / ServerMoved; Denied / Forbidden (restored, and not open since).
+  static base::Result<OfflineServer> openForKeys(const std::filesystem::path& root);
+  // Errors: Denied / Forbidden where it was restored and nobody has opened it since, so that nothing yet
+  // tells whether it made the backup.
+  base::Result<void> checkOpenedOnce() const;
 
   const DataDir& dir() const noexcept { return dir_; }
   const ServerHeader& header() const noexcept { return header_; }

@@ -118,7 +118,10 @@ Result<Header> fillStage(const BackupFile& file, const fs::path& stage, const He
   std::optional<Header> header;
   auto read = file.read({[&](const Header& found) -> Result<void> {
                            header = found;
-                           if (found.id == expected.id) return {};
+                           // All of it: what was judged is what is taken, wherever the file may lie.
+                           const auto judged = kms::backup::encodeHeader(expected);
+                           const auto there = kms::backup::encodeHeader(found);
+                           if (judged && there && *judged == *there) return {};
                            return Error{Code::Conflict, file.path().string() + " was changed meanwhile"};
                          },
                          [&](const ChunkHead& head, base::BytesView data) { return parts.put(head, data); }});

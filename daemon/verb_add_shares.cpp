@@ -35,7 +35,7 @@ base::Result<void> make(const OfflineServer& server, const MediaRound& round, Ne
 base::Result<void> addShares(const Parsed& parsed) {
   const auto shares = parseShares(parsed.text("shares"));
   if (!shares) return base::Error(shares.error());
-  auto server = OfflineServer::open(parsed.text(kDataDirOption.name));
+  auto server = OfflineServer::openForKeys(parsed.text(kDataDirOption.name));
   if (!server) return std::move(server).error();
   OperatorAsk ask(parsed.text(kPinFileOption.name));
   MediaRound round(*server, ask, driverDirOf(parsed));

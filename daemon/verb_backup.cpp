@@ -54,8 +54,8 @@ Result<Sign> signerOfMedium(const std::string& uri, const Parsed& parsed,
   if (shown->share != 0)
     return Error{base::Code::Invalid,
                  shown->uri +
-                     " holds one share of a key; give a whole key, or let the open server make the "
-                     "backup: kmsctl backup"};
+                     " holds one share of a key, which alone neither opens a backup nor signs one; give a "
+                     "whole key, or have the open server make the backup: kmsctl backup"};
   auto offer = shown->offer();
   if (!offer) return std::move(offer).error();
   auto signer = kms::backup::signerOf(slots, server, *offer);
@@ -117,13 +117,22 @@ Result<kms::backup::Header> makeBackup(const OfflineServer& server, const fs::pa
   if (kind == Kind::Final)
     if (auto marked = markMoved(server.dir(), source.header().made); !marked)
       return std::move(marked).error();
-  if (auto named = file->commit(); !named) return std::move(named).error();
+  if (auto named = file->commit(); !named) {
+    Error why = std::move(named).error();
+    if (kind == Kind::Final)
+      why.what +=
+          ". The server is marked as moved all the same: make the backup again, or 'kmsd run --unmove' "
+          "takes that back";
+    return why;
+  }
   return source.header();
 }
 
 // With the first medium that is there and opens the server; none where none is named, or none is wanted.
 Result<Sign> signerFor(const OfflineServer& server, const Parsed& parsed) {
-  if (parsed.has("unsigned")) return Sign{};
+  if (parsed.has("unsigned") || parsed.texts("medium").empty()) return Sign{};
+  // Or a backup that somebody made up would get a MAC by being restored and backed up again.
+  if (auto opened = server.checkOpenedOnce(); !opened) return std::move(opened).error();
   const auto slots = slotsOf(server.store());
   if (!slots) return slots.error();
   Result<Sign> signer = Sign{};
@@ -137,6 +146,9 @@ Result<Sign> signerFor(const OfflineServer& server, const Parsed& parsed) {
 Exit runBackup(const Parsed& parsed) {
   if (auto hard = harden(); !hard) return fail(hard.error());
   const fs::path path = parsed.arguments().front();
+  if (path == "-")
+    return fail(Exit::Usage,
+                "a server that is stopped is backed up into a file; name one, not standard output");
   auto server = OfflineServer::open(parsed.text("data-dir"));
   if (!server) return fail(server.error());
   auto sign = signerFor(*server, parsed);

@@ -5,6 +5,7 @@
 #include "daemon/act_as_owner.h"
 #include "daemon/backup_said.h"
 #include "daemon/data_dir.h"
+#include "daemon/offline_server.h"
 #include "daemon/server_names.h"
 #include "daemon/verb_restore.h"
 #include "hal/base/rfc3339.h"
@@ -78,7 +79,7 @@ void printArriving(const Plan& plan, const std::string& file) {
 }
 
 Exit runPlan(const Parsed& parsed) {
-  const fs::path root = fs::absolute(parsed.text("data-dir")).lexically_normal();
+  const fs::path root = rootOf(parsed.text("data-dir"));
   const DataDir dir(root);
   const auto header = dir.header();
   if (!header) return fail(header.error());

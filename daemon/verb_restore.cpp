@@ -4,6 +4,7 @@
 
 #include "daemon/backup_said.h"
 #include "daemon/harden.h"
+#include "daemon/offline_server.h"
 #include "daemon/restore_server.h"
 #include "daemon/stop_flag.h"
 #include "hal/base/rfc3339.h"
@@ -30,7 +31,7 @@ Exit report(const fs::path& root, const Restored& restored) {
 Exit runRestore(const Parsed& parsed) {
   if (auto hard = harden(); !hard) return fail(hard.error());
   if (parsed.text("data-dir").empty()) return fail(Exit::Usage, "--data-dir needs a directory");
-  const fs::path root = fs::absolute(parsed.text("data-dir")).lexically_normal();
+  const fs::path root = rootOf(parsed.text("data-dir"));
   RestoreOptions options{parsed.has("replace"), parsed.has("accept-unsigned"), std::nullopt};
   if (parsed.has("other-server")) {
     options.other = base::Uuid::parse(parsed.text("other-server"));

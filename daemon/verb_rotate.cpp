@@ -23,7 +23,7 @@ constexpr std::size_t kMaxTyped = 64;  // bytes
 constexpr std::string_view kInPlaceWord = "only";
 
 base::Result<void> rotate(const Parsed& parsed) {
-  auto server = OfflineServer::open(parsed.text(kDataDirOption.name));
+  auto server = OfflineServer::openForKeys(parsed.text(kDataDirOption.name));
   if (!server) return std::move(server).error();
   const auto leaving = droppedMedia(parsed, *server);
   if (!leaving) return base::Error(leaving.error());
@@ -141,7 +141,7 @@ base::Result<bool> endEarlier(const OfflineServer& server, const Target& target)
 }
 
 base::Result<void> rekey(const Parsed& parsed) {
-  auto server = OfflineServer::open(parsed.text(kDataDirOption.name));
+  auto server = OfflineServer::openForKeys(parsed.text(kDataDirOption.name));
   if (!server) return std::move(server).error();
   OperatorAsk ask(parsed.text(kPinFileOption.name));
   // The others first: in one drive the medium that is written comes last, and stays.

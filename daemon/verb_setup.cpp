@@ -8,6 +8,7 @@
 #include "daemon/interrupt.h"
 #include "daemon/new_media.h"
 #include "daemon/new_server.h"
+#include "daemon/offline_server.h"
 #include "daemon/passphrase.h"
 #include "daemon/pin_file.h"
 #include "hal/base/rng.h"
@@ -108,7 +109,7 @@ Exit abandon(const std::filesystem::path& root, const std::string& id) {
 
 Exit runSetup(const Parsed& parsed) {
   if (parsed.text("data-dir").empty()) return fail(Exit::Usage, "--data-dir needs a directory");
-  const std::filesystem::path root = std::filesystem::absolute(parsed.text("data-dir")).lexically_normal();
+  const std::filesystem::path root = rootOf(parsed.text("data-dir"));
   if (parsed.has("remove-all")) return removeAll(root);
   if (parsed.has("abandon")) return abandon(root, parsed.text("abandon"));
   const InterruptWatch watch;

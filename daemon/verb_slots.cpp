@@ -34,7 +34,7 @@ base::Result<void> add(const Parsed& parsed) {
   const std::string& uri = parsed.arguments().front();
   if (parsed.arguments().size() > 1)
     return base::Error{base::Code::Invalid, "several media are made with --shares only; name one"};
-  auto server = OfflineServer::open(parsed.text(kDataDirOption.name));
+  auto server = OfflineServer::openForKeys(parsed.text(kDataDirOption.name));
   if (!server) return std::move(server).error();
   OperatorAsk ask(parsed.text(kPinFileOption.name));
   MediaRound round(*server, ask, driverDirOf(parsed));
@@ -78,7 +78,7 @@ base::Error notThere(const OfflineServer& server, const base::Uuid& id) {
 base::Result<void> retire(const Parsed& parsed) {
   const auto id = mediumIdOf(parsed.arguments().front());
   if (!id) return base::Error(id.error());
-  auto server = OfflineServer::open(parsed.text(kDataDirOption.name));
+  auto server = OfflineServer::openForKeys(parsed.text(kDataDirOption.name));
   if (!server) return std::move(server).error();
   const auto slots = kms::slotFacts(server->store());
   if (!slots) return base::Error(slots.error());

@@ -51,11 +51,7 @@ Error olderThanMedium(const std::optional<base::Time>& noted) {
 }
 
 Error forged(const std::string& what) {
-  return {Code::Corrupt,
-          what +
-              "; take another backup, or give --accept-unsigned to 'kmsd restore' where you know who made "
-              "this one",
-          Reason::BackupForged};
+  return {Code::Corrupt, what + "; restore another backup", Reason::BackupForged};
 }
 
 Result<void> stepNumber(Txn& txn, std::string_view name, std::int64_t step) {

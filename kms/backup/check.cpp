@@ -27,6 +27,10 @@ Error Check::wrong(const std::string& what) const {
                  std::to_string(header_->chunks) + ", at byte " + std::to_string(at_) + ": " + what);
 }
 
+Error Check::goesOn() const {
+  return damaged("the backup goes on behind its end, from byte " + std::to_string(at_));
+}
+
 // Bytes of what is being read, as far as that is known.
 std::size_t Check::wanted() const {
   if (!header_) return headerLength_ == 0 ? kHeaderPrefix : headerLength_;
@@ -50,8 +54,7 @@ Result<void> Check::takeHeader() {
 
 Result<void> Check::takeChunk() {
   if (!head_) {
-    if (last_.number == header_->chunks)
-      return damaged("the backup goes on behind its end, from byte " + std::to_string(at_));
+    if (last_.number == header_->chunks) return goesOn();
     auto head = parseChunkHead(buffer_);
     if (!head) return wrong(head.error().what);
     if (head->number != last_.number + 1)
@@ -93,6 +96,7 @@ Result<void> Check::finish() {
   if (failed_) return wrong("it was given up");
   failed_ = true;
   if (!header_) return damaged("the backup is cut off in its header, behind byte " + std::to_string(taken()));
+  if (!buffer_.empty() && last_.number == header_->chunks) return goesOn();
   if (!buffer_.empty() || last_.number != header_->chunks)
     return damaged("the backup is cut off behind byte " + std::to_string(taken()) + " of " +
                    std::to_string(header_->bytes) + ", in chunk " + std::to_string(last_.number + 1) +

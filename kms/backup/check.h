@@ -32,6 +32,7 @@ class Check {
   base::Result<void> takeHeader();
   base::Result<void> takeChunk();
   base::Error wrong(const std::string& what) const;
+  base::Error goesOn() const;
 
   const Sink sink_;
   base::Bytes buffer_;    // of what begins at at_

@@ -64,8 +64,15 @@ TEST_F(BackupCheck, CutAnywhereIsRefused) {
     EXPECT_NE(out.result.error().what.find("cut off"), std::string::npos) << out.result.error().what;
   }
   base::Bytes longer = made.bytes;
-  longer.push_back(std::byte{0});
-  EXPECT_FALSE(check(longer).result);
+  for (const std::size_t more : {std::size_t{1}, 3 * kChunkHead}) {
+    longer.resize(made.bytes.size() + more);
+    const auto out = check(longer);
+    ASSERT_FALSE(out.result);
+    EXPECT_NE(out.result.error().what.find("goes on behind its end, from byte " +
+                                           std::to_string(made.bytes.size())),
+              std::string::npos)
+        << out.result.error().what;
+  }
 }
 
 TEST_F(BackupCheck, MixedFromTwoIsRefused) {

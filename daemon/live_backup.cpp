@@ -2,70 +2,36 @@
 
 #include <system_error>
 
+#include "daemon/read_ahead.h"
 #include "kms/audit/audit.h"
 #include "kms/backup/snapshot.h"
 #include "kms/keys/open_keys.h"
 
 namespace kmsd {
-namespace {
 
 using base::Error;
 using base::Result;
 
-// The place of the one backup that is being made.
-class Place {
+// The one backup that is being made, until its copy is freed.
+class LiveBackup::Made {
  public:
-  explicit Place(std::shared_ptr<std::atomic<bool>> busy) : busy_(std::move(busy)) {
-    taken_ = !busy_->exchange(true);
+  // Nothing where there is one already.
+  static std::unique_ptr<Made> begin(std::atomic<bool>& busy) {
+    return busy.exchange(true) ? nullptr : std::unique_ptr<Made>(new Made(busy));
   }
-  Place(Place&& other) noexcept : busy_(std::move(other.busy_)), taken_(std::exchange(other.taken_, false)) {}
-  Place& operator=(Place&&) = delete;
-  ~Place() {
-    if (taken_) *busy_ = false;
+  ~Made() {
+    snapshot.reset();
+    busy_ = false;
   }
-  bool taken() const noexcept { return taken_; }
+  Made(const Made&) = delete;
+  Made& operator=(const Made&) = delete;
 
- private:
-  std::shared_ptr<std::atomic<bool>> busy_;
-  bool taken_ = false;
-};
-
-// What goes when it has been sent.
-struct Made {
-  Place place;  // goes last
   std::unique_ptr<kms::backup::Snapshot> snapshot;
-};
-
-class SnapshotBody final : public http::BodySource {
- public:
-  SnapshotBody(Place place, std::unique_ptr<kms::backup::Snapshot> snapshot, std::shared_ptr<Aside> aside)
-      : made_(std::make_shared<Made>(std::move(place), std::move(snapshot))), aside_(std::move(aside)) {}
-  ~SnapshotBody() override {
-    aside_->run([made = std::move(made_)]() mutable { made.reset(); });
-  }
-  std::uint64_t size() const override { return made_->snapshot->source().size(); }
-  Result<std::size_t> read(std::span<std::byte> out) override { return made_->snapshot->source().read(out); }
 
  private:
-  std::shared_ptr<Made> made_;
-  const std::shared_ptr<Aside> aside_;
+  explicit Made(std::atomic<bool>& busy) : busy_(busy) {}
+  std::atomic<bool>& busy_;
 };
-
-}  // namespace
-
-Aside::~Aside() {
-  if (thread_.joinable()) thread_.join();
-}
-
-void Aside::run(std::function<void()> work) {
-  const std::lock_guard lock(mutex_);
-  if (thread_.joinable()) thread_.join();
-  try {
-    thread_ = std::thread(work);
-  } catch (const std::system_error&) {  // no thread is to be had
-    work();
-  }
-}
 
 LiveBackup::LiveBackup(kms::Store& store, kms::Store& gated, const kms::Vault& vault, const DataDir& dir,
                        const ServerHeader& header, const base::Clock& clock)
@@ -75,9 +41,16 @@ LiveBackup::LiveBackup(kms::Store& store, kms::Store& gated, const kms::Vault& v
 
 Result<std::shared_ptr<http::BodySource>> LiveBackup::make(const std::string& by,
                                                            const std::atomic<bool>& stop) {
-  Place place(busy_);
-  if (!place.taken())
-    return Error{base::Code::Conflict, "a backup is being made already; try again when it is there"};
+  auto made = Made::begin(busy_);
+  if (!made) return Error{base::Code::Conflict, "a backup is being made already; try again when it is there"};
+  auto snapshot = take(by, stop);
+  if (!snapshot) return std::move(snapshot).error();
+  made->snapshot = *std::move(snapshot);
+  return send(std::move(made));
+}
+
+Result<std::unique_ptr<kms::backup::Snapshot>> LiveBackup::take(const std::string& by,
+                                                                const std::atomic<bool>& stop) {
   const base::Time now = clock_.now();
   auto recorded = gated_.writeAndWait([&](kms::Txn& txn) {
     return kms::record(txn, now, {kms::Event::BackupMade, by, header_.server.text(), "live"});
@@ -90,10 +63,27 @@ Result<std::shared_ptr<http::BodySource>> LiveBackup::make(const std::string& by
   };
   const kms::backup::Subject subject{header_.server, header_.organisation, header_.created, dir_.audit(),
                                      dir_.spool()};
-  auto snapshot = kms::backup::Snapshot::take(store_, subject, kms::backup::Kind::Live, now, sign, stop);
-  if (!snapshot) return std::move(snapshot).error();
-  return std::shared_ptr<http::BodySource>(
-      std::make_shared<SnapshotBody>(std::move(place), *std::move(snapshot), aside_));
+  return kms::backup::Snapshot::take(store_, subject, kms::backup::Kind::Live, now, sign, stop);
+}
+
+Result<std::shared_ptr<http::BodySource>> LiveBackup::send(std::unique_ptr<Made> made) {
+  auto ahead = ReadAhead::create();
+  if (!ahead) return std::move(ahead).error();
+  auto body = ReadAhead::source(*ahead, made->snapshot->source().size());
+  try {
+    // The one before has ended, or there were no place for this one.
+    sending_ = std::jthread([this, ahead = *ahead, made = std::move(made)]() mutable {
+      ahead->run([&](std::span<std::byte> out) -> Result<std::size_t> {
+        if (vault_.sealed())
+          return Error{base::Code::Unavailable, "the server is sealed", base::Reason::Sealed};
+        return made->snapshot->source().read(out);
+      });
+      made.reset();
+    });
+  } catch (const std::system_error&) {
+    return Error{base::Code::Unavailable, "no thread is left for the backup; try again"};
+  }
+  return body;
 }
 
 }  // namespace kmsd

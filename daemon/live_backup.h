@@ -2,9 +2,7 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 
@@ -12,44 +10,38 @@
 #include "daemon/http/message.h"
 #include "kms/keys/vault.h"
 
+namespace kms::backup {
+class Snapshot;
+}
+
 namespace kmsd {
-
-// Does one thing at a time on a thread of its own, and waits for it in the end. To free a large file takes
-// long, and whoever drops a backup serves connections.
-class Aside {
- public:
-  Aside() = default;
-  ~Aside();
-  Aside(const Aside&) = delete;
-  Aside& operator=(const Aside&) = delete;
-  void run(std::function<void()> work);
-
- private:
-  std::mutex mutex_;
-  std::thread thread_;
-};
 
 class LiveBackup {
  public:
-  // All of them outlive it. `gated`: where the entry of the audit log goes.
+  // All of them outlive it, but what it gives goes before it. `gated`: where the entry of the audit log goes.
   LiveBackup(kms::Store& store, kms::Store& gated, const kms::Vault& vault, const DataDir& dir,
              const ServerHeader& header, const base::Clock& clock);
 
-  // Copies the database and hashes what the backup holds, which takes a while; then it is there as it is
-  // sent. Its copy goes with what is given. `by`: for the audit log. Once `stop` is true it ends with
-  // Unavailable. Errors: Conflict (one is being made already); Unavailable / Sealed; as
-  // kms::backup::Snapshot::take.
+  // Copies the database and hashes what the backup holds, which takes a while; then a thread of its own reads
+  // it as it is sent, and frees the copy, which takes long too. A sealing ends it. `by`: for the audit log.
+  // Once `stop` is true it ends with Unavailable. Errors: Conflict (one is being made already); Unavailable /
+  // Sealed; as kms::backup::Snapshot::take.
   base::Result<std::shared_ptr<http::BodySource>> make(const std::string& by, const std::atomic<bool>& stop);
 
  private:
+  class Made;
+  base::Result<std::unique_ptr<kms::backup::Snapshot>> take(const std::string& by,
+                                                            const std::atomic<bool>& stop);
+  base::Result<std::shared_ptr<http::BodySource>> send(std::unique_ptr<Made> made);
+
   kms::Store& store_;
   kms::Store& gated_;
   const kms::Vault& vault_;
   const DataDir& dir_;
   const ServerHeader& header_;
   const base::Clock& clock_;
-  const std::shared_ptr<Aside> aside_ = std::make_shared<Aside>();
-  const std::shared_ptr<std::atomic<bool>> busy_ = std::make_shared<std::atomic<bool>>(false);
+  std::atomic<bool> busy_ = false;
+  std::jthread sending_;  // last: it uses the rest, and is waited for
 };
 
 }  // namespace kmsd

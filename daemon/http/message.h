@@ -17,6 +17,7 @@
 
 #include "hal/base/bytes.h"
 #include "hal/base/clock.h"
+#include "hal/base/fd.h"
 #include "hal/base/result.h"
 #include "hal/base/secret_pool.h"
 
@@ -58,13 +59,16 @@ struct Request {
   std::optional<ClientCertificate> certificate;  // over Https, where one was shown
 };
 
-// A body that is read while it is sent. It is no secret.
+// A body that another thread makes while it is sent. It is no secret. Whoever drops it wants no more of it.
 class BodySource {
  public:
   virtual ~BodySource() = default;
   virtual std::uint64_t size() const = 0;  // bytes in all
-  // The next bytes; none at the end. An error ends the connection before the body is whole.
-  virtual base::Result<std::size_t> read(std::span<std::byte> out) = 0;
+  // The next bytes, which stay where they are until the next call; none at the end. Nothing where they are
+  // not there yet: then ready() can be read when they are. An error ends the connection before the body is
+  // whole.
+  virtual base::Result<std::optional<base::BytesView>> next() = 0;
+  virtual base::Fd ready() const = 0;  // the caller's own
 };
 
 struct Response {

@@ -36,9 +36,8 @@ constexpr asio::use_awaitable_t<> kAwait;
 
 constexpr std::size_t kDrainMost = 1024 * 1024;  // bytes thrown away behind a refused request
 constexpr std::chrono::seconds kDrainTimeout{1};
-constexpr std::size_t kSlowest = 64 * 1024;       // bytes a second at which a client must take a long answer
-constexpr std::size_t kSourcePiece = 256 * 1024;  // bytes of a body that is read while it is sent
-constexpr std::chrono::milliseconds kTurn{20};    // between looks whether there is room for a handshake
+constexpr std::size_t kSlowest = 64 * 1024;     // bytes a second at which a client must take a long answer
+constexpr std::chrono::milliseconds kTurn{20};  // between looks whether there is room for a handshake
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 class Session final : public Connection {
@@ -100,7 +99,8 @@ class Session final : public Connection {
     Handshake,
     Idle,  // between requests
     Busy,  // a request is read, worked on or answered
-    Held   // the answer is held back
+    Held,  // the answer is held back
+    Long   // an answer is sent that takes long
   };
 
   std::shared_ptr<Session> self() { return std::static_pointer_cast<Session>(shared_from_this()); }
@@ -314,14 +314,20 @@ class Session final : public Connection {
     co_return true;
   }
 
-  // In pieces, each of which the client must take in time.
+  // In pieces, each of which the client must take in time; a stop cuts it.
   Awaitable<bool> sendSource(BodySource& source) {
-    for (std::vector<std::byte> piece(kSourcePiece);;) {
-      const auto got = source.read(piece);
-      if (!got || ended_ || finishing_) co_return false;
-      if (*got == 0) co_return true;
+    Descriptor there(loop().io(), source.ready().release());
+    for (phase_ = Phase::Long;;) {
+      const auto piece = source.next();
+      if (!piece || ended_ || finishing_) co_return false;
+      if (!*piece) {
+        expiresNever();  // the client waits for us
+        co_await there.async_wait(Descriptor::wait_read, kAwait);
+        continue;
+      }
+      if ((*piece)->empty()) co_return true;
       expiresAfter(core_.options.requestTimeout);
-      if (!co_await sendAll(base::asText(base::BytesView(piece).first(*got)))) co_return false;
+      if (!co_await sendAll(base::asText(**piece))) co_return false;
       co_await asio::post(kAwait);  // others have their turn
     }
   }

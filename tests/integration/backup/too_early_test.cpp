@@ -25,7 +25,7 @@ class TooEarly : public Hosts {
         {"medium", "add", third, "--medium", disk(host)},
         {"medium", "add", third, third + ".2", "--shares", "2/2", "--medium", disk(host)}};
     for (std::vector<std::string> command : commands) {
-      for (const char* word : {"--data-dir", host.data().c_str()}) command.emplace_back(word);
+      command.insert(command.end(), {"--data-dir", host.data().string()});
       const Ran ran = host.kmsd(command);
       EXPECT_EQ(ran.exit, 6) << command[0] << " " << command[1] << ran.out << ran.err;
       EXPECT_TRUE(says(ran.err, why)) << command[0];

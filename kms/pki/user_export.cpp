@@ -1,6 +1,5 @@
-// UserMove at the source: sealing a user for another server, and ending him here.
+// UserMove at the source: sealing a user for another server. How he is ended here: user_confirm.cpp
 #include <algorithm>
-#include <future>
 
 #include "kms/audit/audit.h"
 #include "kms/pki/archive_row.h"
@@ -274,30 +273,6 @@ Result<ExportedUser> UserMove::exportUser(const Actor& by, const std::string& na
   return ExportedUser{*std::move(package), document.source,
                       static_cast<unsigned>(document.certificates.size()), keysIn(document),
                       *std::move(next)};
-}
-
-Result<MovedUser> UserMove::confirm(const Actor& by, base::BytesView bytes) {
-  if (by.role < Role::Admin) return forbidden("ending a user who has moved needs the role admin");
-  auto receipt = decodeReceipt(bytes);
-  if (!receipt) return std::move(receipt).error();
-  const auto hasAllMoved = [&](Txn& txn, OpenKeys& keys, const UserRow& user,
-                               base::Time now) -> Result<void> {
-    auto mac = receiptMac(*receipt, claimOf(keys, receipt->id, receipt->recipient, user));
-    if (!mac) return std::move(mac).error();
-    if (!base::equalConstantTime(*mac, receipt->mac))
-      return forbidden("this receipt is altered, or not for what this server has exported of " +
-                       receipt->name + ", or he has got certificates since; export and import him again");
-    return record(txn, now,
-                  {Event::UserMovedAway, by.name, receipt->name,
-                   "to " + base::toHex(receipt->recipient) + ", package " + base::toHex(receipt->id)});
-  };
-  // Shared, because this side may be gone while the other still leaves set_value().
-  auto ended = std::make_shared<std::promise<Result<RevokedUser>>>();
-  certificates_.endUser(by, receipt->name, RevocationReason::CessationOfOperation, hasAllMoved,
-                        [ended](Result<RevokedUser> one) { ended->set_value(std::move(one)); });
-  auto revoked = ended->get_future().get();
-  if (!revoked) return std::move(revoked).error();
-  return MovedUser{receipt->name, *revoked};
 }
 
 }  // namespace kms::pki

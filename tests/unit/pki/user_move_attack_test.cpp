@@ -73,8 +73,20 @@ TEST_F(UserMoveAttack, AnOldPackageRevivesNobodyAndAnOldReceiptEndsNothingNew) {
   EXPECT_FALSE(from.authenticates(holder));
   // He comes back to the server that he left.
   const auto back = from.enrolled("alice", Host::newKey());
-  EXPECT_REASON(from.move->confirm(from.admin, again->receipt), Reason::Forbidden);
+  EXPECT_CODE(from.move->confirm(from.admin, again->receipt), Code::Conflict);
   EXPECT_TRUE(from.authenticates(back));
+}
+
+// How far back a receipt is looked for has an end.
+TEST_F(UserMoveAttack, AReceiptFromBeforeManyCertificatesIsRefused) {
+  const auto imported = import(exported());
+  ASSERT_OK(imported);
+  const auto key = Host::newKey();
+  for (int i = 0; i < 64; ++i) ASSERT_OK(from.issue(from.admin, "alice", pki::Profile::Client, key));
+  EXPECT_CODE(from.move->confirm(from.admin, imported->receipt), Code::Conflict);
+  ASSERT_OK(from.issue(from.admin, "alice", pki::Profile::Client, key));
+  EXPECT_REASON(from.move->confirm(from.admin, imported->receipt), Reason::Forbidden);
+  EXPECT_TRUE(from.authenticates(holder));
 }
 
 TEST_F(UserMoveAttack, OneWhoIsNotThereOrHasNoNameIsNotFound) {

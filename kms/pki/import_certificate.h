@@ -9,10 +9,7 @@ namespace kms::pki {
 
 inline constexpr std::string_view kImportCertificate = "import_certificate";  // its number, in the store
 
-struct ImportIdentity {
-  Certificate certificate;
-  PrivateKey key;
-};
+using ImportIdentity = Issuer;  // certificate and key; it opens what is sealed to it, and signs nothing
 
 // Nothing where none was made yet. Errors: Corrupt / DatabaseCorrupt; Unavailable (no locked memory).
 base::Result<std::optional<ImportIdentity>> readImportIdentity(StoreReader& reader, OpenKeys& keys);

@@ -1,18 +1,18 @@
 #include "kms/pki/server_certificate.h"
 
-#include "kms/audit/audit.h"
-#include "kms/pki/archive_row.h"
 #include "kms/pki/certificate_row.h"
-#include "kms/pki/certificate_sequence.h"
 #include "kms/pki/digest.h"
 #include "kms/pki/grant.h"
+#include "kms/pki/own_certificate.h"
 
 namespace kms::pki {
 namespace {
 
-constexpr std::chrono::seconds kBackdate = std::chrono::minutes(5);  // for clients whose clocks are behind
-constexpr std::size_t kCommonNameMost = 64;                          // characters (RFC 5280, appendix A.1)
-constexpr KeyKind kKind = KeyKind::EcdsaP256;                        // what every TLS client knows
+constexpr std::size_t kCommonNameMost = 64;    // characters (RFC 5280, appendix A.1)
+constexpr KeyKind kKind = KeyKind::EcdsaP256;  // what every TLS client knows
+constexpr OwnUse kUse = {
+    ServerCertificate::kNumber, Profile::Server, "the certificate that https shows is missing",
+    "the certificate that https shows and its key are no pair", "for this server's own https"};
 
 // Clients look at the alternative names; the common name is for people.
 Subject subjectOf(const std::vector<std::string>& names, const std::string& organisation) {
@@ -40,60 +40,6 @@ std::int64_t markOf(const std::vector<std::string>& names) {
   return static_cast<std::int64_t>(mark >> 1U);
 }
 
-// Nothing where none was made yet.
-base::Result<std::optional<CertificateRow>> readOwn(StoreReader& reader, OpenKeys& keys) {
-  auto number = reader.number(ServerCertificate::kNumber);
-  if (!number) return std::move(number).error();
-  if (number->value_or(0) == 0) return std::optional<CertificateRow>();
-  auto row = readCertificate(reader, keys, **number);
-  if (!row) return row;
-  if (!*row || (*row)->profile != Profile::Server || (*row)->user != 0 || (*row)->archived == 0)
-    return corruptRow("the certificate that https shows is missing");
-  return row;
-}
-
-// Its key is of no use any more.
-base::Result<void> dropOwn(Txn& txn, OpenKeys& keys) {
-  auto old = readOwn(txn, keys);
-  if (!old) return std::move(old).error();
-  if (!*old) return {};
-  if (auto gone = txn.erase(Table::Archive, (*old)->archived); !gone) return gone;
-  (*old)->archived = 0;
-  return writeCertificate(txn, keys, **old);
-}
-
-base::Result<void> insertOwn(Txn& txn, OpenKeys& keys, const Signers& signers, const PrivateKey& key,
-                             const Subject& subject, const Addresses& addresses, base::Time now,
-                             base::Rng& rng) {
-  auto sequence = CertificateSequence::reserve(txn, 1);
-  if (!sequence) return std::move(sequence).error();
-  CertificateRow row;
-  row.sequence = *sequence;
-  row.profile = Profile::Server;
-  row.serial = keys.serial(*sequence, rng);
-  row.authority = signers.number;
-  row.archived = *sequence;
-  row.issued = now;
-  row.notBefore = now - kBackdate;
-  row.notAfter = std::min(now + pki::row(Profile::Server).life, signers.authority.certificate.notAfter);
-  row.key = key.publicKey().hash();
-  const CertificateOrder order{row.profile, subject,       &key.publicKey(),
-                               row.serial,  row.notBefore, row.notAfter};
-  auto der = signCertificate(signers.authority, order, numbered(addresses, signers.number));
-  if (!der) return std::move(der).error();
-  row.der = *std::move(der);
-  ArchiveRow archived{0, row.sequence, {}};
-  auto encoded = key.encode();
-  if (!encoded) return std::move(encoded).error();
-  archived.key = *std::move(encoded);
-  if (auto in = insertArchived(txn, keys, archived); !in) return in;
-  if (auto inserted = insertCertificate(txn, keys, row); !inserted) return inserted;
-  if (auto set = txn.setNumber(ServerCertificate::kNumber, row.sequence); !set) return set;
-  return record(txn, now,
-                {Event::CertificateIssued, "kmsd", serialText(row.serial),
-                 std::string(pki::row(row.profile).name) + " for this server's own https", "", row.notAfter});
-}
-
 }  // namespace
 
 ServerCertificate::ServerCertificate(Vault& vault, Store& store, Authority& authority,
@@ -112,23 +58,18 @@ ServerCertificate::~ServerCertificate() { closing(); }
 
 base::Result<void> ServerCertificate::opened(StoreReader& reader, OpenKeys& keys) {
   return guarded([&]() -> base::Result<void> {
-    auto row = readOwn(reader, keys);
+    auto row = readOwn(reader, keys, kUse);
     if (!row) return std::move(row).error();
     if (!*row) return {};
-    auto archived = readArchived(reader, keys, (*row)->archived, 0);
-    if (!archived) return std::move(archived).error();
     auto names = reader.number(kNames);
     if (!names) return std::move(names).error();
-    auto certificate = parseCertificate((*row)->der);
-    auto key = PrivateKey::parse(archived->key.bytes());
-    if (!key && key.error().code == base::Code::Unavailable) return std::move(key).error();
-    if (!certificate || !key || key->publicKey().hash() != certificate->key)
-      return corruptRow("the certificate that https shows and its key are no pair");
+    auto own = readPair(reader, keys, kUse, **row);
+    if (!own) return std::move(own).error();
     auto signers = authority_.number((*row)->authority);
     if (!signers && signers.error().code != base::Code::NotFound) return std::move(signers).error();
-    auto identity = std::make_shared<const ServerIdentity>(ServerIdentity{
-        Issuer{*std::move(certificate), *std::move(key)}, (*row)->authority, names->value_or(0),
-        signers ? alongWith(**signers, real_.now()) : std::vector<base::Bytes>()});
+    auto identity = std::make_shared<const ServerIdentity>(
+        ServerIdentity{*std::move(own), (*row)->authority, names->value_or(0),
+                       signers ? alongWith(**signers, real_.now()) : std::vector<base::Bytes>()});
     const std::lock_guard lock(mutex_);
     until_ = identity->own.certificate.notAfter;
     identity_ = std::move(identity);
@@ -209,9 +150,8 @@ base::Result<void> ServerCertificate::make(const std::vector<std::string>& names
   const auto put = [&](Txn& txn, OpenKeys& keys, base::Time now) -> base::Result<void> {
     auto signers = authority_.current();
     if (!signers) return std::move(signers).error();
-    if (auto dropped = dropOwn(txn, keys); !dropped) return dropped;
-    auto inserted = insertOwn(txn, keys, **signers, *key, subject, addresses_, now, rng_);
-    if (!inserted) return inserted;
+    const OwnOrder order{**signers, *key, subject, addresses_, pki::row(Profile::Server).life};
+    if (auto made = replaceOwn(txn, keys, kUse, order, now, rng_); !made) return made;
     return txn.setNumber(kNames, markOf(names));
   };
   auto done = grantAndWait(vault_, store_, clock_, put);

@@ -197,29 +197,32 @@ Result<void> ReaderService::scan(std::uint32_t request, const reader::Scan& scan
   return told;
 }
 
-Result<SecretBuffer> ReaderService::read(const reader::Read& read, ChannelAsk& ask) {
-  const auto by = Deadline::in(read.timeout);
-  auto station = stationOf(read.id, by);
+Result<ReaderService::Used> ReaderService::use(const MediumId& id, Access access, ChannelAsk& ask,
+                                               Deadline by) {
+  auto station = stationOf(id, by);
   if (!station) return std::move(station).error();
   auto turn = (*station)->take(by);
   if (!turn) return std::move(turn).error();
-  auto medium = turn->driver().open(read.id, Access::Read, ask, by);
+  auto medium = turn->driver().open(id, access, ask, by);
   if (!medium) return std::move(medium).error();
+  return Used{*std::move(turn), *std::move(medium)};
+}
+
+Result<SecretBuffer> ReaderService::read(const reader::Read& read, ChannelAsk& ask) {
+  const auto by = Deadline::in(read.timeout);
+  auto used = use(read.id, Access::Read, ask, by);
+  if (!used) return std::move(used).error();
   // A person's time at a question is not the drive's.
-  return (*medium)->readKeyFile(ask.asked() ? Deadline::in(read.timeout) : by);
+  return used->medium->readKeyFile(ask.asked() ? Deadline::in(read.timeout) : by);
 }
 
 Result<void> ReaderService::write(const reader::Write& write, ChannelAsk& ask) {
   if (!writable_) return Error{Code::Denied, "kmsd-media was started for reading only"};
   const auto by = Deadline::in(write.timeout);
-  auto station = stationOf(write.id, by);
-  if (!station) return std::move(station).error();
-  auto turn = (*station)->take(by);
-  if (!turn) return std::move(turn).error();
-  auto medium = turn->driver().open(write.id, Access::Write, ask, by);
-  if (!medium) return std::move(medium).error();
-  return (*medium)->writeKeyFile(write.text.bytes(), write.consent,
-                                 ask.asked() ? Deadline::in(write.timeout) : by);
+  auto used = use(write.id, Access::Write, ask, by);
+  if (!used) return std::move(used).error();
+  return used->medium->writeKeyFile(write.text.bytes(), write.consent,
+                                    ask.asked() ? Deadline::in(write.timeout) : by);
 }
 
 Result<void> ReaderService::serveEpoch(const reader::Frame& frame, ChannelAsk& ask) {
@@ -242,13 +245,9 @@ Result<void> ReaderService::serveEpoch(const reader::Frame& frame, ChannelAsk& a
 
 Result<base::Bytes> ReaderService::readEpoch(const reader::ReadEpoch& read, ChannelAsk& ask) {
   const auto by = Deadline::in(read.timeout);
-  auto station = stationOf(read.id, by);
-  if (!station) return std::move(station).error();
-  auto turn = (*station)->take(by);
-  if (!turn) return std::move(turn).error();
-  auto medium = turn->driver().open(read.id, Access::Read, ask, by);
-  if (!medium) return std::move(medium).error();
-  auto* disk = dynamic_cast<EpochMedium*>(medium->get());
+  auto used = use(read.id, Access::Read, ask, by);
+  if (!used) return std::move(used).error();
+  auto* disk = dynamic_cast<EpochMedium*>(used->medium.get());
   if (disk == nullptr) return noEpoch();
   return disk->readEpoch(by);
 }
@@ -257,13 +256,9 @@ Result<void> ReaderService::writeEpoch(const reader::WriteEpoch& write, ChannelA
   if (!writable_ && !epoch_)
     return Error{Code::Denied, "kmsd-media was started without the right to write the state seen last"};
   const auto by = Deadline::in(write.timeout);
-  auto station = stationOf(write.id, by);
-  if (!station) return std::move(station).error();
-  auto turn = (*station)->take(by);
-  if (!turn) return std::move(turn).error();
-  auto medium = turn->driver().open(write.id, Access::Write, ask, by);
-  if (!medium) return std::move(medium).error();
-  auto* disk = dynamic_cast<EpochMedium*>(medium->get());
+  auto used = use(write.id, Access::Write, ask, by);
+  if (!used) return std::move(used).error();
+  auto* disk = dynamic_cast<EpochMedium*>(used->medium.get());
   if (disk == nullptr) return noEpoch();
   return disk->writeEpoch(write.which, write.sector, by);
 }

@@ -48,6 +48,12 @@ class ReaderService {
   // Those about KMSEPOCH.BIN. REQUIRES: the frame is one.
   base::Result<void> serveEpoch(const reader::Frame& frame, ChannelAsk& ask);
   base::Result<void> scan(std::uint32_t request, const reader::Scan& scan);
+  // A medium, and the right to use its driver, which goes after it.
+  struct Used {
+    ReaderStation::Turn turn;
+    std::unique_ptr<Medium> medium;
+  };
+  base::Result<Used> use(const MediumId& id, Access access, ChannelAsk& ask, base::Deadline by);
   base::Result<base::SecretBuffer> read(const reader::Read& read, ChannelAsk& ask);
   base::Result<void> write(const reader::Write& write, ChannelAsk& ask);
   base::Result<base::Bytes> readEpoch(const reader::ReadEpoch& read, ChannelAsk& ask);

@@ -18,7 +18,9 @@ constexpr std::array kExportOptions = {
     OptionSpec{"report", "F",
                "write here what became of each user; run again with it and another --out, those who are done "
                "are left out"},
-    OptionSpec{"confirm", "F", "the receipts of the import: revoke here what these users have"},
+    OptionSpec{"confirm", "F",
+               "the receipts of the import: revoke here what these users have, all tokens too; who got a "
+               "certificate since the export is refused and loses nothing: export and import him again"},
 };
 constexpr std::array kImportOptions = {
     OptionSpec{"recipient", "", "give the certificate that other servers export users to"},

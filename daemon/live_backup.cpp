@@ -12,27 +12,6 @@ namespace kmsd {
 using base::Error;
 using base::Result;
 
-// The one backup that is being made, until its copy is freed.
-class LiveBackup::Made {
- public:
-  // Nothing where there is one already.
-  static std::unique_ptr<Made> begin(std::atomic<bool>& busy) {
-    return busy.exchange(true) ? nullptr : std::unique_ptr<Made>(new Made(busy));
-  }
-  ~Made() {
-    snapshot.reset();
-    busy_ = false;
-  }
-  Made(const Made&) = delete;
-  Made& operator=(const Made&) = delete;
-
-  std::unique_ptr<kms::backup::Snapshot> snapshot;
-
- private:
-  explicit Made(std::atomic<bool>& busy) : busy_(busy) {}
-  std::atomic<bool>& busy_;
-};
-
 LiveBackup::LiveBackup(kms::Store& store, kms::Store& gated, const kms::Vault& vault, const DataDir& dir,
                        const ServerHeader& header, const base::Clock& clock)
     : store_(store), gated_(gated), vault_(vault), dir_(dir), header_(header), clock_(clock) {
@@ -41,12 +20,13 @@ LiveBackup::LiveBackup(kms::Store& store, kms::Store& gated, const kms::Vault& v
 
 Result<std::shared_ptr<http::BodySource>> LiveBackup::make(const std::string& by,
                                                            const std::atomic<bool>& stop) {
-  auto made = Made::begin(busy_);
-  if (!made) return Error{base::Code::Conflict, "a backup is being made already; try again when it is there"};
+  if (busy_.exchange(true))
+    return Error{base::Code::Conflict, "a backup is being made already; try again when it is there"};
+  Place place(&busy_);
+  if (sending_.joinable()) sending_.join();  // it may still free its copy
   auto snapshot = take(by, stop);
   if (!snapshot) return std::move(snapshot).error();
-  made->snapshot = *std::move(snapshot);
-  return send(std::move(made));
+  return send(std::move(place), *std::move(snapshot));
 }
 
 Result<std::unique_ptr<kms::backup::Snapshot>> LiveBackup::take(const std::string& by,
@@ -66,20 +46,22 @@ Result<std::unique_ptr<kms::backup::Snapshot>> LiveBackup::take(const std::strin
   return kms::backup::Snapshot::take(store_, subject, kms::backup::Kind::Live, now, sign, stop);
 }
 
-Result<std::shared_ptr<http::BodySource>> LiveBackup::send(std::unique_ptr<Made> made) {
+Result<std::shared_ptr<http::BodySource>> LiveBackup::send(Place place,
+                                                           std::unique_ptr<kms::backup::Snapshot> snapshot) {
   auto ahead = ReadAhead::create();
   if (!ahead) return std::move(ahead).error();
-  auto body = ReadAhead::source(*ahead, made->snapshot->source().size());
-  try {
-    // The one before has ended, or there were no place for this one.
-    sending_ = std::jthread([this, ahead = *ahead, made = std::move(made)]() mutable {
-      ahead->run([&](std::span<std::byte> out) -> Result<std::size_t> {
-        if (vault_.sealed())
-          return Error{base::Code::Unavailable, "the server is sealed", base::Reason::Sealed};
-        return made->snapshot->source().read(out);
-      });
-      made.reset();
+  auto body = ReadAhead::source(*ahead, snapshot->source().size());
+  auto sending = [this, ahead = *ahead, place = std::move(place), snapshot = std::move(snapshot)]() mutable {
+    ahead->run([&](std::span<std::byte> out) -> Result<std::size_t> {
+      if (vault_.sealed())
+        return Error{base::Code::Unavailable, "the server is sealed", base::Reason::Sealed};
+      return snapshot->source().read(out);
     });
+    place.reset();
+    snapshot.reset();
+  };
+  try {
+    sending_ = std::jthread(std::move(sending));
   } catch (const std::system_error&) {
     return Error{base::Code::Unavailable, "no thread is left for the backup; try again"};
   }

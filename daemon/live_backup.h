@@ -29,10 +29,14 @@ class LiveBackup {
   base::Result<std::shared_ptr<http::BodySource>> make(const std::string& by, const std::atomic<bool>& stop);
 
  private:
-  class Made;
+  struct GiveBack {
+    void operator()(std::atomic<bool>* busy) const noexcept { *busy = false; }
+  };
+  using Place = std::unique_ptr<std::atomic<bool>, GiveBack>;  // of the one backup that is being made
   base::Result<std::unique_ptr<kms::backup::Snapshot>> take(const std::string& by,
                                                             const std::atomic<bool>& stop);
-  base::Result<std::shared_ptr<http::BodySource>> send(std::unique_ptr<Made> made);
+  base::Result<std::shared_ptr<http::BodySource>> send(Place place,
+                                                       std::unique_ptr<kms::backup::Snapshot> snapshot);
 
   kms::Store& store_;
   kms::Store& gated_;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <future>
+#include <utility>
 
 #include "hal/base/file.h"
 #include "kms/backup/sha256.h"
@@ -51,6 +53,7 @@ Result<std::unique_ptr<Source>> Source::create(Header header, std::vector<PartFi
   std::erase_if(parts, [](const PartFile& part) { return part.length == 0; });
   std::unique_ptr<Source> source(new Source(std::move(parts)));
   source->header_ = std::move(header);
+  source->header_.bytes = 0;
   if (auto hashed = source->hashAll(stop); !hashed) return std::move(hashed).error();
   Header& made = source->header_;
   made.mac = sign ? std::optional(Hash{}) : std::nullopt;
@@ -68,25 +71,47 @@ Result<std::unique_ptr<Source>> Source::create(Header header, std::vector<PartFi
   return source;
 }
 
-Result<void> Source::hashAll(const std::atomic<bool>& stop) {
+// Every second chunk from `first` on.
+Result<void> Source::hashHalf(std::size_t first, const std::vector<Place>& places,
+                              const std::atomic<bool>& stop) {
   base::Bytes data;
-  Sha256 root;
-  std::uint64_t bytes = 0;
-  for (const PartFile& part : parts_) {
-    auto fd = openPart(part);
-    if (!fd) return std::move(fd).error();
-    for (std::uint64_t offset = 0; offset < part.length; offset += data.size()) {
-      if (stop) return Error{Code::Unavailable, "the server is stopping"};
-      const ChunkHead head = headAt(part, offset, hashes_.size() + 1);
-      data.resize(head.length);
-      if (auto read = readAt(part, fd->get(), offset, data); !read) return read;
-      hashes_.push_back(chunkHash(header_.id, head, data));
-      root.add(hashes_.back());
-      bytes += kChunkHead + data.size();
+  base::Fd fd;
+  const PartFile* open = nullptr;
+  for (std::size_t i = first; i < places.size(); i += 2) {
+    if (stop) return Error{Code::Unavailable, "the server is stopping"};
+    const auto [part, offset] = places[i];
+    if (std::exchange(open, part) != part) {
+      auto opened = openPart(*part);
+      if (!opened) return std::move(opened).error();
+      fd = *std::move(opened);
     }
+    const ChunkHead head = headAt(*part, offset, i + 1);
+    data.resize(head.length);
+    if (auto read = readAt(*part, fd.get(), offset, data); !read) return read;
+    hashes_[i] = chunkHash(header_.id, head, data);
   }
-  header_.chunks = hashes_.size();
-  header_.bytes = bytes;
+  return {};
+}
+
+Result<void> Source::hashAll(const std::atomic<bool>& stop) {
+  std::vector<Place> places;
+  for (const PartFile& part : parts_) {
+    header_.bytes += part.length;
+    for (std::uint64_t offset = 0; offset < part.length; offset += kChunkMost)
+      places.push_back({&part, offset});
+  }
+  header_.chunks = places.size();
+  header_.bytes += kChunkHead * places.size();
+  hashes_.resize(places.size());
+  // By two threads, where another one is to be had.
+  auto other =
+      std::async(std::launch::async | std::launch::deferred, [&] { return hashHalf(1, places, stop); });
+  auto hashed = hashHalf(0, places, stop);
+  auto others = other.get();
+  if (!hashed) return hashed;
+  if (!others) return others;
+  Sha256 root;
+  for (const Hash& hash : hashes_) root.add(hash);
   header_.root = root.take();
   return {};
 }

@@ -41,6 +41,12 @@ class Source {
 
  private:
   explicit Source(std::vector<PartFile> parts) : parts_(std::move(parts)) {}
+  struct Place {  // of a chunk
+    const PartFile* part;
+    std::uint64_t offset;
+  };
+  base::Result<void> hashHalf(std::size_t first, const std::vector<Place>& places,
+                              const std::atomic<bool>& stop);
   base::Result<void> hashAll(const std::atomic<bool>& stop);
   base::Result<void> next();
 

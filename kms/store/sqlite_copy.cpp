@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <future>
 
 #include "hal/base/fd.h"
 #include "hal/base/file.h"
@@ -108,15 +109,20 @@ Result<void> Connection::copyPages(Connection& to, const std::function<Result<vo
 
 namespace {
 
+// Of the file, as the view shows it.
+Result<std::uint64_t> bytesOf(Connection& view) {
+  auto pages = one(view, "PRAGMA page_count");
+  auto pageSize = one(view, "PRAGMA page_size");
+  if (!pages || !pageSize) return pages ? std::move(pageSize).error() : std::move(pages).error();
+  return static_cast<std::uint64_t>(*pages) * static_cast<std::uint64_t>(*pageSize);
+}
+
 // The file itself, while a view of all of it keeps it from being changed. Nothing of it is synced: the copy
 // is of use only when it is whole.
-Result<void> copyFile(Connection& source, const fs::path& to, const std::function<Result<void>()>& goOn) {
+Result<void> copyFile(Connection& source, std::uint64_t size, const fs::path& to,
+                      const std::function<Result<void>()>& goOn) {
   const base::Fd fd(::open(to.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return base::systemError("cannot write " + to.string(), errno);
-  auto pages = one(source, "PRAGMA page_count");
-  auto pageSize = one(source, "PRAGMA page_size");
-  if (!pages || !pageSize) return pages ? std::move(pageSize).error() : std::move(pages).error();
-  const auto size = static_cast<std::uint64_t>(*pages) * static_cast<std::uint64_t>(*pageSize);
   base::Bytes piece(kPiece);
   for (std::uint64_t offset = 0; offset < size; offset += kPiece) {
     if (auto may = goOn(); !may) return may;
@@ -134,14 +140,31 @@ Result<void> copyFile(Connection& source, const fs::path& to, const std::functio
   return {};
 }
 
-Result<void> copyPaged(Connection& source, const fs::path& to, const std::function<Result<void>()>& goOn) {
+// The file, and what is in it: to count the rows takes a while, so the view counts while another connection
+// reads.
+Result<CopyFacts> copyAtRest(Connection& view, const fs::path& from, const fs::path& to,
+                             const std::function<Result<void>()>& goOn) {
+  auto plain = Connection::open(from, Access::Read, kCacheBytes);
+  if (!plain) return std::move(plain).error();
+  const auto size = bytesOf(view);
+  if (!size) return size.error();
+  auto counting = std::async(std::launch::async | std::launch::deferred, [&view] { return factsOf(view); });
+  auto copied = copyFile(*plain, *size, to, goOn);
+  auto facts = counting.get();
+  if (!copied) return std::move(copied).error();
+  return facts;
+}
+
+Result<CopyFacts> copyPaged(Connection& source, const fs::path& to,
+                            const std::function<Result<void>()>& goOn) {
   auto target = Connection::open(to, Access::Write, kCacheBytes);
   if (!target) return std::move(target).error();
   // The copy is of use only when it is whole, so nothing of it is journaled or synced.
   if (auto set = target->script("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA secure_delete=OFF");
       !set)
-    return set;
-  return source.copyPages(*target, goOn);
+    return std::move(set).error();
+  if (auto copied = source.copyPages(*target, goOn); !copied) return std::move(copied).error();
+  return factsOf(source);
 }
 
 }  // namespace
@@ -163,8 +186,6 @@ Result<CopyFacts> copyDatabase(const fs::path& from, const fs::path& to, const s
   const bool rest = atRest(begin);
   if (!rest)
     if (auto begun = begin(); !begun) return std::move(begun).error();
-  auto facts = factsOf(*source);
-  if (!facts) return facts;
   if (auto made = makeEmpty(to); !made) return std::move(made).error();
   const std::uintmax_t walMost = std::max(kWalLeast, sizeOf(from));
   const auto goOn = [&]() -> Result<void> {
@@ -172,8 +193,8 @@ Result<CopyFacts> copyDatabase(const fs::path& from, const fs::path& to, const s
     if (sizeOf(walOf(from)) <= walMost) return {};
     return Error{Code::Unavailable, "more is written to the database than can be copied; try again later"};
   };
-  auto copied = rest ? copyFile(*source, to, goOn) : copyPaged(*source, to, goOn);
-  if (!copied) return std::move(copied).error();
+  auto facts = rest ? copyAtRest(*source, from, to, goOn) : copyPaged(*source, to, goOn);
+  if (!facts) return facts;
   if (auto ended = source->script("COMMIT"); !ended) return std::move(ended).error();
   // What gathered in the WAL is moved here, so that no writer stands still for it later.
   if (auto moved = source->checkpoint(false); !moved) return std::move(moved).error();

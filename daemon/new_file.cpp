@@ -79,8 +79,12 @@ Result<NewFile> NewFile::prepared(NewFile file, std::uint64_t size) {
     return noSpace(file.path_);
   }
   if (::fcntl(file.fd_.get(), F_SETFL, O_DIRECT) != 0) return file;  // nor that
-  file.piece_.reset(static_cast<std::byte*>(std::aligned_alloc(kAlignment, kPiece)));
-  if (!file.piece_) file.useCache();
+  for (auto* piece : {&file.piece_, &file.going_})
+    piece->reset(static_cast<std::byte*>(std::aligned_alloc(kAlignment, kPiece)));
+  if (!file.piece_ || !file.going_) {
+    file.piece_.reset();
+    file.useCache();
+  }
   return file;
 }
 
@@ -98,30 +102,52 @@ Result<void> NewFile::write(base::BytesView bytes) {
     gathered_ += more;
     bytes = bytes.subspan(more);
     if (gathered_ < kPiece) continue;
+    if (auto settled = settle(); !settled) return settled;
+    piece_.swap(going_);
     gathered_ = 0;
-    if (auto done = put({piece_.get(), kPiece}); !done) return done;
+    // By a thread, where one is to be had; else by settle().
+    writing_ = std::async(std::launch::async | std::launch::deferred, writeAll, fd_.get(),
+                          base::BytesView(going_.get(), kPiece));
   }
   return {};
 }
 
-Result<void> NewFile::put(base::BytesView bytes) {
-  while (!bytes.empty()) {
-    const ssize_t done = ::write(fd_.get(), bytes.data(), bytes.size());
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0 && (errno == ENOSPC || errno == EDQUOT)) return noSpace(path_);
-    if (done < 0 && errno == EINVAL && (::fcntl(fd_.get(), F_GETFL) & O_DIRECT) != 0) {
-      useCache();  // this file system said that it could, and cannot
-      continue;
+// Waits for the piece that is being written, where there is one.
+Result<void> NewFile::settle() {
+  return writing_.valid() ? goOn({going_.get(), kPiece}, writing_.get()) : Result<void>();
+}
+
+NewFile::Done NewFile::writeAll(int fd, base::BytesView bytes) noexcept {
+  Done done;
+  while (done.bytes < bytes.size()) {
+    const ssize_t put = ::write(fd, bytes.data() + done.bytes, bytes.size() - done.bytes);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) {
+      done.failed = errno;
+      break;
     }
-    if (done < 0) return base::systemError("cannot write " + path_.string(), errno);
-    written_ += static_cast<std::uint64_t>(done);
-    bytes = bytes.subspan(static_cast<std::size_t>(done));
+    done.bytes += static_cast<std::size_t>(put);
   }
-  return {};
+  return done;
+}
+
+Result<void> NewFile::put(base::BytesView bytes) { return goOn(bytes, writeAll(fd_.get(), bytes)); }
+
+// After the first try to write them.
+Result<void> NewFile::goOn(base::BytesView bytes, Done done) {
+  written_ += done.bytes;
+  if (done.failed == 0) return {};
+  if (done.failed == EINVAL && (::fcntl(fd_.get(), F_GETFL) & O_DIRECT) != 0) {
+    useCache();  // this file system said that it could, and cannot
+    return put(bytes.subspan(done.bytes));
+  }
+  if (done.failed == ENOSPC || done.failed == EDQUOT) return noSpace(path_);
+  return base::systemError("cannot write " + path_.string(), done.failed);
 }
 
 Result<void> NewFile::sync() {
   if (piece_) {
+    if (auto settled = settle(); !settled) return settled;
     useCache();  // the end is no whole piece
     if (auto done = put({piece_.get(), std::exchange(gathered_, 0)}); !done) return done;
     piece_.reset();
@@ -141,6 +167,7 @@ Result<void> NewFile::commit() {
                         ? ::linkat(AT_FDCWD, mine.c_str(), AT_FDCWD, path_.c_str(), AT_SYMLINK_FOLLOW)
                         : ::renameat2(AT_FDCWD, hidden_.c_str(), AT_FDCWD, path_.c_str(), RENAME_NOREPLACE);
   if (named != 0 && errno == EEXIST) return there(path_);
+  if (named != 0 && (errno == ENOSPC || errno == EDQUOT)) return noSpace(path_);
   if (named != 0) return base::systemError("cannot name " + path_.string(), errno);
   hidden_.clear();
   return base::syncDirectory(directoryOf(path_));

@@ -2,6 +2,8 @@
 #include "daemon/new_file.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -88,6 +90,32 @@ TEST(NewFile, NeverReplacesAnother) {
   auto second = kmsd::NewFile::create(scratch / "mine", 1);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, base::Code::Conflict);
+}
+
+// A piece that fails while the next one is gathered.
+TEST(NewFile, TellsWhatFailedMeanwhile) {
+  const Scratch scratch;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{8 << 20U, before.rlim_max};
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  {
+    auto file = kmsd::NewFile::create(scratch / "large", kLarge);
+    ASSERT_TRUE(file);
+    const base::Bytes bytes = someBytes(kLarge);
+    auto done = file->write(bytes);
+    if (done) done = file->commit();
+    ASSERT_FALSE(done);
+    EXPECT_NE(done.error().what.find("File too large"), std::string::npos) << done.error().what;
+    auto last = kmsd::NewFile::create(scratch / "last", kLarge);
+    ASSERT_TRUE(last);
+    ASSERT_TRUE(last->write(base::BytesView(bytes).first(9 << 20U)));  // nobody waits for the last one
+    EXPECT_FALSE(last->commit());
+  }
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  ::signal(SIGXFSZ, handler);
+  EXPECT_TRUE(std::filesystem::is_empty(scratch.path()));
 }
 
 // Where the page cache is the disk.

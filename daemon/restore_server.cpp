@@ -159,6 +159,7 @@ class Stage {
     if (!path_.empty()) fs::remove_all(path_, ignored);
   }
   const fs::path& path() const noexcept { return path_; }
+  void moved(fs::path path) noexcept { path_ = std::move(path); }
   void release() noexcept { path_.clear(); }
 
  private:
@@ -192,9 +193,10 @@ Result<fs::path> become(Stage& stage, const DataDir& dir, base::Time now) {
       if (errno == EEXIST) continue;
       return base::systemError(aside.string(), errno);
     }
-    stage.release();
+    stage.moved(aside);  // where it cannot change places it goes: it is not what its name says
     if (::renameat2(AT_FDCWD, aside.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) != 0)
       return base::systemError(target.string(), errno);
+    stage.release();
     if (auto synced = base::syncDirectory(dir.root()); !synced) return std::move(synced).error();
     return aside;
   }

@@ -115,6 +115,26 @@ TEST_F(TooEarly, ABackupIsTakenAsItWasJudged) {
   EXPECT_TRUE(says(unsignedNow.err, "--accept-unsigned"));
 }
 
+// On a file system that cannot exchange two directories, the name of what is put aside is nobody's.
+TEST_F(TooEarly, ARestoreThatCannotChangePlacesLeavesWhatWasThere) {
+  if (!canTrace()) GTEST_SKIP() << "needs the right to trace";
+  ASSERT_ENDS(finalBackup(), 0);
+  const auto names = [this] {
+    std::vector<std::string> all;
+    for (const auto& entry : std::filesystem::directory_iterator(old_.data()))
+      all.push_back(entry.path().filename());
+    return all;
+  };
+  const auto before = names();
+  const auto there = slurp(old_.data() / "security/kms.db");
+  const Ran failed = run({"strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2", "-e",
+                          "inject=renameat2:error=EINVAL:when=3", old_.program("kmsd"), "restore",
+                          backup().string(), "--data-dir", old_.data().string(), "--replace"});
+  EXPECT_EQ(failed.exit, 8) << failed.out << failed.err;
+  EXPECT_EQ(names(), before);
+  EXPECT_EQ(slurp(old_.data() / "security/kms.db"), there);
+}
+
 TEST_F(TooEarly, WhatIsNoFileIsNoBackup) {
   const Ran dash = old_.kmsd({"backup", "-", "--data-dir", old_.data(), "--unsigned"});
   EXPECT_EQ(dash.exit, 2);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "hal/base/file.h"
+#include "hal/key_file.h"
 
 namespace kmsd {
 namespace {
@@ -16,6 +17,11 @@ constexpr OptionSpec kConfig{"config", "FILE", "take options from FILE and not f
 base::Error usage(std::string what) { return {base::Code::Invalid, std::move(what)}; }
 
 std::string inQuotes(std::string_view word) { return "'" + std::string(word) + "'"; }
+
+// What is said may be logged, so a key or a token in the wrong place is not said again.
+std::string shown(std::string_view word) {
+  return hal::parseTyped(word) || word.starts_with("kms_") ? "a key or a token" : inQuotes(word);
+}
 
 // "--name=value" -> "name"; empty where the word is no long option.
 std::string_view longName(std::string_view word) {
@@ -257,7 +263,7 @@ base::Result<void> CommandLine::checkComplete(const Parsed& parsed) const {
   if (given < least) return usage("the argument " + std::string(verb.arguments[given].name) + " is missing");
   const bool open = !verb.arguments.empty() && verb.arguments.back().repeated;
   if (!open && given > verb.arguments.size())
-    return usage(inQuotes(parsed.arguments()[verb.arguments.size()]) + " is one argument too many");
+    return usage(shown(parsed.arguments()[verb.arguments.size()]) + " is one argument too many");
   return {};
 }
 

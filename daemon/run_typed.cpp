@@ -57,6 +57,8 @@ void offerTyped(Keeper& keeper, UnsealRequest typed) {
     if (!more || !canAsk())
       return log::warning("the typed key was refused: " + opened.error().what, rowOf(reason).event);
     auto next = askMore(opened.error(), *pwd);
+    if (!next && next.error().reason == Reason::Interrupted)
+      return log::warning("no more was typed; the server stays sealed until 'kmsctl unseal --type' opens it");
     if (!next) return log::warning("no more was typed: " + next.error().what);
     typed = *std::move(next);
   }

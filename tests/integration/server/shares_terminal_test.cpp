@@ -107,6 +107,17 @@ TEST_F(AtTerminal, SharesAreTypedUntilTheyAreEnough) {
   server_.expectState("unsealed", "");
 }
 
+TEST_F(AtTerminal, ARunThatIsToldNoMoreSaysHowItGoesOn) {
+  setUpShares();
+  const Ran ran =
+      runAtTerminal({server_.program("kmsd"), "run", "--data-dir", server_.data().string(), "--listen",
+                     "unix:" + server_.socket().string(), "--medium", "prompt:"},
+                    {{"shown): ", say(mistyped(pwdOn(image(1))))},
+                     {"Type it again (nothing is shown): ", say("\x03")},
+                     {"'kmsctl unseal --type' opens it", say("\x03")}});  // now it ends the server
+  EXPECT_EQ(ran.exit, 130) << ran.out;
+}
+
 TEST_F(AtTerminal, AShareIsShownWithItsNumberAfterAQuestion) {
   setUpShares();
   const std::vector<std::string> command = {server_.program("kmsd"), "medium", "show",

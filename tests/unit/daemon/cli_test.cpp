@@ -97,6 +97,8 @@ TEST_F(CliTest, SaysWhatIsWrongInOneSentence) {
   EXPECT_EQ(wrong({"setup"}), "--name NAME is missing");
   EXPECT_EQ(wrong({"medium", "create"}), "the argument URI is missing");
   EXPECT_EQ(wrong({"run", "x"}), "'x' is one argument too many");
+  for (const char* secret : {"K4X21JPS8V38CD", "k4x21jp-s8v38cd", "kms_anything"})
+    EXPECT_EQ(wrong({"run", secret}), "a key or a token is one argument too many");
 }
 
 TEST_F(CliTest, GuessesNoAbbreviations) {

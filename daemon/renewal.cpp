@@ -129,11 +129,13 @@ Result<void> renewTokenKeys(const OfflineServer& server, const MediaRound& round
   if (auto acting = owner.check(); !acting) return acting;
   kms::Vault vault(server.store(), server.header().server, base::systemRng());
   if (auto opened = unseal(vault, round); !opened) return opened;
+  InterruptWatch::changing("the root key is new; run the command again for new token keys");
   const auto first = [](kms::Txn& txn) { return kms::TokenSequence().mark(txn); };
   const auto generation =
       kms::renewTokenKeys(vault, server.store(), first, base::systemClock(), base::systemRng(),
                           server.records(kms::Event::TokenKeysRenewed, server.header().server.text(), ""));
   if (!generation) return base::Error(generation.error());
+  InterruptWatch::changing("the root key and the token keys are new");
   std::cout << "Generation " << *generation
             << " of the token keys makes new tokens; those of before count until they expire.\n";
   return {};

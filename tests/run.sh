@@ -134,6 +134,10 @@ if [ $long = yes ] && { [ "$only" = all ] || [ "$only" = plain ]; }; then
   durability=build/tests/test_integration_durability
   step "1000 kills under load" env KEYDISK_KILLS=1000 timeout 4h $durability --gtest_filter='Killed.*:CertificatesKilled.*'
   step "hardware in QEMU, 20 times, busy" tests/hil/run.py --runs 20 --busy 6
+  # 100 for each of 11 commands.
+  step "1100 power cuts of commands that change keys" env KEYDISK_SLOT_KILLS=100 timeout 3h $durability --gtest_filter='CommandCut.*'
+  step "2000 power cuts of a new root key" env KEYDISK_SLOT_CUTS=1000 timeout 2h build/tests/test_unit_keys --gtest_filter='RotationCutTest.*'
+  step "1000 power cuts of a rekey" env KEYDISK_SLOT_CUTS=1000 timeout 2h build/tests/test_unit_daemon --gtest_filter='SlotChangeTest.*'
   step "2000 power cuts" env KEYDISK_POWER_CUTS=2000 timeout 2h $durability --gtest_filter='PowerCutTest.*:CertificatesPowerCut.*'
   step "an hour of mixed load" env KEYDISK_SOAK=3600 timeout 90m $durability --gtest_filter='Soak.*'
   step "benchmark" tests/bench/run.py

@@ -6,6 +6,7 @@
 #include <future>
 
 #include "tests/integration/backup/hosts.h"
+#include "tests/support/setting.h"
 
 namespace tests {
 namespace {
@@ -196,7 +197,8 @@ TEST_F(Backup, KilledAtAnyMomentARestoreLeavesTheOldStateOrTheNew) {
   ASSERT_ENDS(old_.ctl({"user", "add", "bob"}), 0);
   ASSERT_EQ(old_.stop(), 0);
   int kills = 0;
-  for (int round = 0; round < 40; ++round) {
+  const auto rounds = static_cast<int>(setting("KEYDISK_RESTORE_KILLS", 20, 8));
+  for (int round = 0; round < rounds; ++round) {
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
@@ -206,7 +208,7 @@ TEST_F(Backup, KilledAtAnyMomentARestoreLeavesTheOldStateOrTheNew) {
               "--replace", nullptr);
       ::_exit(127);
     }
-    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(round * 3);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(round % 20 * 6);
     int status = 0;
     pid_t ended = 0;
     while (ended == 0 && std::chrono::steady_clock::now() < until) ended = ::waitpid(child, &status, WNOHANG);
@@ -217,7 +219,7 @@ TEST_F(Backup, KilledAtAnyMomentARestoreLeavesTheOldStateOrTheNew) {
     }
     const Ran opens = old_.kmsd({"medium", "check", disk(old_), "--data-dir", old_.data()});
     ASSERT_EQ(opens.exit, 0) << opens.err;
-    if (round % 10 != 9) continue;
+    if (round % 5 != 4) continue;
     ASSERT_ENDS(restore(old_, {"--replace"}), 0);
   }
   EXPECT_GT(kills, 0);

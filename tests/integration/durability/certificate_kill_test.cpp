@@ -173,7 +173,7 @@ class CertificatesKilled : public ::testing::Test {
 };
 
 TEST_F(CertificatesKilled, WhatWasAcknowledgedHoldsAfterEachStart) {
-  const auto rounds = setting("KEYDISK_KILLS", 25, 4);
+  const auto rounds = setting("KEYDISK_KILLS", 10, 4);
   for (std::uint64_t round = 0; round <= rounds && !HasFailure(); ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
     start();

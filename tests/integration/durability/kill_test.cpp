@@ -82,7 +82,7 @@ class Killed : public ::testing::Test {
 };
 
 TEST_F(Killed, WhatWasAcknowledgedHoldsAfterEachStart) {
-  const auto rounds = setting("KEYDISK_KILLS", 50, 5);
+  const auto rounds = setting("KEYDISK_KILLS", 12, 4);
   for (std::uint64_t round = 0; round <= rounds && !HasFailure(); ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
     server_.start();

@@ -201,9 +201,16 @@ constexpr OptionSpec kRotateOptions[] = {
      "", false, false, true},
     kPinFileOption,
     kDriverDirOption};
-constexpr OptionSpec kRekeyOptions[] = {kDataDirOption,  kShownOption,      kDropOption,
-                                        kNoRotateOption, kPassphraseOption, kPassphraseFileOption,
-                                        kPinFileOption,  kDriverDirOption};
+constexpr OptionSpec kRekeyOptions[] = {
+    kDataDirOption,
+    kShownOption,
+    kDropOption,
+    kNoRotateOption,
+    {kPassphraseOption.name, "",
+     "ask for another passphrase, twice; else the medium keeps the one that it has", "", false, false, true},
+    kPassphraseFileOption,
+    kPinFileOption,
+    kDriverDirOption};
 constexpr ArgumentSpec kUri[] = {{"URI", "the medium that gets another key"}};
 
 }  // namespace
@@ -223,7 +230,8 @@ const VerbSpec kRekeyVerb = {
     kUri,
     kRekeyOptions,
     "kmsd rekey floppy:A: --medium image:/mnt/safe/backup.img   # the backup was just shown to open\n"
-    "kmsd rekey floppy:A: --medium card: --no-rotate            # the root key stays the old one\n",
+    "kmsd rekey floppy:A: --medium card: --no-rotate            # the root key stays the old one\n"
+    "kmsd rekey floppy:A: --medium card: --passphrase           # and opens with another passphrase only\n",
     runRekey};
 
 }  // namespace kmsd

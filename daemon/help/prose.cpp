@@ -62,7 +62,8 @@ constexpr ProseSection kKmsdMore[] = {
     {"SHARES",
      "*kmsd setup --shares 2/3* splits the key over three media, any two of which open the server; fewer "
      "tell nothing of it. *kmsd medium add --shares* makes a further key in shares. Each says its number and "
-     "the id of its set. They are inserted "
+     "the id of its set. Shares are not rekeyed one by one: make another set, then retire the old one. They "
+     "are inserted "
      "together, or one after another in one drive: *kmsctl status* says how many were read. They are "
      "forgotten after ten minutes without another one. Whether a share is right shows only when enough of "
      "them are there; with one more than needed the wrong one is named.\n\n"
@@ -72,7 +73,8 @@ constexpr ProseSection kKmsdMore[] = {
     {"PASSPHRASES",
      "A key that was made with *--passphrase* opens only together with it: the server waits sealed until "
      "*kmsctl unseal* has asked for it. It is kept nowhere, so it is asked for after each start. "
-     "*kmsd medium copy* makes a copy that opens with the same passphrase. Letters "
+     "*kmsd medium copy* makes a copy that opens with the same passphrase, and *kmsd rekey* keeps it unless "
+     "it is given another one. Letters "
      "count the same however the keyboard composes them; blanks and capitals count as they are.",
      {}},
     {"HTTPS",

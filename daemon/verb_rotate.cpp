@@ -231,7 +231,7 @@ const VerbSpec kRekeyVerb = {
     kRekeyOptions,
     "kmsd rekey floppy:A: --medium image:/mnt/safe/backup.img   # the backup was just shown to open\n"
     "kmsd rekey floppy:A: --medium card: --no-rotate            # the root key stays the old one\n"
-    "kmsd rekey floppy:A: --medium card: --passphrase           # and opens with another passphrase only\n",
+    "kmsd rekey floppy:A: --medium card: --passphrase           # it takes another passphrase, too\n",
     runRekey};
 
 }  // namespace kmsd

@@ -37,6 +37,15 @@ inline void eachRow(const std::filesystem::path& file, const std::string& query,
   sqlite3_finalize(raw);
 }
 
+// So that a backup takes long enough for something to happen meanwhile: rows that nobody asks for. REQUIRES:
+// no server runs.
+inline void grow(const std::filesystem::path& file, int megabytes) {
+  sql(file, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<" +
+                std::to_string(megabytes) +
+                ") INSERT INTO archive(key,revision,generation,epoch,counter,sealed) "
+                "SELECT i+100000,1,1,1,i+100000,zeroblob(1048576) FROM n");
+}
+
 // In place, as a disk does it: the first page stays, and all others are something else.
 inline void ruinPages(const std::filesystem::path& file) {
   constexpr std::uintmax_t kPage = 4096;

@@ -96,6 +96,8 @@ TEST(Progress, TellsWhatIsDoneAndWhatIsLeft) {
   EXPECT_EQ(kmsd::ctl::progressText(1280, std::nullopt, milliseconds(320)), "1280   4000/s");
   EXPECT_EQ(kmsd::ctl::progressText(0, 10, milliseconds(0)), "0/10   0 %   0/s");
   EXPECT_EQ(kmsd::ctl::progressText(0, 0, milliseconds(0)), "0   0/s");
+  EXPECT_EQ(kmsd::ctl::progressText(128, 512, milliseconds(4000), " MB"),
+            "128/512 MB   25 %   32 MB/s   12 s left");
 }
 
 std::vector<std::string> reopen(const std::string& path, const std::string& heading, base::Code& failed) {

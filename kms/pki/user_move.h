@@ -66,8 +66,9 @@ class UserMove {
   // Revokes what the user has here, if the other server has all of it. That is looked at and revoked in one
   // transaction: whoever has got a certificate since the export, by a renewal too, is refused, and loses
   // nothing. Tokens do not move: all that he has at this moment end, and those that he gets later stay. Again
-  // is no error. Errors: Invalid (no receipt); NotFound; Denied / Forbidden (not for what this server has
-  // exported); Conflict (the user has got certificates since).
+  // is no error, and ends the tokens that he has got meanwhile. Errors: Invalid (no receipt); NotFound;
+  // Denied / Forbidden (not for what this server has exported); Conflict (the user has got certificates
+  // since).
   base::Result<MovedUser> confirm(const Actor& by, base::BytesView receipt);
 
  private:

@@ -111,6 +111,10 @@ TEST_F(UserMoveRace, TokensEndAtThatMomentAndLaterOnesStay) {
   const auto later = from.issueToken({.user = "alice"});
   ASSERT_OK(later);
   EXPECT_TRUE(counts(std::string(base::view(later->token))));
+  const auto again = confirmNow();
+  ASSERT_OK(again);
+  EXPECT_EQ(again->revoked.certificates, 0U);
+  EXPECT_FALSE(counts(std::string(base::view(later->token)))) << "whoever shows the receipt again means it";
 }
 
 TEST_F(UserMoveRace, TwoConfirmationsAtOnceEndHimOnce) {

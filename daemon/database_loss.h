@@ -2,11 +2,11 @@
 // sealed, gives the data lock free and waits for a restore.
 //
 // What counts is what SQLite says of the file's own structure, and what an opening meets whose key was right:
-// the keyring, a slot, the authority. Without them nothing is served anyway. A row of a user, a token or a
-// certificate that does not open does not count, and neither do many: whoever can write into the database
-// could make one, and would stop the server for all with it. It is refused to whoever asks for it and goes on
-// record as the same event, and `audit verify --store` finds it. To damage the file itself takes the same
-// rights as to delete it, so nobody gains by that.
+// the keyring, the last sound slot, the authority. Without them nothing is served anyway. A row of a user, a
+// token or a certificate that does not open does not count, and neither do many: whoever can write into the
+// database could make one, and would stop the server for all with it. It is refused to whoever asks for it
+// and goes on record as the same event, and `audit verify --store` finds it. To damage the file itself takes
+// the same rights as to delete it, so nobody gains by that.
 #pragma once
 
 #include <functional>

@@ -14,7 +14,8 @@ struct OpenedSlot {
   base::Uuid medium;
 };
 
-// One scrypt for each slot tried. Errors: as Vault::unseal.
+// One scrypt for each slot tried. A slot that cannot be read refuses the key that may be its own, as Denied /
+// KeyMismatch, as long as another one is sound. Errors: as Vault::unseal.
 base::Result<OpenedSlot> openSlot(const std::vector<SlotRow>& rows, const base::Uuid& server,
                                   const KeyOffer& offer);
 base::Result<OpenedSlot> openSlot(Store& store, const base::Uuid& server, const KeyOffer& offer);

@@ -54,6 +54,7 @@ Result<void> checkSpace(const fs::path& directory, std::uint64_t size) {
 }
 
 Result<NewFile> NewFile::create(const fs::path& path, std::uint64_t size) {
+  if (!path.has_filename()) return Error{Code::Invalid, "'" + path.string() + "' names no file"};
   const fs::path directory = directoryOf(path);
   struct stat found {};
   if (::lstat(path.c_str(), &found) == 0) return there(path);

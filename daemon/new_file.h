@@ -19,8 +19,8 @@ namespace kmsd {
 
 class NewFile {
  public:
-  // `size`: bytes that it will have. Errors: Conflict where there is something of this name; Unavailable /
-  // NoSpace; as base::systemError.
+  // `size`: bytes that it will have. Errors: Invalid (no name, or a slash at its end); Conflict where there
+  // is something of this name; Unavailable / NoSpace; as base::systemError.
   static base::Result<NewFile> create(const std::filesystem::path& path, std::uint64_t size);
   NewFile(NewFile&&) noexcept = default;
   NewFile& operator=(NewFile&&) = delete;

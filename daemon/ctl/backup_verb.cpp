@@ -108,6 +108,8 @@ class Taker {
 Result<std::size_t> keepOf(const Parsed& parsed, const fs::path& target) {
   std::error_code ignored;
   const bool directory = fs::is_directory(target, ignored);
+  if (!directory && !target.has_filename())
+    return Error{Code::Invalid, "'" + target.string() + "' names no file"};
   if (!parsed.has("keep")) {
     if (!directory) return std::size_t{0};
     return Error{Code::Invalid, target.string() + " is a directory; name a file in it, or give --keep N"};

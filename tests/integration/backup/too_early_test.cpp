@@ -140,6 +140,12 @@ TEST_F(TooEarly, WhatIsNoFileIsNoBackup) {
   EXPECT_EQ(dash.exit, 2);
   EXPECT_TRUE(says(dash.err, "not standard output"));
   EXPECT_FALSE(std::filesystem::exists("-"));
+  // Nor is the server marked as moved where the backup could get no name.
+  const Ran nameless = old_.kmsd({"backup", "", "--data-dir", old_.data(), "--final", "--unsigned"});
+  EXPECT_EQ(nameless.exit, 2);
+  EXPECT_TRUE(says(nameless.err, "names no file"));
+  EXPECT_FALSE(std::filesystem::exists(old_.data() / "security/moved"));
+  EXPECT_EQ(old_.ctl({"backup", ""}).exit, 2);
   const auto pipe = old_.safe() / "pipe";
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
   prepare(new_);

@@ -128,5 +128,15 @@ TEST(NewFile, GoesToMemoryAsWell) {
   std::filesystem::remove_all(place);
 }
 
+TEST(NewFile, WithoutANameIsRefusedAtOnce) {
+  const Scratch scratch;
+  for (const std::string& path :
+       {std::string(), scratch.path().string() + "/", scratch.path().string() + "/no/"}) {
+    const auto file = kmsd::NewFile::create(path, 10);
+    ASSERT_FALSE(file) << path;
+    EXPECT_EQ(file.error().code, base::Code::Invalid) << file.error().what;
+  }
+}
+
 }  // namespace
 }  // namespace tests

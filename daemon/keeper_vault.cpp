@@ -2,6 +2,7 @@
 #include "daemon/keeper.h"
 
 #include "daemon/backup_said.h"
+#include "kms/keys/slot_facts.h"
 
 namespace kmsd {
 
@@ -46,14 +47,8 @@ VaultPort portOf(kms::Vault& vault, kms::AuditLog& audit, kms::backup::Acceptanc
     return acceptance.mediumWrites(sectors, medium);
   };
   port.originals = [&store, server] {
-    std::vector<kms::SlotRow> slots;
-    const auto read = store.read([&slots](kms::StoreReader& reader) -> base::Result<void> {
-      auto found = reader.slots();
-      if (!found) return std::move(found).error();
-      slots = *std::move(found);
-      return {};
-    });
-    return mediaNames(read ? slots : std::vector<kms::SlotRow>(), server);
+    const auto slots = kms::slotRows(store);
+    return mediaNames(slots ? *slots : std::vector<kms::SlotRow>(), server);
   };
   return port;
 }

@@ -16,6 +16,7 @@
 #include "hal/base/rfc3339.h"
 #include "hal/base/rng.h"
 #include "kms/audit/audit.h"
+#include "kms/keys/slot_facts.h"
 #include "kms/store/sqlite_store.h"
 
 namespace kmsd {
@@ -155,13 +156,9 @@ base::Result<std::string> NewServer::fill(const ServerHeader& header, const std:
       if (!made) return made;
       fingerprint = *std::move(made);
     }
-    auto read = (*store)->read([&rows](kms::StoreReader& reader) -> base::Result<void> {
-      auto found = reader.slots();
-      if (!found) return std::move(found).error();
-      rows = *std::move(found);
-      return {};
-    });
-    if (!read) return std::move(read).error();
+    auto found = kms::slotRows(**store);
+    if (!found) return std::move(found).error();
+    rows = *std::move(found);
   }
   auto text = formatServerHeader(withSlots(header, rows));
   if (!text) return std::move(text).error();

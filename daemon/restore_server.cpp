@@ -15,6 +15,7 @@
 #include "kms/audit/audit_files.h"
 #include "kms/backup/acceptance.h"
 #include "kms/keys/slot.h"
+#include "kms/keys/slot_facts.h"
 #include "kms/store/sqlite_store.h"
 
 namespace kmsd {
@@ -94,21 +95,15 @@ Result<std::vector<kms::SlotRow>> proveDatabase(const fs::path& file, const Head
   auto store = kms::openSqliteStore(file);
   if (!store && store.error().code == Code::Corrupt) return noDatabase(store.error().what);
   if (!store) return std::move(store).error();
-  std::vector<kms::SlotRow> rows;
-  auto read = (*store)->read([&](kms::StoreReader& reader) -> Result<void> {
-    auto slots = reader.slots();
-    if (!slots) return std::move(slots).error();
-    if (slots->empty()) return noDatabase("it has no key slot");
-    for (const kms::SlotRow& slot : *slots) {
-      const auto parsed = kms::parseSlotHeader(slot.header);
-      if (parsed && parsed->server != header.server)
-        return noDatabase("it is one of server " + parsed->server.text());
-    }
-    rows = *std::move(slots);
-    return {};
-  });
-  if (!read) return std::move(read).error();
-  return rows;
+  auto slots = kms::slotRows(**store);
+  if (!slots) return slots;
+  if (slots->empty()) return noDatabase("it has no key slot");
+  for (const kms::SlotRow& slot : *slots) {
+    const auto parsed = kms::parseSlotHeader(slot.header);
+    if (parsed && parsed->server != header.server)
+      return noDatabase("it is one of server " + parsed->server.text());
+  }
+  return slots;
 }
 
 Result<Header> fillStage(const BackupFile& file, const fs::path& stage, const Header& expected) {

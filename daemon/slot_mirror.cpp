@@ -6,6 +6,7 @@
 #include "daemon/backup_said.h"
 #include "hal/base/file.h"
 #include "kms/keys/slot.h"
+#include "kms/keys/slot_facts.h"
 
 namespace kmsd {
 
@@ -30,15 +31,9 @@ base::Result<void> mirrorSlots(const DataDir& dir, const ServerHeader& header,
 }
 
 base::Result<void> mirrorSlots(const DataDir& dir, const ServerHeader& header, kms::Store& store) {
-  std::vector<kms::SlotRow> slots;
-  auto read = store.read([&slots](kms::StoreReader& reader) -> base::Result<void> {
-    auto found = reader.slots();
-    if (!found) return std::move(found).error();
-    slots = *std::move(found);
-    return {};
-  });
-  if (!read) return read;
-  return mirrorSlots(dir, header, slots);
+  const auto slots = kms::slotRows(store);
+  if (!slots) return slots.error();
+  return mirrorSlots(dir, header, *slots);
 }
 
 std::function<void(const std::vector<kms::SlotRow>&)> slotMirror(

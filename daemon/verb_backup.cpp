@@ -18,6 +18,7 @@
 #include "daemon/terminal.h"
 #include "kms/backup/signer.h"
 #include "kms/backup/snapshot.h"
+#include "kms/keys/slot_facts.h"
 
 namespace kmsd {
 namespace {
@@ -29,18 +30,6 @@ using kms::backup::Kind;
 using kms::backup::Sign;
 
 constexpr std::size_t kPiece = 256U * 1024U;  // bytes written at once
-
-Result<std::vector<kms::SlotRow>> slotsOf(kms::Store& store) {
-  std::vector<kms::SlotRow> slots;
-  auto read = store.read([&slots](kms::StoreReader& reader) -> Result<void> {
-    auto found = reader.slots();
-    if (!found) return std::move(found).error();
-    slots = *std::move(found);
-    return {};
-  });
-  if (!read) return std::move(read).error();
-  return slots;
-}
 
 }  // namespace
 
@@ -133,7 +122,7 @@ Result<Sign> signerFor(const OfflineServer& server, const Parsed& parsed) {
   if (parsed.has("unsigned") || parsed.texts("medium").empty()) return Sign{};
   // Or a backup that somebody made up would get a MAC by being restored and backed up again.
   if (auto opened = server.checkOpenedOnce(); !opened) return std::move(opened).error();
-  const auto slots = slotsOf(server.store());
+  const auto slots = kms::slotRows(server.store());
   if (!slots) return slots.error();
   Result<Sign> signer = Sign{};
   for (const std::string& uri : parsed.texts("medium")) {

@@ -10,6 +10,7 @@
 #include "daemon/verb_restore.h"
 #include "hal/base/rfc3339.h"
 #include "kms/keys/slot.h"
+#include "kms/keys/slot_facts.h"
 #include "kms/store/sqlite_store.h"
 
 namespace kmsd {
@@ -20,18 +21,11 @@ namespace fs = std::filesystem;
 // Also of a server that runs: reading is all that is done. Nothing where the database cannot be read.
 std::vector<kms::SlotRow> slotsOf(const DataDir& dir) {
   const ActAsOwner owner(dir.root());
-  std::vector<kms::SlotRow> slots;
-  if (!owner.check()) return slots;
+  if (!owner.check()) return {};
   auto store = kms::openSqliteStore(dir.database());
-  if (!store) return slots;
-  const auto read = (*store)->read([&slots](kms::StoreReader& reader) -> base::Result<void> {
-    auto found = reader.slots();
-    if (!found) return std::move(found).error();
-    slots = *std::move(found);
-    return {};
-  });
-  if (!read) slots.clear();
-  return slots;
+  if (!store) return {};
+  auto slots = kms::slotRows(**store);
+  return slots ? *std::move(slots) : std::vector<kms::SlotRow>();
 }
 
 // Whether one medium opens alone, so that it can sign. Shares do so only in the server that they opened.

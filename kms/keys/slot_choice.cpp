@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "kms/keys/slot_facts.h"
+
 namespace kms {
 namespace {
 
@@ -151,15 +153,9 @@ base::Result<OpenedSlot> openSlot(const std::vector<SlotRow>& rows, const base::
 }
 
 base::Result<OpenedSlot> openSlot(Store& store, const base::Uuid& server, const KeyOffer& offer) {
-  std::vector<SlotRow> rows;
-  auto read = store.read([&rows](StoreReader& reader) -> base::Result<void> {
-    auto slots = reader.slots();
-    if (!slots) return std::move(slots).error();
-    rows = *std::move(slots);
-    return {};
-  });
-  if (!read) return std::move(read).error();
-  return openSlot(rows, server, offer);
+  const auto rows = slotRows(store);
+  if (!rows) return rows.error();
+  return openSlot(*rows, server, offer);
 }
 
 }  // namespace kms

@@ -51,6 +51,18 @@ base::Result<std::vector<SlotFacts>> slotFacts(Store& store) {
   return all;
 }
 
+base::Result<std::vector<SlotRow>> slotRows(Store& store) {
+  std::vector<SlotRow> rows;
+  auto read = store.read([&rows](StoreReader& reader) -> base::Result<void> {
+    auto found = reader.slots();
+    if (!found) return std::move(found).error();
+    rows = *std::move(found);
+    return {};
+  });
+  if (!read) return std::move(read).error();
+  return rows;
+}
+
 base::Result<void> noteSlotUsed(Txn& txn, std::int64_t slot, base::Time at) {
   return txn.setNumber(nameFor(kUsed, slot), at.time_since_epoch().count());
 }

@@ -22,6 +22,9 @@ struct SlotFacts {
 base::Result<std::vector<SlotFacts>> slotFacts(StoreReader& reader);
 base::Result<std::vector<SlotFacts>> slotFacts(Store& store);
 
+// As they are, by rising id. Errors: as the store's.
+base::Result<std::vector<SlotRow>> slotRows(Store& store);
+
 // Every unsealing puts this into the transaction that begins its epoch, so it costs no commit of its own.
 base::Result<void> noteSlotUsed(Txn& txn, std::int64_t slot, base::Time at);
 

@@ -12,6 +12,8 @@
 #include "kms/keys/audit_note.h"
 #include "kms/keys/open_keys.h"
 #include "kms/pki/certificate_sequence.h"
+#include "kms/pki/crl_publisher.h"
+#include "kms/pki/ocsp_stock.h"
 #include "kms/tokens/token_row.h"
 #include "kms/tokens/token_sequence.h"
 #include "kms/tokens/user_row.h"
@@ -58,6 +60,15 @@ Result<void> stepNumber(Txn& txn, std::string_view name, std::int64_t step) {
   auto stored = txn.number(name);
   if (!stored) return std::move(stored).error();
   return txn.setNumber(name, std::max<std::int64_t>(stored->value_or(1), 1) + step);
+}
+
+// Numbers that rise with the time, counted on from where the clock will be in a second: of the lists that the
+// lost state published, one may be of this very second.
+Result<void> stepByTime(Txn& txn, std::string_view name, base::Time now) {
+  auto stored = txn.number(name);
+  if (!stored) return std::move(stored).error();
+  const std::chrono::milliseconds next = now.time_since_epoch() + std::chrono::seconds(1);
+  return txn.setNumber(name, std::max<std::int64_t>(stored->value_or(0), next.count()));
 }
 
 }  // namespace
@@ -187,6 +198,8 @@ Result<void> Acceptance::accept() {
     if (auto stepped = stepNumber(txn, TokenSequence::kReserved, kTokenStep); !stepped) return stepped;
     if (auto stepped = stepNumber(txn, pki::CertificateSequence::kReserved, kCertificateStep); !stepped)
       return stepped;
+    for (const std::string_view name : {pki::CrlPublisher::kNumber, pki::OcspStock::kMark})
+      if (auto stepped = stepByTime(txn, name, now); !stepped) return stepped;
     return record(txn, now,
                   {Event::RestoreAccepted, by_, server_.text(),
                    (marked_->byMedium ? "opened a state of " : "opened the state of ") + when +

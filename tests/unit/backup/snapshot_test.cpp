@@ -11,6 +11,8 @@
 #include "kms/backup/snapshot.h"
 #include "kms/keys/keyring.h"
 #include "kms/pki/certificate_sequence.h"
+#include "kms/pki/crl_publisher.h"
+#include "kms/pki/ocsp_stock.h"
 #include "kms/tokens/token_sequence.h"
 #include "tests/unit/backup/made_backup.h"
 #include "tests/unit/tokens/fixture.h"
@@ -156,6 +158,10 @@ TEST_F(SnapshotTest, OlderStateOpensOnlyWhenAccepted) {
   EXPECT_EQ(number(kms::TokenSequence::kReserved), sequence + kms::backup::Acceptance::kTokenStep);
   EXPECT_GE(number(kms::pki::CertificateSequence::kReserved), kms::backup::Acceptance::kCertificateStep);
   EXPECT_LT(number(kms::pki::CertificateSequence::kReserved), kms::KeyringCipher::kSequences);
+  // The lost state may have published a list in this very second.
+  const std::chrono::milliseconds lists = clock.now().time_since_epoch() + std::chrono::seconds(1);
+  EXPECT_EQ(number(kms::pki::CrlPublisher::kNumber), lists.count());
+  EXPECT_EQ(number(kms::pki::OcspStock::kMark), lists.count());
   EXPECT_FALSE(redeem("alice", kms::TokenKind::Enrol, base::view(pending->token))->active);
   EXPECT_FALSE(std::filesystem::exists(scratch / "restored"));
   ASSERT_OK(accept(""));  // from now on it opens unasked

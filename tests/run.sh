@@ -64,6 +64,7 @@ installed() {
   test -s "$root/lib/udev/rules.d/72-keydisk.rules" && test -s "$root/lib/systemd/system/kmsd.service.d/kmsd-stopped.conf"
   grep -Fx "ExecCondition=$root/libexec/kms/kmsd-insert-check" "$root/lib/systemd/system/kmsd-insert.service"
   test -x "$root/libexec/kms/kmsd-insert-check"
+  grep -F "$root/bin/kmsctl" "$root/lib/systemd/system/kmsd-backup.service" && test -s "$root/lib/systemd/system/kmsd-backup.timer"
   for page in man8/kmsd.8 man1/kmsctl.1 man5/kmsd.conf.5; do
     MANWIDTH=80 man --warnings -E UTF-8 -l "$root/share/man/$page" | grep -A1 '^NAME'
   done

@@ -34,6 +34,14 @@ bool allTraced(pid_t process) {
 
 }  // namespace
 
+std::vector<std::string> straced(const std::vector<std::string>& options,
+                                 const std::vector<std::string>& command) {
+  std::vector<std::string> all = {"strace", "-qqq", "-E", "ASAN_OPTIONS=detect_leaks=0"};
+  all.insert(all.end(), options.begin(), options.end());
+  all.insert(all.end(), command.begin(), command.end());
+  return all;
+}
+
 Injection::Injection(pid_t process, const std::string& what) {
   std::string pid = std::to_string(process);
   std::string trace = "trace=" + what.substr(0, what.find(':'));

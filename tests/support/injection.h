@@ -1,11 +1,18 @@
-// strace on a process that runs, so that its calls fail, lie or kill it.
+// strace on a process, so that its calls fail, lie or kill it.
 #pragma once
 
 #include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 namespace tests {
+
+// `command` under strace with these options of its. It looks for no leaks: what is traced cannot.
+std::vector<std::string> straced(const std::vector<std::string>& options,
+                                 const std::vector<std::string>& command);
+
+// One that runs.
 
 class Injection {
  public:

@@ -11,6 +11,7 @@
 
 #include "tests/integration/backup/database.h"
 #include "tests/integration/backup/hosts.h"
+#include "tests/support/injection.h"
 
 namespace tests {
 
@@ -35,19 +36,16 @@ class BackupClient : public Hosts {
   }
   // With faults as strace's -e inject=.
   Ran withFaults(const std::vector<std::string>& faults, const std::vector<std::string>& words) const {
-    std::vector<std::string> all = {"strace", "-f", "-qqq", "-o", "/dev/null"};
-    for (const std::string& fault : faults) all.insert(all.end(), {"-e", "inject=" + fault});
-    for (const std::string& word : command(words)) all.push_back(word);
-    return run(all);
+    std::vector<std::string> options = {"-f", "-o", "/dev/null"};
+    for (const std::string& fault : faults) options.insert(options.end(), {"-e", "inject=" + fault});
+    return run(straced(options, command(words)));
   }
   // The how manieth openat() of kmsctl it is that asks for a file without a name; nothing where strace may
   // not trace here.
   std::optional<std::size_t> unnamedOpening() const {
     const std::string trace = old_.safe() / "trace";
-    std::vector<std::string> all = {"strace", "-qqq", "-e", "trace=openat", "-o", trace};
-    for (const std::string& word : command({"backup", (old_.safe() / "traced.kdb").string()}))
-      all.push_back(word);
-    if (run(all).exit != 0) return std::nullopt;
+    const auto backup = command({"backup", (old_.safe() / "traced.kdb").string()});
+    if (run(straced({"-e", "trace=openat", "-o", trace}, backup)).exit != 0) return std::nullopt;
     std::ifstream in(trace);
     std::size_t count = 0;
     for (std::string line; std::getline(in, line);) {

@@ -9,6 +9,7 @@
 
 #include "tests/integration/backup/database.h"
 #include "tests/integration/backup/hosts.h"
+#include "tests/support/injection.h"
 
 namespace tests {
 namespace {
@@ -69,18 +70,20 @@ TEST_F(Restore, WithoutSpaceItDoesNotBegin) {
 
 TEST_F(Restore, WhereTheDiskFillsUpMeanwhileTheOldStateStays) {
   makeBackup();
-  if (run({"strace", "-qqq", "-o", "/dev/null", "true"}).exit != 0)
-    GTEST_SKIP() << "strace may not trace here";
+  if (run(straced({"-o", "/dev/null"}, {"true"})).exit != 0) GTEST_SKIP() << "strace may not trace here";
   const auto before = names(old_.data());
   const std::string program = old_.program("kmsd");
-  for (const char* fault :
-       {"write:error=ENOSPC:when=3", "write:error=EDQUOT:when=4", "fsync:error=ENOSPC:when=1",
-        "mkdir:error=ENOSPC:when=1", "renameat2:error=ENOSPC:when=1", "renameat2:error=ENOSPC:when=3"}) {
+  std::vector<std::string> faults = {"fsync:error=ENOSPC:when=1", "mkdir:error=ENOSPC:when=1",
+                                     "renameat2:error=ENOSPC:when=1", "renameat2:error=ENOSPC:when=3"};
+#if !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)  // these write too, and would get the fault
+  faults.insert(faults.end(), {"write:error=ENOSPC:when=3", "write:error=EDQUOT:when=4"});
+#endif
+  for (const std::string& fault : faults) {
     SCOPED_TRACE(fault);
-    const std::string call = std::string(fault).substr(0, std::string(fault).find(':'));
-    const Ran ran = run({"strace", "-f", "-qqq", "-o", "/dev/null", "-e", "trace=" + call, "-e",
-                         std::string("inject=") + fault, program, "restore", backup(), "--data-dir",
-                         old_.data(), "--replace"});
+    const Ran ran = run(straced(
+        {"-f", "-o", "/dev/null", "-e", "trace=" + fault.substr(0, fault.find(':')), "-e", "inject=" + fault},
+        {program, "restore", backup(), "--data-dir", old_.data(), "--replace"}));
     EXPECT_EQ(ran.exit, 8) << ran.err;
     EXPECT_TRUE(says(ran.err, "no space is left") || says(ran.err, "No space left") ||
                 says(ran.err, "quota exceeded"));

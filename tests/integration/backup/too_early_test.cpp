@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "tests/integration/backup/hosts.h"
+#include "tests/support/injection.h"
 #include "tests/support/kill_at.h"
 
 namespace tests {
@@ -73,10 +74,10 @@ TEST_F(TooEarly, ARestoredServerKeepsItsKeysUntilItWasOpen) {
 
 TEST_F(TooEarly, AFinalBackupThatGetsNoNameSaysThatTheMarkIsThere) {
   if (!canTrace()) GTEST_SKIP() << "needs the right to trace";
-  const Ran failed =
-      run({"strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=linkat,renameat2", "-e",
-           "inject=linkat,renameat2:error=EIO", old_.program("kmsd"), "backup", backup().string(),
-           "--data-dir", old_.data().string(), "--final", "--medium", disk(old_)});
+  const Ran failed = run(straced(
+      {"-f", "-o", "/dev/null", "-e", "trace=linkat,renameat2", "-e", "inject=linkat,renameat2:error=EIO"},
+      {old_.program("kmsd"), "backup", backup().string(), "--data-dir", old_.data().string(), "--final",
+       "--medium", disk(old_)}));
   ASSERT_NE(failed.exit, 0);
   EXPECT_TRUE(says(failed.err, "marked as moved all the same"));
   EXPECT_FALSE(std::filesystem::exists(backup()));
@@ -127,9 +128,9 @@ TEST_F(TooEarly, ARestoreThatCannotChangePlacesLeavesWhatWasThere) {
   };
   const auto before = names();
   const auto there = slurp(old_.data() / "security/kms.db");
-  const Ran failed = run({"strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=renameat2", "-e",
-                          "inject=renameat2:error=EINVAL:when=3", old_.program("kmsd"), "restore",
-                          backup().string(), "--data-dir", old_.data().string(), "--replace"});
+  const Ran failed = run(straced(
+      {"-f", "-o", "/dev/null", "-e", "trace=renameat2", "-e", "inject=renameat2:error=EINVAL:when=3"},
+      {old_.program("kmsd"), "restore", backup().string(), "--data-dir", old_.data().string(), "--replace"}));
   EXPECT_EQ(failed.exit, 8) << failed.out << failed.err;
   EXPECT_EQ(names(), before);
   EXPECT_EQ(slurp(old_.data() / "security/kms.db"), there);

@@ -181,16 +181,18 @@ TEST_F(AuditServer, AStopDoesNotWaitForALogToBeRead) {
     std::ofstream out(file(), std::ios::binary | std::ios::app);
     for (int i = 0; i < 40; ++i) out << lines;
   }
-  auto asked = std::async(std::launch::async, [&] { return server_.ctl({"audit", "verify"}); });
-  auto queued = std::async(std::launch::async, [&] { return server_.ctl({"audit", "verify", "--store"}); });
-  const auto reads = [&] {
+  const auto opened = [&] {  // how often the server has the log open; once, where it writes it
     std::error_code gone;
+    int count = 0;
     for (const auto& fd :
          std::filesystem::directory_iterator("/proc/" + std::to_string(server_.pid()) + "/fd", gone))
-      if (std::filesystem::read_symlink(fd.path(), gone) == file()) return true;
-    return false;
+      if (std::filesystem::read_symlink(fd.path(), gone) == file()) ++count;
+    return count;
   };
-  ASSERT_TRUE(waitUntil(reads));
+  const int before = opened();
+  auto asked = std::async(std::launch::async, [&] { return server_.ctl({"audit", "verify"}); });
+  ASSERT_TRUE(waitUntil([&] { return opened() > before; }));
+  auto queued = std::async(std::launch::async, [&] { return server_.ctl({"audit", "verify", "--store"}); });
   const auto began = std::chrono::steady_clock::now();
   EXPECT_EQ(server_.stop(), 0);
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10));

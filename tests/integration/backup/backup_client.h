@@ -117,9 +117,10 @@ class BackupClient : public Hosts {
   // Bytes are in the file that has no name yet, or a hidden one.
   static bool writes(pid_t process) {
     std::error_code gone;
+    std::error_code closed;  // meanwhile
     const std::filesystem::path open = "/proc/" + std::to_string(process) + "/fd";
     for (const auto& one : std::filesystem::directory_iterator(open, gone)) {
-      const std::string to = std::filesystem::read_symlink(one.path(), gone).string();
+      const std::string to = std::filesystem::read_symlink(one.path(), closed).string();
       struct stat found {};
       if ((to.ends_with("(deleted)") || to.ends_with(".part")) && ::stat(one.path().c_str(), &found) == 0 &&
           found.st_size > 0)

@@ -104,10 +104,17 @@ TEST_F(TooEarly, ABackupIsTakenAsItWasJudged) {
                   .exit,
               0);
   };
-  // Before the first thing that it makes, which is behind every check of the header.
-  const KilledRun ran =
-      runDisturbedAt({new_.program("kmsd"), "restore", backup().string(), "--data-dir", new_.data().string()},
-                     new_.data(), 1, takeTheMacOff);
+  // Before the first thing that it makes, which is behind every check of the header. A sanitizer may make
+  // something earlier: then the altered one is judged, and refused.
+  const std::string whole = slurp(backup());
+  KilledRun ran;
+  for (std::uint64_t n = 1; n <= 4 && ran.exit != 9; ++n) {
+    std::ofstream(backup(), std::ios::binary) << whole;
+    ran = runDisturbedAt(
+        {new_.program("kmsd"), "restore", backup().string(), "--data-dir", new_.data().string()}, new_.data(),
+        n, takeTheMacOff);
+    EXPECT_TRUE(ran.exit == 6 || ran.exit == 9) << ran.exit;
+  }
   EXPECT_TRUE(ran.killed);
   EXPECT_EQ(ran.exit, 9);
   EXPECT_FALSE(std::filesystem::exists(new_.data()));

@@ -41,6 +41,14 @@ std::size_t descriptors() {
 
 std::byte byteAt(std::size_t place) { return static_cast<std::byte>((place * 2654435761U) >> 13U); }
 
+// A body whose sender gets no descriptor to wait with, as where the process has none left.
+class WithoutDescriptor final : public kmsd::http::BodySource {
+ public:
+  std::uint64_t size() const override { return 1; }
+  Result<std::optional<BytesView>> next() override { return std::optional<BytesView>(); }
+  base::Fd ready() const override { return {}; }
+};
+
 // A server with one loop: whatever holds that up holds everybody up.
 class Ahead : public ::testing::Test {
  protected:
@@ -56,6 +64,7 @@ class Ahead : public ::testing::Test {
 
   void answer(const Request& request, const Respond& respond) {
     Response response;
+    if (request.path == "/poor") response.source = std::make_shared<WithoutDescriptor>();
     if (request.path == "/body") {
       auto ahead = ReadAhead::create();
       ASSERT_TRUE(ahead) << ahead.error().what;
@@ -182,6 +191,18 @@ TEST_F(Ahead, EndsWhenTheClientGoes) {
     reads_ = 0;
   }
   EXPECT_TRUE(waitUntil([&] { return descriptors() <= before; })) << descriptors() << " " << before;
+}
+
+TEST_F(Ahead, EndsTheConnectionWhereNoDescriptorIsLeft) {
+  run();
+  ASSERT_TRUE(others());
+  const std::size_t before = descriptors();
+  for (int i = 0; i < 3; ++i) {
+    Wire wire(path_);
+    ASSERT_TRUE(wire.send("GET /poor HTTP/1.1\r\nHost: h\r\n\r\n"));
+    EXPECT_TRUE(waitUntil([&] { return descriptors() <= before + 1; }));  // the server's end is closed
+    EXPECT_TRUE(others());
+  }
 }
 
 TEST_F(Ahead, EndsWhenTheClientGoesBeforeAnythingIsThere) {
